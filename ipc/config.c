@@ -1,0 +1,249 @@
+#include "ipc/config.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "build_config.h"
+#include "ipc/log.h"
+
+enum setting_type { TYPE_STR, TYPE_PATH, TYPE_URL, TYPE_ADDR, TYPE_U64, TYPE_LIST };
+
+struct setting {
+    const char *section, *key, *fallback, *help;
+    enum setting_type type;
+};
+
+#define SETTING(section, key, type, fallback, help) {#section, #key, fallback, help, TYPE_##type},
+static const struct setting settings[] = {
+#include "ipc/config.def"
+};
+#undef SETTING
+static_assert(COUNT_OF(settings) == CONFIG_MAX, "one row per key");
+
+struct config {
+    char *values[CONFIG_MAX]; /* NULL: the default holds */
+    char *why;
+    size_t why_len;
+    bool failed;
+};
+
+static const char *type_advice(enum setting_type type) {
+    switch (type) {
+    case TYPE_STR:
+        return "text";
+    case TYPE_PATH:
+        return "an absolute path";
+    case TYPE_URL:
+        return "an address that starts with https:// or http://";
+    case TYPE_ADDR:
+        return "host:port";
+    case TYPE_U64:
+        return "a whole number";
+    case TYPE_LIST:
+        return "words separated by blanks";
+    }
+    return "?";
+}
+
+static bool value_fits(enum setting_type type, const char *value) {
+    uint64_t ignored;
+    const char *colon = strrchr(value, ':');
+    switch (type) {
+    case TYPE_STR:
+    case TYPE_LIST:
+        return true;
+    case TYPE_PATH:
+        return value[0] == '\0' || value[0] == '/';
+    case TYPE_URL:
+        return strncmp(value, "https://", 8) == 0 || strncmp(value, "http://", 7) == 0;
+    case TYPE_ADDR:
+        return colon != NULL && colon != value && parse_u64(colon + 1, 0, 65535, &ignored) == 0;
+    case TYPE_U64:
+        return parse_u64(value, 0, UINT64_MAX, &ignored) == 0;
+    }
+    return false;
+}
+
+PRINTF_LIKE(2, 3) static void config_fail(struct config *config, const char *format, ...) {
+    if (config->failed)
+        return;
+    config->failed = true;
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(config->why, config->why_len, format, args);
+    va_end(args);
+}
+
+static int config_put(struct config *config, size_t key, const char *value, const char *where) {
+    const struct setting *setting = &settings[key];
+    if (!value_fits(setting->type, value)) {
+        config_fail(config, "%s: %s.%s must be %s", where, setting->section, setting->key,
+                    type_advice(setting->type));
+        return -EINVAL;
+    }
+    char *old = config->values[key], *copy;
+    if (setting->type == TYPE_LIST && old != NULL) {
+        if (asprintf(&copy, "%s %s", old, value) < 0)
+            copy = NULL;
+    } else {
+        copy = strdup(value);
+    }
+    if (copy == NULL)
+        return -ENOMEM;
+    free(old);
+    config->values[key] = copy;
+    return 0;
+}
+
+static int config_line(void *ctx, const char *section, const char *name, const char *value) {
+    struct config *config = ctx;
+    for (size_t i = 0; i < CONFIG_MAX; i++)
+        if (strcmp(section, settings[i].section) == 0 && strcmp(name, settings[i].key) == 0) {
+            /* A LIST starts anew with its first line in the file, then adds. */
+            return config_put(config, i, value == NULL ? "" : value, "configuration file") == 0;
+        }
+    config_fail(config, "configuration file: there is no setting %s.%s (see cloister.conf(5))",
+                section, name);
+    return 0;
+}
+
+static int config_environment(struct config *config) {
+    for (size_t i = 0; i < CONFIG_MAX; i++) {
+        char name[96];
+        (void)snprintf(name, sizeof(name), "CLOISTER_%s_%s", settings[i].section, settings[i].key);
+        for (char *c = name; *c != '\0'; c++)
+            *c = (char)toupper((unsigned char)*c);
+        const char *value = getenv(name);
+        if (value == NULL)
+            continue;
+        free(take_ptr(config->values[i])); /* the environment replaces, also lists */
+        int r = config_put(config, i, value, name);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int config_load(const char *path, struct config **ret, char *why, size_t why_len) {
+    if (path == NULL)
+        path = "/etc/cloister/cloister.conf";
+    struct config *config = calloc(1, sizeof(*config));
+    if (config == NULL)
+        return -ENOMEM;
+    config->why = why;
+    config->why_len = why_len;
+    errno = 0;
+    int line = ini_parse(path, config_line, config);
+    int r = 0;
+    if (line < 0) {
+        config_fail(config, "%s: %s", path, errno != 0 ? strerror(errno) : "cannot be read");
+        r = errno != 0 ? -errno : -EIO;
+    } else if (line > 0) {
+        char detail[256];
+        (void)snprintf(detail, sizeof(detail), "%s", config->failed ? why : "not a KEY=VALUE line");
+        (void)snprintf(why, why_len, "%s line %d: %s", path, line, detail);
+        r = -EINVAL;
+    } else {
+        r = config_environment(config);
+    }
+    if (r < 0) {
+        config_free(config);
+        return r;
+    }
+    *ret = config;
+    return 0;
+}
+
+void config_free(struct config *config) {
+    if (config == NULL)
+        return;
+    for (size_t i = 0; i < CONFIG_MAX; i++)
+        free(config->values[i]);
+    free(config);
+}
+
+const char *config_str(const struct config *config, enum config_key key) {
+    return config->values[key] != NULL ? config->values[key] : settings[key].fallback;
+}
+
+uint64_t config_u64(const struct config *config, enum config_key key) {
+    uint64_t value = 0;
+    if (settings[key].type != TYPE_U64 ||
+        parse_u64(config_str(config, key), 0, UINT64_MAX, &value) < 0)
+        panic("%s.%s is no number", settings[key].section, settings[key].key);
+    return value;
+}
+
+int config_list(const struct config *config, enum config_key key,
+                int (*each)(const char *word, void *ctx), void *ctx) {
+    SCOPE_FREE char *copy = strdup(config_str(config, key));
+    char *save = NULL;
+    if (copy == NULL)
+        return -ENOMEM;
+    for (char *word = strtok_r(copy, " ,\t", &save); word != NULL;
+         word = strtok_r(NULL, " ,\t", &save)) {
+        int r = each(word, ctx);
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+int config_runtime_path(const struct config *config, const char *name, char *out, size_t cap) {
+    int n = snprintf(out, cap, "%s/%s", config_str(config, CONFIG_runtime_dir), name);
+    return n < 0 || (size_t)n >= cap ? -ENAMETOOLONG : 0;
+}
+
+static void print_help(const char *program, const char *about) {
+    printf("Usage: %s [--config FILE] [-n]\n\n%s\n\n"
+           "  --config FILE  read settings from FILE (default /etc/cloister/cloister.conf)\n"
+           "  -n             check the configuration and exit\n"
+           "  --help         show this text\n"
+           "  --version      show the version\n",
+           program, about);
+}
+
+struct config *config_from_args(int argc, char **argv, const char *program, const char *about,
+                                int *ret_rest) {
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {NULL, 0, NULL, 0}};
+    const char *path = NULL;
+    bool check = false;
+    for (int c; (c = getopt_long(argc, argv, "+nc:h", options, NULL)) != -1;) {
+        if (c == 'c') {
+            path = optarg;
+        } else if (c == 'n') {
+            check = true;
+        } else if (c == 'h') {
+            print_help(program, about);
+            exit(0);
+        } else if (c == 'v') {
+            printf("%s %s\n", program, CLOISTER_VERSION);
+            exit(0);
+        } else {
+            fprintf(stderr, "Try '%s --help'.\n", program);
+            exit(100);
+        }
+    }
+    char why[512];
+    struct config *config = NULL;
+    if (config_load(path, &config, why, sizeof(why)) < 0) {
+        fprintf(stderr, "%s: %s\n", program, why);
+        exit(1);
+    }
+    if (check) {
+        printf("%s: configuration is good\n", program);
+        exit(0);
+    }
+    if (ret_rest != NULL)
+        *ret_rest = optind;
+    return config;
+}
