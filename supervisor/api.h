@@ -1,0 +1,35 @@
+/* The requests beside chat. Each handler answers its request on `end` exactly once, now or later.
+ * Loop thread. */
+#ifndef CLOISTER_SUPERVISOR_API_H
+#define CLOISTER_SUPERVISOR_API_H
+
+#include "supervisor/gateway_end.h"
+#include "supervisor/keys_client.h"
+#include "supervisor/store.h"
+#include "supervisor/turns.h"
+
+struct api;
+int api_new(struct event_base *base, const struct config *config, struct store *store,
+            struct keys_client *keys, struct turns *turns, struct api **ret) MUST_CHECK;
+void api_free(struct api *api);
+
+void api_connect_link_create(struct api *api, struct gateway_end *end,
+                             const Cloister__ConnectLinkCreate *request);
+void api_connect_open(struct api *api, struct gateway_end *end, const Cloister__ConnectOpen *request);
+void api_connect_callback(struct api *api, struct gateway_end *end,
+                          const Cloister__ConnectCallback *request);
+void api_redeem(struct api *api, struct gateway_end *end, const Cloister__Redeem *request);
+void api_connection_get(struct api *api, struct gateway_end *end,
+                        const Cloister__ConnectionGet *request);
+void api_connection_delete(struct api *api, struct gateway_end *end,
+                           const Cloister__ConnectionDelete *request);
+void api_memory_list(struct api *api, struct gateway_end *end, const Cloister__MemoryList *request);
+void api_memory_delete(struct api *api, struct gateway_end *end,
+                       const Cloister__MemoryDelete *request);
+
+/* Makes a connect link for a user whose connection broke, with the features and return address of the
+ * last one; `made` gets the address ("" when that failed). For the action_url of an error. */
+void api_reconnect_url(struct api *api, const char *user, void (*made)(void *ctx, const char *url),
+                       void *ctx);
+
+#endif

@@ -1,0 +1,29 @@
+/* cloisterd's requests to cloister-keys. Keeps reconnecting with back-off; a request made while keys is
+ * away, or unanswered after 5 s, ends with -EAGAIN. Loop thread. */
+#ifndef CLOISTER_SUPERVISOR_KEYS_CLIENT_H
+#define CLOISTER_SUPERVISOR_KEYS_CLIENT_H
+
+#include <event2/event.h>
+
+#include "ipc/config.h"
+#include "ipc/message.h"
+
+struct keys_client;
+typedef void keys_done(void *ctx, int error, const Cloister__KeyResult *result);
+
+int keys_client_new(struct event_base *base, const struct config *config,
+                    struct keys_client **ret) MUST_CHECK;
+void keys_client_free(struct keys_client *keys);
+bool keys_client_ready(const struct keys_client *keys);
+/* Creating what exists is fine, destroying what does not exist too. */
+void keys_create(struct keys_client *keys, Cloister__KeyKind kind, const char *id, const char *user,
+                 keys_done *done, void *ctx);
+void keys_destroy(struct keys_client *keys, Cloister__KeyKind kind, const char *id, keys_done *done,
+                  void *ctx);
+/* Binds a pending connection's key to the user it turned out to belong to. */
+void keys_bind_user(struct keys_client *keys, const char *connection, const char *user,
+                    keys_done *done, void *ctx);
+/* PKCE challenge (S256, base64url) for a state token. */
+void keys_challenge(struct keys_client *keys, const char *state_token, keys_done *done, void *ctx);
+
+#endif
