@@ -195,6 +195,22 @@ int config_list(const struct config *config, enum config_key key,
     return 0;
 }
 
+int config_key_of(const char *name, enum config_key *ret) {
+    for (size_t i = 0; i < CONFIG_MAX; i++) {
+        size_t section = strlen(settings[i].section);
+        if (strncmp(name, settings[i].section, section) == 0 && name[section] == '.' &&
+            strcmp(name + section + 1, settings[i].key) == 0) {
+            *ret = (enum config_key)i;
+            return 0;
+        }
+    }
+    return -ENOENT;
+}
+
+bool config_is_set(const struct config *config, enum config_key key) {
+    return config->values[key] != NULL;
+}
+
 int config_runtime_path(const struct config *config, const char *name, char *out, size_t cap) {
     int n = snprintf(out, cap, "%s/%s", config_str(config, CONFIG_runtime_dir), name);
     return n < 0 || (size_t)n >= cap ? -ENAMETOOLONG : 0;

@@ -28,6 +28,10 @@ uint64_t config_u64(const struct config *config, enum config_key key);
 /* Calls `each` for every word of a LIST; stops when it returns non-zero and returns that. */
 int config_list(const struct config *config, enum config_key key,
                 int (*each)(const char *word, void *ctx), void *ctx);
+/* "section.key" to its number. 0 or -ENOENT. */
+int config_key_of(const char *name, enum config_key *ret) MUST_CHECK;
+/* True when the file or the environment gives it, false when the default holds. */
+bool config_is_set(const struct config *config, enum config_key key);
 /* "<runtime dir>/<name>" into `out`. 0 or -ENAMETOOLONG. */
 int config_runtime_path(const struct config *config, const char *name, char *out,
                         size_t cap) MUST_CHECK;
