@@ -1,0 +1,112 @@
+# A small chat frontend in shell for the quickstart: connects a user, asks, shows the answer as it streams.
+# Sourced by bash; uses $api, $frontend_key, $state, $return_to.
+
+client_ready() {
+    client_headers=$state/frontend.header
+    (umask 077 && printf 'Authorization: Bearer %s\n' "$(cat "$frontend_key")" >"$client_headers")
+}
+
+# The key goes in by a file, never by an argument that `ps` would show.
+call() { curl -sS --max-time 180 -H @"$client_headers" -H 'Content-Type: application/json' "$@"; }
+user_url() { printf '%s/v1/users/%s' "$api" "$(jq -rn --arg u "$1" '$u|@uri')"; }
+
+connection_state() { call "$(user_url "$1")/connections/google" | jq -r '.state // "none"' 2>/dev/null; }
+
+redeem() {
+    jq -n --arg code "$2" '{code: $code}' | call -X POST --data @- "$(user_url "$1")/connections/redeem" >"$state/redeemed.$$"
+    jq -e .grant "$state/redeemed.$$" >/dev/null || {
+        jq -r '.detail // "redeem failed"' "$state/redeemed.$$" >&2
+        rm -f "$state/redeemed.$$"
+        return 1
+    }
+    rm -f "$state/redeemed.$$"
+}
+
+# Walks the stand-in's consent pages as a browser would: cookie, form, redirect.
+consent_at_stand_in() {
+    local user=$1 url=$2 jar page form action back
+    jar=$(mktemp) page=$(mktemp)
+    curl -sS -c "$jar" -b "$jar" -o /dev/null -D "$page" "$url"
+    form=$(sed -n 's/^[Ll]ocation: *//p' "$page" | tr -d '\r')
+    [ -n "$form" ] || { say "the connect link did not lead to Google"; return 1; }
+    curl -sS --cacert "$state/world/ca.pem" -o "$page" "$form"
+    action=$(sed -n 's/.*<form[^>]*action="\([^"]*\)".*/\1/p' "$page" | head -n 1 | sed 's/&amp;/\&/g')
+    case $action in
+        http*) ;;
+        /*) action=$(printf '%s' "$form" | sed 's|^\(https://[^/]*\).*|\1|')$action ;;
+        *) action=$form ;;
+    esac
+    local fields=() name value
+    while IFS=$'\t' read -r name value; do
+        fields+=(--data-urlencode "$name=$value")
+    done < <(grep -o '<input[^>]*>' "$page" | grep -v 'type="submit"' | grep -v 'name="account"' |
+        sed -n 's/.*name="\([^"]*\)".*value="\([^"]*\)".*/\1\t\2/p' | sed 's/&amp;/\&/g; s/&quot;/"/g; s/&#39;/'"'"'/g')
+    back=$(curl -sS --cacert "$state/world/ca.pem" -o /dev/null -w '%{redirect_url}' "${fields[@]}" \
+        --data-urlencode "account=$user" --data-urlencode "decision=allow" "$action")
+    [ -n "$back" ] || { say "the stand-in Google did not send the browser back"; return 1; }
+    curl -sS -b "$jar" -c "$jar" -o "$page" -w '%{redirect_url}' "$back" | sed -n 's/.*[?&]code=\([^&]*\).*/\1/p'
+    rm -f "$jar" "$page"
+}
+
+ensure_connected() {
+    local user=$1 url code
+    [ "$(connection_state "$user")" != active ] || return 0
+    url=$(jq -n --arg r "$return_to" '{features: ["availability", "events"], return_to: $r}' |
+        call -X POST --data @- "$(user_url "$user")/connect-links" | jq -r '.url // empty')
+    [ -n "$url" ] || die "could not make a connect link for $user"
+    if [ -z "$config" ]; then
+        say "Connecting $user through the stand-in's consent pages"
+        code=$(consent_at_stand_in "$user" "$url") || die "could not connect $user"
+    else
+        say "$user is not connected yet. Open this address in a browser on this machine within 10 minutes:"
+        say "  $url"
+        [ "$action" != ask ] || [ -t 2 ] || exit 3
+        code=$("$prefix/libexec/cloister/cloister-catch" "${return_to}" 600) || exit 3
+    fi
+    [ -n "$code" ] || die "no code came back for $user"
+    redeem "$user" "$code" || die "could not redeem the connection of $user"
+    say "$user is connected."
+}
+
+# client_ask USER TEXT: streams the answer; 0 done, 2 ended in an error.
+client_ask() {
+    local event= status=1 line data zone
+    zone=$(cat /etc/timezone 2>/dev/null || true)
+    [ -e "/usr/share/zoneinfo/$zone" ] && [ -n "$zone" ] || zone=$(readlink /etc/localtime | sed -n 's|.*/zoneinfo/||p')
+    while IFS= read -r line; do
+        line=${line%$'\r'}
+        case $line in
+            'event: '*) event=${line#event: } ;;
+            'data: '*)
+                data=${line#data: }
+                case $event in
+                    delta) jq -rj .text <<<"$data" ;;
+                    tool) [ ! -t 2 ] || say "  [$(jq -r '.name + " " + .state' <<<"$data")]" ;;
+                    done) status=0 ;;
+                    error)
+                        echo >&2
+                        jq -r '"error " + .code + ": " + .detail + (if .action_url then "\n  " + .action_url else "" end)' <<<"$data" >&2
+                        status=2
+                        ;;
+                esac
+                ;;
+            '{'*) # refused before the stream began: a problem document
+                jq -r '(.code // "error") + ": " + (.detail // "refused") + (if .action_url then "\n  " + .action_url else "" end)' <<<"$line" >&2
+                status=2
+                ;;
+        esac
+    done < <(jq -n --arg u "$1" --arg m "$2" --arg z "${zone:-UTC}" '{user: $u, message: $m, timezone: $z}' |
+        call -N -X POST -H 'Accept: text/event-stream' -H "Idempotency-Key: $(openssl rand -hex 16)" --data @- "$api/v1/chat")
+    echo
+    return $status
+}
+
+client_chat() {
+    local text
+    say ""
+    say "Ask about the calendar of $1, for example: Am I free tomorrow at three? Put lunch with Sam there."
+    say "An empty line or Ctrl-D ends the chat; Cloister keeps running (deploy/quickstart --stop)."
+    while printf '\n> ' >&2 && IFS= read -r text && [ -n "$text" ]; do
+        client_ask "$1" "$text" || true
+    done
+}

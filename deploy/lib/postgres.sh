@@ -1,0 +1,48 @@
+# A private PostgreSQL on a unix socket, as a user of its own. Sourced by bash after common.sh.
+
+postgres_bin() {
+    local dir
+    dir=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+    [ -n "$dir" ] || die "PostgreSQL's server programs are missing (package postgresql)"
+    printf '%s' "$dir"
+}
+
+as_postgres() { setpriv --reuid cloister-postgres --regid cloister-postgres --clear-groups env -C / "$@"; }
+
+# postgres_start DATA_DIR SOCKET_DIR: creates the cluster when it is not there; one role and database for
+# cloisterd, let in by its operating-system user.
+postgres_start() {
+    local data=$1 sockets=$2 bin fresh=
+    bin=$(postgres_bin)
+    mkdir -p "$sockets"
+    chown cloister-postgres: "$sockets"
+    chmod 0755 "$sockets"
+    if [ ! -e "$data/PG_VERSION" ]; then
+        say "Creating a private database"
+        install -d -o cloister-postgres -g cloister-postgres -m 0700 "$data"
+        as_postgres "$bin/initdb" -D "$data" -U cloister-postgres --auth=peer --encoding=UTF8 --locale=C.UTF-8 \
+            --no-instructions >/dev/null || die "initdb failed"
+        cat >>"$data/postgresql.conf" <<CONF
+listen_addresses = ''
+unix_socket_directories = '$sockets'
+max_connections = 40
+shared_buffers = 32MB
+log_min_messages = warning
+log_min_error_statement = panic
+log_parameter_max_length_on_error = 0
+CONF
+        fresh=yes
+    fi
+    as_postgres "$bin/pg_ctl" -D "$data" -s -w -t 30 -l "$data/server.log" start >/dev/null || die "PostgreSQL did not start; see $data/server.log"
+    if [ -n "$fresh" ] || ! as_postgres "$bin/psql" -h "$sockets" -qAt -d cloister -c 'select 1' >/dev/null 2>&1; then
+        as_postgres "$bin/psql" -h "$sockets" -q -d postgres -v ON_ERROR_STOP=1 \
+            -c 'create role cloister login' -c 'create database cloister owner cloister' >/dev/null || die "could not create the database"
+    fi
+}
+
+postgres_running() { [ -e "$1/postmaster.pid" ] && kill -0 "$(head -n 1 "$1/postmaster.pid")" 2>/dev/null; }
+
+postgres_stop() {
+    postgres_running "$1" || return 0
+    as_postgres "$(postgres_bin)/pg_ctl" -D "$1" -s -w -t 30 -m fast stop >/dev/null || true
+}
