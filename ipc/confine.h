@@ -1,18 +1,20 @@
-/* The last rung of a daemon's start-up ladder: after this the process is confined and the loop begins.
- * Agents have walls of their own (agent/walls.h). */
+/* The last rung of a daemon's start-up ladder: after this the process is confined and the loop
+ * begins. Agents have walls of their own (agent/walls.h). */
 #ifndef CLOISTER_IPC_CONFINE_H
 #define CLOISTER_IPC_CONFINE_H
 
 #include "ipc/base.h"
 
 enum confine_flags {
-    CONFINE_MAY_EXEC = 1 << 0,  /* cloisterd: posix_spawn of the set-user-ID agent; no no_new_privs */
-    CONFINE_KEEP_KILL = 1 << 1, /* cloisterd: CAP_KILL, to signal agents of another uid */
+    CONFINE_MAY_EXEC =
+        1 << 0, /* cloisterd: posix_spawn of the set-user-ID agent; no no_new_privs */
+    CONFINE_KEEP_KILL = 1 << 1,   /* cloisterd: CAP_KILL, to signal agents of another uid */
+    CONFINE_NO_INTERNET = 1 << 2, /* cloister-keys: unix sockets only */
 };
 
-/* Becomes `user` (when root; otherwise must already be it), keeps no capability but the one asked for,
- * no core dumps, not dumpable, a system-call filter that refuses what no daemon needs (EPERM). Fails
- * closed: -errno, and `why` holds a sentence. Call once, before any thread is started. */
+/* Becomes `user` (when root; otherwise must already be it), keeps no capability but the one asked
+ * for, no core dumps, not dumpable, a system-call filter that refuses what no daemon needs (EPERM).
+ * Fails closed: -errno, and `why` holds a sentence. Call once, before any thread is started. */
 int confine_process(const char *user, unsigned flags, char *why, size_t why_len) MUST_CHECK;
 
 /* Looks a system user up. 0, -ENOENT or -errno. */
