@@ -52,12 +52,15 @@ class Cluster:
         self.run = self.dir / "run"
 
     # -- the parts --
-    def start_world(self, *options):
+    # A subclass may put the stand-ins elsewhere: another network namespace, other addresses.
+    world_prefix, world_options = (), ()
+
+    def start_world(self):
         world = self.dir / "world"
         world.mkdir(mode=0o755, exist_ok=True)
         log = open(self.dir / "world.log", "ab")
         self.world = subprocess.Popen(
-            [PREFIX / "libexec/cloister/cloister-world", "--dir", world, *options],
+            [*self.world_prefix, PREFIX / "libexec/cloister/cloister-world", "--dir", world, *self.world_options],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         wait_until(10, lambda: (world / "world.env").exists() and (world / "world.env").stat().st_size, "stand-ins")
         lines = (world / "world.env").read_text().splitlines()

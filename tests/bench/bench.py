@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""The benchmarks: started by tests/bench/run. Each prints its figure beside a rival or a limit that was
+measured in the same run on the same machine."""
+
+import json
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "main"))
+
+PREFIX = pathlib.Path(os.environ["CLOISTER_PREFIX"])
+LIBEXEC = PREFIX / "libexec/cloister"
+ARGS = sys.argv[1:]
+QUICK, AS_JSON = "--quick" in ARGS, "--json" in ARGS
+
+
+def report(bench, metric, value, unit, rival="", rival_value=None, n=0, note=""):
+    row = {"bench": bench, "metric": metric, "value": round(value, 3), "unit": unit, "rival": rival,
+           "rival_value": None if rival_value is None else round(rival_value, 3),
+           "ratio": None if not rival_value else round(value / rival_value, 3), "n": n, "note": note}
+    if AS_JSON:
+        print(json.dumps(row), flush=True)
+    else:
+        beside = f"{rival} {row['rival_value']} {unit}, ratio {row['ratio']}" if rival else ""
+        print(f"{bench:12} {metric:22} {row['value']:>10} {unit:4} {beside:58} n={n} {note}", flush=True)
+
+
+def progress(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def p99(values):
+    return sorted(values)[min(len(values) - 1, int(len(values) * 0.99))]
+
+
+# ---- spawn and idle memory: the real zygote under a bench supervisor ----
+
+def agents_bench(*args):
+    done = subprocess.run([LIBEXEC / "bench-agents", *map(str, args)], stdout=subprocess.PIPE, check=True, timeout=600)
+    return json.loads(done.stdout)
+
+
+def bwrap_times(n):
+    """Milliseconds to a bubblewrap sandbox with the same namespaces that runs /bin/true."""
+    command = ["bwrap", "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
+               "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64",
+               "--symlink", "usr/bin", "/bin", "--die-with-parent", "--cap-drop", "ALL", "/bin/true"]
+    times = []
+    for _ in range(n):
+        began = time.perf_counter()
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        times.append((time.perf_counter() - began) * 1000)
+    return times
+
+
+def bench_spawn():
+    n = 50 if QUICK else 500
+    got = agents_bench("spawn", n)
+    bwrap = bwrap_times(20 if QUICK else 100)
+    times = got["spawn_ms"]
+    report("spawn", "median", statistics.median(times), "ms", "bwrap", statistics.median(bwrap), n,
+           "request to answered hello, all walls up; target 0.8 ms, ratio at most 0.25")
+    report("spawn", "p99", p99(times), "ms", "bwrap", p99(bwrap), n)
+    report("spawn", "median_beside_fork", statistics.median(times), "ms", "bare fork and exit",
+           statistics.median(got["fork_ms"]), n)
+
+
+def bench_idle_memory():
+    n = 100 if QUICK else 1000
+    got = agents_bench("memory", n)
+    report("idle_memory", "private_median", statistics.median(got["private_kib"]), "KiB", "limit", 64, n, "per idle agent")
+    report("idle_memory", "pss_median", statistics.median(got["pss_kib"]), "KiB", "limit", 128, n, "per idle agent")
+    report("idle_memory", "memavailable", got["memavailable_kib"] / n, "KiB", "", None, n,
+           "per idle agent by MemAvailable: with page tables, stacks, slab, and the bench supervisor's share")
+
+
+# ---- whole system ----
+
+def turn_times(front, user, zone, n, message):
+    times = []
+    for i in range(n + 3):
+        began = time.perf_counter()
+        got = front.stream(user, message, timezone=zone, conversation=f"c{i}")
+        took = (time.perf_counter() - began) * 1000
+        assert got.error is None and got.done, got
+        if i >= 3:
+            times.append(took)
+    return times
+
+
+def recorded_calls(cluster, user, message, zone):
+    """The HTTP calls of one turn, as the rival makes them again."""
+    cluster.admin.clear_requests()
+    got = cluster.front.stream(user, message, timezone=zone, conversation="recorded")
+    assert got.error is None and got.done, got
+    tokens = cluster.admin.call("GET", f"/accounts/{user}/tokens")["access"]
+    named = cluster.named
+    key = pathlib.Path(named["MODEL_KEY_FILE"]).read_text().strip()
+    calls = []
+    for r in cluster.admin.requests():
+        if r["service"] == "calendar":
+            url, head = named["GOOGLE_URL"] + r["path"], [f"Authorization: Bearer {tokens[-1]}"]
+        elif r["service"] == "model":
+            url, head = named["MODEL_URL"] + r["path"], [f"x-api-key: {key}", "anthropic-version: 2023-06-01"]
+        else:
+            continue
+        calls.append({"url": url, "method": r["method"], "headers": [*head, "Content-Type: application/json", "Expect:"],
+                      "body": r.get("body") or ""})
+    assert len(calls) >= 3, calls
+    path = cluster.dir / "calls.json"
+    path.write_text(json.dumps(calls))
+    return path, len(calls)
+
+
+def replay(path, ca, n, mode):
+    done = subprocess.run([LIBEXEC / "bench-replay", path, ca, str(n), mode], stdout=subprocess.PIPE, check=True, timeout=600)
+    return [int(line) / 1000 for line in done.stdout.split()]
+
+
+MESSAGE, ZONE = "Am I free tomorrow at 3pm?", "Europe/Berlin"
+
+
+def bench_turn():
+    from cluster import Cluster
+    cluster = Cluster()
+    try:
+        cluster.connect("bench", timezone=ZONE)
+        n = 20 if QUICK else 200
+        turn_times(cluster.front, "bench", ZONE, 5, MESSAGE)
+        path, calls = recorded_calls(cluster, "bench", MESSAGE, ZONE)
+        # Interleaved, so that a noisy minute hits both.
+        ours, theirs = [], []
+        for _ in range(4):
+            ours += turn_times(cluster.front, "bench", ZONE, n // 4, MESSAGE)
+            theirs += replay(path, cluster.named["CA_FILE"], n // 4, "fresh")
+        note = f"{calls} HTTP calls, TLS, fresh connections; target ratio 1.3"
+        report("turn", "median", statistics.median(ours), "ms", "libcurl client, fresh connections", statistics.median(theirs), len(ours), note)
+        report("turn", "p99", p99(ours), "ms", "libcurl client, fresh connections", p99(theirs), len(ours))
+    finally:
+        cluster.stop()
+    bench_turn_far()
+
+
+RTT_MS = 40
+
+
+def bench_turn_far():
+    """The same with a 40 ms round trip between Cloister and the world: a relay between two namespaces."""
+    a, b = f"cloister-a-{os.getpid()}", f"cloister-b-{os.getpid()}"
+    relay = None
+    try:
+        for name in (a, b):
+            subprocess.run(["ip", "netns", "add", name], check=True)
+            subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], check=True)
+        relay = subprocess.Popen([LIBEXEC / "bench-tun-relay", a, b, str(RTT_MS * 500)], stdout=subprocess.PIPE)
+        assert relay.stdout.readline().strip() == b"ready"
+        for name, own in ((a, 1), (b, 2)):
+            subprocess.run(["ip", "-n", name, "addr", "add", f"10.77.0.{own}/24", "dev", "relay"], check=True)
+            subprocess.run(["ip", "-n", name, "link", "set", "relay", "up", "mtu", "1500"], check=True)
+        env = {**os.environ, "CLOISTER_BENCH_FAR": b}
+        done = subprocess.run(["ip", "netns", "exec", a, sys.executable, __file__, "turn_far", *[x for x in ARGS if x.startswith("--")]],
+                              env=env, timeout=900)
+        assert done.returncode == 0, "the far part failed"
+    finally:
+        if relay:
+            relay.terminate()
+            relay.wait()
+        for name in (a, b):
+            subprocess.run(["ip", "netns", "del", name], check=False)
+
+
+def bench_turn_far_inside():
+    from cluster import Cluster
+    netns = os.environ["CLOISTER_BENCH_FAR"]
+
+    class Far(Cluster):
+        world_prefix = ("ip", "netns", "exec", netns)
+        world_options = ("--google-listen", "10.77.0.2:0", "--model-listen", "10.77.0.2:0",
+                         "--admin-listen", "10.77.0.2:0", "--name", "10.77.0.2")
+
+    cluster = Far()
+    try:
+        cluster.connect("bench", timezone=ZONE)
+        n = 12 if QUICK else 60
+        turn_times(cluster.front, "bench", ZONE, 5, MESSAGE)
+        path, _ = recorded_calls(cluster, "bench", MESSAGE, ZONE)
+        ours = turn_times(cluster.front, "bench", ZONE, n, MESSAGE)
+        warm = replay(path, cluster.named["CA_FILE"], n, "warm")
+        fresh = replay(path, cluster.named["CA_FILE"], n, "fresh")
+        behind = statistics.median(ours) - statistics.median(warm)
+        report("turn", f"median_rtt{RTT_MS}", statistics.median(ours), "ms", "libcurl client, warm connections", statistics.median(warm), n)
+        report("turn", f"fresh_rtt{RTT_MS}", statistics.median(ours), "ms", "libcurl client, fresh connections", statistics.median(fresh), n)
+        report("turn", "behind_warm", behind, "ms", "one round trip", RTT_MS, n, "target ratio 1")
+    finally:
+        cluster.stop()
+
+
+def bench_scale():
+    from concurrent.futures import ThreadPoolExecutor
+
+    from cluster import Cluster
+    many = 100 if QUICK else 2000
+    n = 20 if QUICK else 120
+    cluster = Cluster(extra=f"[agents]\nmax={many + 100}\nidle_park_ms=3600000\n")
+    try:
+        names = [f"s{i}" for i in range(many)]
+
+        def join(name):
+            cluster.connect(name, timezone=ZONE)
+            got = cluster.front.stream(name, MESSAGE, timezone=ZONE)
+            assert got.error is None, got
+
+        def grow(upto):
+            have = len(cluster.agents())
+            with ThreadPoolExecutor(8) as pool:
+                list(pool.map(join, names[have:upto]))
+
+        grow(10)
+        rounds = {10: [], many: []}
+        turn_times(cluster.front, names[0], ZONE, 20, MESSAGE)
+        rounds[10] = turn_times(cluster.front, names[0], ZONE, n, MESSAGE)
+        before = supervisor_kib(cluster)
+        progress(f"scale: starting {many} agents")
+        grow(many)
+        alive = len(cluster.agents())
+        after = supervisor_kib(cluster)
+        time.sleep(3)  # what the start stirred up settles
+        turn_times(cluster.front, names[0], ZONE, 20, MESSAGE)
+        rounds[many] = turn_times(cluster.front, names[0], ZONE, n, MESSAGE)
+        # Back to ten, measured again, so that drift of the machine shows.
+        report("scale", "median", statistics.median(rounds[many]), "ms", "with 10 agents", statistics.median(rounds[10]), n,
+               f"{alive} idle agents; target ratio 1.1")
+        report("scale", "p99", p99(rounds[many]), "ms", "with 10 agents", p99(rounds[10]), n)
+        report("idle_memory", "supervisor_private", (after - before) / (alive - 10), "KiB", "limit", 16, alive, "cloisterd's own, per agent")
+    finally:
+        cluster.stop()
+
+
+def supervisor_kib(cluster):
+    pid = cluster.programs()["cloisterd"]
+    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(int(v) for v in re.findall(r"Private_(?:Clean|Dirty): +(\d+)", text))
+
+
+BENCHES = {"spawn": bench_spawn, "idle_memory": bench_idle_memory, "turn": bench_turn, "scale": bench_scale}
+
+
+def main():
+    names = [a for a in ARGS if not a.startswith("--")]
+    if names == ["turn_far"]:
+        bench_turn_far_inside()
+        return
+    for name in names or BENCHES:
+        if name not in BENCHES:
+            sys.exit(f"there is no benchmark {name}; there are {', '.join(BENCHES)}")
+        progress(f"== {name}")
+        BENCHES[name]()
+
+
+if __name__ == "__main__":
+    main()
