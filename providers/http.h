@@ -1,9 +1,10 @@
-/* HTTP/1.1 requests of one turn over descriptors that egress connected: libcurl for HTTP, OpenSSL for
- * TLS, a broker for the network. One `struct http` per turn, single-threaded; all transfers of a turn
- * progress together whenever one of them is waited for.
+/* HTTP/1.1 requests of one turn over descriptors that egress connected: libcurl for HTTP, OpenSSL
+ * for TLS, a broker for the network. One `struct http` per turn, single-threaded; all transfers of
+ * a turn progress together whenever one of them is waited for.
  *
- * TLS is kept apart from libcurl (tls.h) so that a handshake can run before there is a request to send:
- * the calendar's runs while the model thinks. No redirects, no proxy, no cookies, no environment. */
+ * TLS is kept apart from libcurl (tls.h) so that a handshake can run before there is a request to
+ * send: the calendar's runs while the model thinks. No redirects, no proxy, no cookies, no
+ * environment. */
 #ifndef CLOISTER_PROVIDERS_HTTP_H
 #define CLOISTER_PROVIDERS_HTTP_H
 
@@ -11,7 +12,8 @@
 
 struct http_trust; /* parsed CA certificates: one SSL_CTX, made before fork, shared by all turns */
 /* Parses `ca_file` (empty: the system's bundle). 0 or -errno; `why` gets a sentence. */
-int http_trust_new(const char *ca_file, struct http_trust **ret, char *why, size_t why_len) MUST_CHECK;
+int http_trust_new(const char *ca_file, struct http_trust **ret, char *why,
+                   size_t why_len) MUST_CHECK;
 void http_trust_free(struct http_trust *trust);
 
 struct http;
@@ -20,8 +22,8 @@ int http_new(int egress_fd, struct http **ret) MUST_CHECK;
 /* Ends all transfers, closes all connections, wipes buffers. */
 void http_free(struct http *http);
 
-/* While waiting, also watch `fd`; `ready` runs when it is readable and returns 0, or a -errno that ends
- * the wait (a cancelled turn: -ECANCELED). One watcher. */
+/* While waiting, also watch `fd`; `ready` runs when it is readable and returns 0, or a -errno that
+ * ends the wait (a cancelled turn: -ECANCELED). One watcher. */
 void http_watch(struct http *http, int fd, int (*ready)(void *ctx), void *ctx);
 
 /* Dials and shakes hands with the URL's host ahead of need; at most one idle connection per host is
@@ -31,31 +33,37 @@ void http_prepare(struct http *http, const char *url, const struct http_trust *t
 struct http_request {
     const char *method, *url; /* http:// URLs go in the clear (a local model); egress decides */
     const struct http_trust *trust;
-    const char *const *headers; /* "Name: value", NULL-terminated */
+    const char *const *headers; /* "Name: value", NULL-terminated; Host and lengths are added, a
+                                   Content-Type is not */
     const void *body;           /* copied; NULL: none */
     size_t body_len;
-    size_t max_body;         /* a longer answer fails with -EFBIG */
-    uint32_t connect_ms;     /* dial and handshake; 0: 10 s */
-    uint32_t idle_ms;        /* longest silence; 0: 60 s */
-    uint32_t total_ms;       /* 0: no limit but the deadline */
-    uint64_t deadline;       /* clock_ms() */
-    /* Streaming: called with body bytes of a 2xx answer as they come (not kept then). Non-zero aborts
-     * the transfer with that value. NULL: the body is collected. */
+    size_t max_body;     /* a longer answer fails with -EFBIG; 0: 1 MiB */
+    uint32_t connect_ms; /* dial and handshake; 0: 10 s */
+    uint32_t idle_ms;    /* longest silence; 0: 60 s */
+    uint32_t total_ms;   /* 0: no limit but the deadline */
+    uint64_t deadline;   /* clock_ms() */
+    /* Streaming: called with body bytes of a 2xx answer as they come (not kept then). Non-zero
+     * aborts the transfer with that value. NULL: the body is collected. */
     int (*on_body)(void *ctx, const char *data, size_t len);
     void *ctx;
 };
 
 struct http_transfer;
+/* 0, -EINVAL (address, method or header not well-formed; https without trust) or -ENOMEM. */
 int http_start(struct http *http, const struct http_request *request,
                struct http_transfer **ret) MUST_CHECK;
-/* Pumps until `transfer` is done. 0: a whole answer came (any status). -ETIMEDOUT, -ECONNREFUSED (dial
- * failed), -ECONNRESET (broken or truncated), -EKEYREJECTED (TLS: certificate or host not trusted),
- * -EACCES (egress refuses this host), -EFBIG, -EPROTO (not HTTP), or what the watcher or on_body gave. */
+/* Pumps until `transfer` is done. 0: a whole answer came (any status). -ETIMEDOUT, -ECONNREFUSED
+ * (dial failed), -ECONNRESET (broken or truncated), -EKEYREJECTED (TLS: certificate or host not
+ * trusted), -EACCES (egress refuses this host), -EPIPE (egress is gone), -EFBIG, -EPROTO (not HTTP,
+ * not TLS), or what the watcher or on_body gave; after a watcher's error the transfer is still
+ * there to be finished. A GET or HEAD, and whatever was not sent yet, is tried once more when a
+ * connection turns out stale. */
 int http_wait(struct http *http, struct http_transfer *transfer) MUST_CHECK;
 /* Pumps once, up to `timeout_ms`; lets other transfers progress. 0, or the watcher's -errno. */
 int http_step(struct http *http, int timeout_ms) MUST_CHECK;
 bool http_done(const struct http_transfer *transfer);
-/* True when request bytes may have reached the server (a write's outcome is then unknown on failure). */
+/* True when request bytes may have reached the server (a write's outcome is then unknown on
+ * failure). */
 bool http_sent(const struct http_transfer *transfer);
 int http_status(const struct http_transfer *transfer);
 /* Body of a collected answer, NUL-terminated; of a non-2xx answer also when streaming. */
@@ -69,10 +77,10 @@ void http_finish(struct http_transfer *transfer);
 
 /* ---- server-sent events (WHATWG HTML 9.2), used on both model dialects ---- */
 struct sse;
-/* `event` is called for each event: its name ("" when none) and data, NUL-terminated, valid during the
- * call. Non-zero stops the parser with that value. An event over `max_event` bytes: -EFBIG. */
-struct sse *sse_new(size_t max_event, int (*event)(void *ctx, const char *name, const char *data,
-                                                   size_t len),
+/* `event` is called for each event: its name ("" when none) and data, NUL-terminated, valid during
+ * the call. Non-zero stops the parser with that value. An event over `max_event` bytes: -EFBIG. */
+struct sse *sse_new(size_t max_event,
+                    int (*event)(void *ctx, const char *name, const char *data, size_t len),
                     void *ctx);
 int sse_feed(struct sse *sse, const char *data, size_t len) MUST_CHECK;
 void sse_free(struct sse *sse);
