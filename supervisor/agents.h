@@ -1,0 +1,145 @@
+/* Inside of the turns module: the registry of agents and what each is doing. Included by agents.c,
+ * spawn.c, lifecycle.c, queue.c, relay.c and operate.c only; everybody else uses turns.h. Loop
+ * thread. */
+#ifndef CLOISTER_SUPERVISOR_AGENTS_H
+#define CLOISTER_SUPERVISOR_AGENTS_H
+
+#include <sys/queue.h>
+
+#include "ipc/nng_end.h"
+#include "supervisor/hash.h"
+#include "supervisor/lifecycle.h"
+#include "supervisor/turns.h"
+#include "supervisor/turns_operate.h"
+
+#define ORIGIN_MAX 16
+#define KEY_MAX    (ID_LEN + 1 + ORIGIN_MAX) /* "user:origin", in a connect cell "connection:origin" \
+                                              */
+#define SPAWN_WAIT_MS 5000
+#define PING_EVERY_MS 15000
+#define PONG_WAIT_MS  5000
+#define LATENCIES     512
+
+TAILQ_HEAD(agent_list, agent);
+TAILQ_HEAD(turn_list, turn);
+
+struct turn {
+    TAILQ_ENTRY(turn) queued;
+    struct agent *agent;
+    const struct turn_ops *ops; /* NULL: nobody listens any more, it only has to end */
+    void *ctx;
+    Cloister__Message *start; /* until it runs */
+    struct event *timer;      /* deadline, then the grace after a cancel */
+    uint64_t deadline;        /* clock */
+    uint64_t credit;          /* bytes of text it may still send */
+    unsigned host_calls;      /* unanswered */
+    Cloister__TurnKind kind;
+    bool running, cancelled, timed_out, wrote;
+    char id[ID_LEN + 1];
+};
+
+struct agent {
+    TAILQ_ENTRY(agent) listed; /* on the list of its state, or among the graves */
+    TAILQ_ENTRY(agent) wants;  /* while `wanting` */
+    struct hash_node by_key, by_spawn;
+    struct turns *turns;
+    struct nng_end *end;
+    struct event *timer, *exited;
+    struct turn *running;
+    struct turn_list queue;
+    SLIST_HEAD(, end_note) notes;           /* who waits for its end */
+    uint64_t spawn;                         /* number of the request to the zygote; 0: none */
+    uint64_t started_ms, state_ms, ping_ms; /* clock; ping_ms: last ping, or its start */
+    uint64_t begun_us;                      /* monotonic, of the spawn, for the latency in status */
+    int64_t since_ms;                       /* wall clock of its start */
+    uint64_t pings, pongs, turns_done;
+    struct msg_peer peer;
+    unsigned queue_len;
+    enum agent_state state;
+    int pidfd;
+    pid_t pid, peer_pid;
+    bool wanting; /* STARTING, and the zygote has not been asked yet */
+    bool asked;   /* the zygote has not answered `spawn` yet */
+    bool counted; /* in turns->live: there is or may be a process */
+    bool hello, park, dead;
+    char user[ID_LEN + 1], connection[ID_LEN + 1], origin[ORIGIN_MAX + 1];
+    char key[KEY_MAX + 1], socket[ID_LEN + 1];
+};
+
+/* One call of turns_end_user, shared by the agents that it waits for; each has a note of it. */
+struct turns_ended {
+    void (*ended)(void *ctx);
+    void *ctx;
+    unsigned left;
+};
+struct end_note {
+    SLIST_ENTRY(end_note) next;
+    struct turns_ended *call;
+};
+
+struct turns {
+    struct event_base *base;
+    struct zygote *zygote;
+    struct turns_setup setup;
+    struct hash by_key, by_spawn;
+    struct agent_list lists[AGENT_STATE_MAX];
+    size_t counts[AGENT_STATE_MAX];
+    struct agent_list wanting;
+    unsigned wanting_count;
+    struct agent_list graves; /* unreachable, freed on the next round of the loop */
+    struct event *burial, *strays, *drain_limit;
+    void (*drained)(void *ctx);
+    void *drained_ctx;
+    uint64_t last_spawn;
+    unsigned live;
+    bool draining;
+    struct turns_counters counters;
+    uint32_t latency_us[LATENCIES]; /* spawn asked to hello */
+    uint64_t latencies;
+};
+
+/* ---- agents.c: the registry ---- */
+struct agent *agent_find(struct turns *turns, const char *key_id, const char *origin);
+/* New, STARTING, wanting a process; NULL when there is no memory. */
+struct agent *agent_new(struct turns *turns, const char *user, const char *origin,
+                        const char *connection);
+/* Out of every list and table, freed on the next round. It has no process and no turns. */
+void agent_bury(struct agent *agent);
+void agent_arm(struct agent *agent); /* its timer, as its state wants */
+void set_timer(struct event *timer, uint64_t wait_ms);
+
+/* ---- spawn.c: from a name to a process that answers ---- */
+void spawn_want(struct agent *agent); /* join those that want a process */
+void spawn_unwant(struct agent *agent);
+void spawn_forget(struct agent *agent); /* close and forget what there was of a process */
+void spawn_next(struct turns *turns);   /* ask for as many as room and zygote allow */
+void spawn_check_ready(struct agent *agent);
+extern const struct nng_end_ops agent_end_ops;
+int spawn_start(struct turns *turns); /* watches the zygote */
+
+/* ---- lifecycle.c ---- */
+void agent_change_state(struct agent *agent, enum agent_state state);
+/* `why` is what its turns are told when the event ends them; may be NULL otherwise. */
+void agent_event(struct agent *agent, enum agent_event event, const struct turn_failure *why);
+
+/* ---- queue.c ---- */
+void turn_begin(
+    struct agent *agent); /* the first of its queue; BUSY afterwards, unless it failed */
+/* Out of its agent and freed, then one of these is called (not when nobody listens). */
+void turn_end_done(struct turn *turn, const Cloister__TurnDone *done);
+void turn_end_error(struct turn *turn, const Cloister__TurnError *error);
+void turn_end_failed(struct turn *turn, const struct turn_failure *failure);
+void turn_free(struct turn *turn); /* that is on no list any more */
+void agent_fail_queue(struct agent *agent, const struct turn_failure *why);
+int agent_send(struct agent *agent, Cloister__Message *message) MUST_CHECK;
+
+/* ---- operate.c ---- */
+void turns_end_all(struct turns *turns, const struct turn_failure *why);
+
+/* ---- relay.c ---- */
+void relay_message(struct agent *agent, const uint8_t *data, size_t len);
+
+extern const struct turn_failure failure_lost, failure_not_started, failure_disconnected,
+    failure_stopped, failure_timeout, failure_draining, failure_full, failure_busy, failure_memory;
+
+#endif
