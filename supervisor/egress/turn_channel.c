@@ -1,0 +1,168 @@
+#include "supervisor/egress/turn_channel.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <linux/tcp.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+
+struct held {
+    int fd;
+    uint64_t bytes;
+};
+
+struct dialling {
+    struct turn *turn;
+    uint64_t call;
+    struct pool_request *request; /* NULL: this place is free */
+};
+
+struct turn {
+    int channel; /* the owner's */
+    const struct allow *allow;
+    struct pool *pool;
+    unsigned dials;
+    bool broken, over;
+    uint64_t bytes_ended; /* of connections that are gone */
+    size_t held_n;
+    struct held held[TURN_OPEN_MAX];
+    struct dialling dialling[TURN_OPEN_MAX];
+};
+
+struct turn *turn_new(int channel, const struct allow *allow, struct pool *pool) {
+    struct turn *turn = calloc(1, sizeof(*turn));
+    if (turn == NULL)
+        return NULL;
+    turn->channel = channel;
+    turn->allow = allow;
+    turn->pool = pool;
+    return turn;
+}
+
+static void held_end(struct turn *turn, size_t i) {
+    turn->bytes_ended += turn->held[i].bytes;
+    (void)shutdown(turn->held[i].fd, SHUT_RDWR);
+    (void)close(turn->held[i].fd);
+    turn->held[i] = turn->held[--turn->held_n];
+}
+
+void turn_free(struct turn *turn) {
+    if (turn == NULL)
+        return;
+    while (turn->held_n > 0)
+        held_end(turn, 0);
+    for (size_t i = 0; i < TURN_OPEN_MAX; i++)
+        pool_request_cancel(turn->dialling[i].request);
+    free(turn);
+}
+
+static int reply(struct turn *turn, uint64_t call, int fd, int error, const char *detail) {
+    Cloister__DialResult result = CLOISTER__DIAL_RESULT__INIT;
+    result.call = call;
+    result.error = error;
+    result.detail = (char *)detail;
+    Cloister__Message message = MSG_OF(DIAL_RESULT, dial_result, &result);
+    return seq_send(turn->channel, &message, fd);
+}
+
+int turn_refuse(struct turn *turn, uint64_t call, int error, const char *detail) {
+    return reply(turn, call, -1, error, detail);
+}
+
+/* The turn gets a copy; ours stays to count and to revoke. */
+static int hand_over(struct turn *turn, uint64_t call, int fd) {
+    int r = reply(turn, call, fd, 0, "");
+    if (r < 0) {
+        (void)close(fd);
+        return r;
+    }
+    turn->held[turn->held_n++] = (struct held){.fd = fd};
+    return 0;
+}
+
+static size_t open_count(const struct turn *turn) {
+    size_t n = turn->held_n;
+    for (size_t i = 0; i < TURN_OPEN_MAX; i++)
+        n += turn->dialling[i].request != NULL;
+    return n;
+}
+
+static void on_connected(void *ctx, int fd, int error) {
+    struct dialling *dialling = ctx;
+    struct turn *turn = dialling->turn;
+    dialling->request = NULL;
+    int r;
+    if (error == 0)
+        r = hand_over(turn, dialling->call, fd);
+    else
+        r = turn_refuse(turn, dialling->call, error,
+                        error == EACCES ? "resolves to an address that is not public"
+                                        : "not connected");
+    if (r < 0)
+        turn->broken = true;
+}
+
+static int dial_listed(struct turn *turn, const struct destination *d, uint64_t call) {
+    int fd = pool_take(turn->pool, d);
+    if (fd >= 0)
+        return hand_over(turn, call, fd);
+    struct dialling *place = turn->dialling;
+    while (place->request != NULL) /* open_count left a free one */
+        place++;
+    *place = (struct dialling){.turn = turn, .call = call};
+    place->request = pool_request_new(turn->pool, d, on_connected, place);
+    return place->request != NULL ? 0 : turn_refuse(turn, call, ENOMEM, "egress is full");
+}
+
+int turn_dial(struct turn *turn, const Cloister__Dial *dial) {
+    if (turn->over || ++turn->dials > TURN_DIALS_MAX)
+        return turn_refuse(turn, dial->call, EDQUOT, "this turn has had its share of the network");
+    if (open_count(turn) >= TURN_OPEN_MAX)
+        (void)turn_sweep(turn);
+    if (open_count(turn) >= TURN_OPEN_MAX)
+        return turn_refuse(turn, dial->call, EDQUOT, "too many connections at once");
+    const struct destination *d = allow_find(turn->allow, dial->host, dial->port);
+    if (d == NULL)
+        return turn_refuse(turn, dial->call, EACCES, "not a listed host");
+    return dial_listed(turn, d, dial->call);
+}
+
+/* Updates the count; false when the turn's side has ended the connection. */
+static bool held_measure(struct held *held) {
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+    if (getsockopt(held->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+        return false;
+    if (len >= offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(info.tcpi_bytes_received)) {
+        uint64_t bytes = info.tcpi_bytes_received + info.tcpi_bytes_acked;
+        held->bytes = bytes > held->bytes ? bytes : held->bytes;
+    }
+    /* CLOSE_WAIT: the server has ended its half; the turn may still read and write. */
+    return info.tcpi_state == 1 /* ESTABLISHED */ || info.tcpi_state == 8 /* CLOSE_WAIT */;
+}
+
+bool turn_sweep(struct turn *turn) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < turn->held_n;) {
+        bool alive = held_measure(&turn->held[i]);
+        if (alive)
+            bytes += turn->held[i++].bytes;
+        else
+            held_end(turn, i);
+    }
+    if (turn->over || bytes + turn->bytes_ended <= TURN_BYTES_MAX)
+        return false;
+    turn->over = true;
+    while (turn->held_n > 0)
+        held_end(turn, 0);
+    return true;
+}
+
+bool turn_has_connections(const struct turn *turn) {
+    return turn->held_n > 0;
+}
+
+bool turn_broken(const struct turn *turn) {
+    return turn->broken;
+}
