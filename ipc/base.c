@@ -137,7 +137,11 @@ ssize_t base64url_decode(const char *text, size_t text_len, uint8_t *out, size_t
 /* Length of the UTF-8 sequence at `s` within `left` bytes, 0 when malformed. */
 static size_t utf8_sequence(const uint8_t *s, size_t left) {
     uint8_t c = s[0];
-    size_t len = c < 0x80 ? 1 : c >= 0xc2 && c <= 0xdf ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c <= 0xf4 ? 4 : 0;
+    size_t len = c < 0x80                 ? 1
+                 : c >= 0xc2 && c <= 0xdf ? 2
+                 : (c & 0xf0) == 0xe0     ? 3
+                 : c >= 0xf0 && c <= 0xf4 ? 4
+                                          : 0;
     if (c == 0 || len == 0 || len > left)
         return 0;
     for (size_t i = 1; i < len; i++)

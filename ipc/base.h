@@ -45,8 +45,8 @@ int64_t wall_ms(void);
  * Returns 0, -EINVAL or -ERANGE; *ret is untouched on failure. */
 int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret) MUST_CHECK;
 
-/* Opaque ids: 128 random bits as 32 lowercase hex digits and a NUL. The only failure of the kernel's
- * generator is fatal, so this cannot fail. */
+/* Opaque ids: 128 random bits as 32 lowercase hex digits and a NUL. The only failure of the
+ * kernel's generator is fatal, so this cannot fail. */
 #define ID_LEN 32
 void id_random(char out[static ID_LEN + 1]);
 bool id_valid(const char *text);
@@ -65,8 +65,8 @@ ssize_t base64url_decode(const char *text, size_t text_len, uint8_t *out, size_t
 /* RFC 3629: true when the `len` bytes are well-formed UTF-8 without NUL. */
 bool utf8_valid(const char *text, size_t len);
 
-/* Reads a whole file of at most `cap` bytes into `out`. Returns the length, -EFBIG when it is longer,
- * or the errno of open or read. Keeps nothing of the content elsewhere. */
+/* Reads a whole file of at most `cap` bytes into `out`. Returns the length, -EFBIG when it is
+ * longer, or the errno of open or read. Keeps nothing of the content elsewhere. */
 ssize_t file_read(const char *path, uint8_t *out, size_t cap) MUST_CHECK;
 
 /* Writes all bytes or returns -errno; retries on EINTR. */
@@ -75,8 +75,8 @@ int write_all(int fd, const void *data, size_t len) MUST_CHECK;
 /* O_NONBLOCK on. 0 or -errno. */
 int fd_nonblock(int fd) MUST_CHECK;
 
-/* Closes every descriptor but stdio and the `n` listed ones (any order). For use before the loop, or
- * right after a fork in a single-threaded process. 0 or -errno. */
+/* Closes every descriptor but stdio and the `n` listed ones (any order). For use before the loop,
+ * or right after a fork in a single-threaded process. 0 or -errno. */
 int fds_close_except(const int *keep, size_t n) MUST_CHECK;
 
 /* Doubling delay with full jitter: attempt 0 waits within (base/2, base], capped at `max_ms`. */

@@ -16,8 +16,8 @@ enum config_key {
 
 struct config;
 
-/* Reads `path` (NULL: /etc/cloister/cloister.conf). On failure returns -errno and puts a sentence for
- * the operator into `why` (cut to `why_len`). The caller frees *ret with config_free. */
+/* Reads `path` (NULL: /etc/cloister/cloister.conf). On failure returns -errno and puts a sentence
+ * for the operator into `why` (cut to `why_len`). The caller frees *ret with config_free. */
 int config_load(const char *path, struct config **ret, char *why, size_t why_len) MUST_CHECK;
 void config_free(struct config *config);
 
@@ -36,9 +36,9 @@ bool config_is_set(const struct config *config, enum config_key key);
 int config_runtime_path(const struct config *config, const char *name, char *out,
                         size_t cap) MUST_CHECK;
 
-/* The common command line: --config FILE, -n (check and exit 0), --version, --help. Exits on its own
- * for those and on errors (status 100 for usage, 1 for a bad file); otherwise returns the loaded
- * configuration. `*ret_rest` is the index of the first argument that is not an option. */
+/* The common command line: --config FILE, -n (check and exit 0), --version, --help. Exits on its
+ * own for those and on errors (status 100 for usage, 1 for a bad file); otherwise returns the
+ * loaded configuration. `*ret_rest` is the index of the first argument that is not an option. */
 struct config *config_from_args(int argc, char **argv, const char *program, const char *about,
                                 int *ret_rest);
 

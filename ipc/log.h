@@ -1,6 +1,6 @@
 /* Log lines on stderr: "<6>cloisterd: text" under the journal, "cloisterd: info: text" elsewhere.
- * Process code logs, library code does not. A line never holds a secret, a message or calendar text:
- * callers pass fixed words, ids, numbers and error codes. Lines are cut at 512 bytes; control
+ * Process code logs, library code does not. A line never holds a secret, a message or calendar
+ * text: callers pass fixed words, ids, numbers and error codes. Lines are cut at 512 bytes; control
  * characters become '?'. May be called from any thread. errno is kept. */
 #ifndef CLOISTER_IPC_LOG_H
 #define CLOISTER_IPC_LOG_H

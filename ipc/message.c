@@ -115,8 +115,8 @@ ssize_t msg_encode(Cloister__Message *message, uint8_t *out, size_t cap) {
 }
 
 void msg_print_table(void) {
-    printf("%-20s %-16s %-28s %-26s %4s %7s %3s\n", "message", "sender", "receiver", "phase", "once",
-           "cap", "fds");
+    printf("%-20s %-16s %-28s %-26s %4s %7s %3s\n", "message", "sender", "receiver", "phase",
+           "once", "cap", "fds");
     for (size_t i = 0; i < COUNT_OF(rules); i++)
         printf("%-20s %-16s %-28s %-26s %4s %7u %3u\n", rules[i].name, rules[i].from_text,
                rules[i].to_text, rules[i].phase_text, rules[i].once ? "yes" : "", rules[i].cap,

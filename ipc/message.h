@@ -32,10 +32,10 @@ struct msg_peer {
     uint64_t once[2];
 };
 
-/* Decodes `len` bytes with `nfds` descriptors beside them and checks the rules. On success *ret is a
- * message to free with msg_free. -EPROTO: not a message or another protocol version; -EPERM: not
- * allowed from this peer now; -EMSGSIZE: over its cap; -EBADMSG: wrong number of descriptors (one row
- * that lists a descriptor may come without it when it reports an error). -ENOMEM. */
+/* Decodes `len` bytes with `nfds` descriptors beside them and checks the rules. On success *ret is
+ * a message to free with msg_free. -EPROTO: not a message or another protocol version; -EPERM: not
+ * allowed from this peer now; -EMSGSIZE: over its cap; -EBADMSG: wrong number of descriptors (one
+ * row that lists a descriptor may come without it when it reports an error). -ENOMEM. */
 int msg_decode(struct msg_peer *peer, const uint8_t *data, size_t len, unsigned nfds,
                Cloister__Message **ret) MUST_CHECK;
 void msg_free(Cloister__Message *message);
@@ -44,8 +44,8 @@ static inline void scope_msg_fn(Cloister__Message **m) {
 }
 #define SCOPE_MSG __attribute__((cleanup(scope_msg_fn)))
 
-/* Encodes into `out`, stamping the protocol version. Returns the length, or -EMSGSIZE when it is over
- * `cap` or over the message's own cap. */
+/* Encodes into `out`, stamping the protocol version. Returns the length, or -EMSGSIZE when it is
+ * over `cap` or over the message's own cap. */
 ssize_t msg_encode(Cloister__Message *message, uint8_t *out, size_t cap) MUST_CHECK;
 
 /* "turn_start"; "unknown" for a number without a row. */
@@ -55,13 +55,13 @@ void msg_print_table(void);
 
 /* ---- SOCK_SEQPACKET channels: one datagram, one message, at most one descriptor ---- */
 
-/* Sends one message, with `pass_fd` unless it is -1 (the caller keeps its copy). Blocks as the socket
- * does. 0, -EAGAIN, -EPIPE, -EMSGSIZE or another -errno. */
+/* Sends one message, with `pass_fd` unless it is -1 (the caller keeps its copy). Blocks as the
+ * socket does. 0, -EAGAIN, -EPIPE, -EMSGSIZE or another -errno. */
 int seq_send(int fd, Cloister__Message *message, int pass_fd) MUST_CHECK;
 
 /* Receives one message. *ret_fd is a new CLOEXEC descriptor or -1. -EAGAIN: nothing there;
- * -ECONNRESET: the peer is gone; otherwise as msg_decode. A channel that gave anything but -EAGAIN must
- * be closed. Superfluous descriptors are closed. */
+ * -ECONNRESET: the peer is gone; otherwise as msg_decode. A channel that gave anything but -EAGAIN
+ * must be closed. Superfluous descriptors are closed. */
 int seq_recv(int fd, struct msg_peer *peer, Cloister__Message **ret, int *ret_fd) MUST_CHECK;
 
 /* Waits for readability up to `timeout_ms`, then receives. -ETIMEDOUT. */
@@ -78,8 +78,9 @@ int seq_connect(const char *path) MUST_CHECK;
 
 /* Wraps a body for sending: Cloister__Message m = MSG_OF(PING, ping, &body); */
 #define MSG_OF(CASE, field, body)                                                                  \
-    {.base = PROTOBUF_C_MESSAGE_INIT(&cloister__message__descriptor),                              \
-     .body_case = CLOISTER__MESSAGE__BODY_##CASE,                                                  \
-     .field = (body)}
+    {                                                                                              \
+        .base = PROTOBUF_C_MESSAGE_INIT(&cloister__message__descriptor),                           \
+        .body_case = CLOISTER__MESSAGE__BODY_##CASE, .field = (body)                               \
+    }
 
 #endif

@@ -1,5 +1,5 @@
-/* SOCK_SEQPACKET channels: a datagram keeps message and descriptor together, which a byte stream does
- * not (a read may merge earlier bytes with a later descriptor). */
+/* SOCK_SEQPACKET channels: a datagram keeps message and descriptor together, which a byte stream
+ * does not (a read may merge earlier bytes with a later descriptor). */
 #include "ipc/message.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
-/* cloister-catch URL SECONDS: waits on a loopback address for the browser that comes back from a connect
- * link, prints the code it carries, shows a page, and ends. For the quickstart, which is a chat frontend
- * without a web server of its own.
+/* cloister-catch URL SECONDS: waits on a loopback address for the browser that comes back from a
+ * connect link, prints the code it carries, shows a page, and ends. For the quickstart, which is a
+ * chat frontend without a web server of its own.
  *
- * DIAGNOSTICS: exit 0 with the code on standard output; 1 when consent was refused, nobody came in time
- * or the address is taken. */
+ * DIAGNOSTICS: exit 0 with the code on standard output; 1 when consent was refused, nobody came in
+ * time or the address is taken. */
 #include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -23,13 +23,15 @@ struct catcher {
     int status;
 };
 
-static const char page_good[] =
-    "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-    "<title>Connected</title><h1>Connected</h1><p>You can close this page and go back to the terminal.";
-static const char page_bad[] =
-    "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-    "<title>Not connected</title><h1>Not connected</h1><p>Google's consent was not given. Go back to the "
-    "terminal to try again.";
+static const char page_good[] = "<!doctype html><html lang=en><meta charset=utf-8><meta "
+                                "name=viewport content='width=device-width'>"
+                                "<title>Connected</title><h1>Connected</h1><p>You can close this "
+                                "page and go back to the terminal.";
+static const char page_bad[] = "<!doctype html><html lang=en><meta charset=utf-8><meta "
+                               "name=viewport content='width=device-width'>"
+                               "<title>Not connected</title><h1>Not connected</h1><p>Google's "
+                               "consent was not given. Go back to the "
+                               "terminal to try again.";
 
 static bool code_fits(const char *code) {
     size_t len = strlen(code);

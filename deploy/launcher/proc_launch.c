@@ -1,9 +1,10 @@
-/* cloister-launch: starts Cloister's programs where there is no systemd, each as its own user, and keeps
- * them running: a program that dies is started again at once, with a doubling delay when it keeps dying.
+/* cloister-launch: starts Cloister's programs where there is no systemd, each as its own user, and
+ * keeps them running: a program that dies is started again at once, with a doubling delay when it
+ * keeps dying.
  *
  * DIAGNOSTICS: exit 1 when the configuration or a directory is not usable; a program that cannot be
- * started is logged and tried again, at most every 5 s. SIGTERM stops all in reverse order, 25 s each at
- * most. Nothing is started as root but what programs.def lists so. */
+ * started is logged and tried again, at most every 5 s. SIGTERM stops all in reverse order, 25 s
+ * each at most. Nothing is started as root but what programs.def lists so. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -77,12 +78,14 @@ static void become(const char *name) {
     if (strcmp(name, "root") == 0)
         return;
     const struct passwd *user = user_of(name);
-    if (initgroups(name, user->pw_gid) < 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
+    if (initgroups(name, user->pw_gid) < 0 ||
+        setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
         setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
         fatal("cannot become %s: %s", name, strerror(errno));
 }
 
-/* Only settings pass on; whatever else is in the operator's environment is not for these programs. */
+/* Only settings pass on; whatever else is in the operator's environment is not for these programs.
+ */
 static char **clean_environment(void) {
     static char *kept[256];
     size_t n = 0;
@@ -138,7 +141,8 @@ static void note_death(pid_t pid, int status, bool stopping) {
     if (stopping)
         return;
     program->deaths = clock_ms() - program->started_ms < YOUNG_MS ? program->deaths + 1 : 0;
-    uint64_t delay = program->deaths < 2 ? 0 : backoff_ms(program->deaths - 2, DELAY_BASE_MS, DELAY_MAX_MS);
+    uint64_t delay =
+        program->deaths < 2 ? 0 : backoff_ms(program->deaths - 2, DELAY_BASE_MS, DELAY_MAX_MS);
     program->retry_ms = clock_ms() + delay;
     log_warn("%s ended (%s %d), death %u in a row; starting it again in %u ms", program->name,
              WIFSIGNALED(status) ? "signal" : "status",
@@ -225,7 +229,8 @@ static void supervise(int signals) {
     }
 }
 
-/* --print SECTION.KEY and --is-set SECTION.KEY: for scripts, so that they need no parser of their own. */
+/* --print SECTION.KEY and --is-set SECTION.KEY: for scripts, so that they need no parser of their
+ * own. */
 static int answer_question(const struct config *config, const char *question, const char *name) {
     enum config_key key;
     if (config_key_of(name, &key) < 0) {
@@ -246,7 +251,8 @@ static const char about[] =
     "Starts Cloister's programs, each as its own user, and restarts those that die. For machines\n"
     "without systemd, run as root. SIGTERM stops all; SIGHUP is passed on.\n\n"
     "cloister-launch --config FILE --print SECTION.KEY    prints a setting\n"
-    "cloister-launch --config FILE --is-set SECTION.KEY   exit 0 when FILE or the environment sets it";
+    "cloister-launch --config FILE --is-set SECTION.KEY   exit 0 when FILE or the environment sets "
+    "it";
 
 static const char *path_of_config(int argc, char **argv) {
     for (int i = 1; i + 1 < argc; i++)

@@ -1,7 +1,7 @@
-/* bench-replay FILE CA-FILE COUNT fresh|warm: the rival of the turn benchmark. One process with libcurl
- * and a CA store parsed beforehand makes the HTTP calls of one turn, COUNT times, and prints the
- * microseconds of each round, one a line. `fresh` begins each round without connections (a connection is
- * used again within the round); `warm` keeps them from round to round.
+/* bench-replay FILE CA-FILE COUNT fresh|warm: the rival of the turn benchmark. One process with
+ * libcurl and a CA store parsed beforehand makes the HTTP calls of one turn, COUNT times, and
+ * prints the microseconds of each round, one a line. `fresh` begins each round without connections
+ * (a connection is used again within the round); `warm` keeps them from round to round.
  *
  * FILE: JSON array of {"url", "method", "headers": ["Name: value"], "body"}. */
 #include <curl/curl.h>
@@ -53,8 +53,8 @@ static void call(CURL *easy, const json_t *request) {
     struct curl_slist *headers = NULL;
     size_t i;
     json_t *line;
-    json_array_foreach(json_object_get(request, "headers"), i, line)
-        headers = curl_slist_append(headers, json_string_value(line));
+    json_array_foreach(json_object_get(request, "headers"), i, line) headers =
+        curl_slist_append(headers, json_string_value(line));
     const char *body = json_string_value(json_object_get(request, "body"));
     curl_easy_setopt(easy, CURLOPT_URL, json_string_value(json_object_get(request, "url")));
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
@@ -98,8 +98,7 @@ int main(int argc, char **argv) {
         }
         size_t i;
         json_t *request;
-        json_array_foreach(requests, i, request)
-            call(easy, request);
+        json_array_foreach(requests, i, request) call(easy, request);
         if (round > 0)
             printf("%llu\n", (unsigned long long)(now_us() - began));
     }

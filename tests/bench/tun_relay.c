@@ -1,6 +1,7 @@
-/* bench-tun-relay NETNS-A NETNS-B DELAY-US: puts a network device "relay" into each of two named network
- * namespaces and carries packets between them, each held back for DELAY-US. For a known round-trip time
- * on kernels without netem. Prints "ready" once both devices exist; ends on SIGTERM or with its parent. */
+/* bench-tun-relay NETNS-A NETNS-B DELAY-US: puts a network device "relay" into each of two named
+ * network namespaces and carries packets between them, each held back for DELAY-US. For a known
+ * round-trip time on kernels without netem. Prints "ready" once both devices exist; ends on SIGTERM
+ * or with its parent. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
@@ -98,7 +99,8 @@ int main(int argc, char **argv) {
         give_out(fds[0], &queues[1], &next);
         uint64_t now = now_ns(), left = next == UINT64_MAX ? 0 : next > now ? next - now : 1;
         struct timespec wait = {(time_t)(left / 1000000000), (long)(left % 1000000000)};
-        struct pollfd watch[2] = {{.fd = fds[0], .events = POLLIN}, {.fd = fds[1], .events = POLLIN}};
+        struct pollfd watch[2] = {{.fd = fds[0], .events = POLLIN},
+                                  {.fd = fds[1], .events = POLLIN}};
         (void)ppoll(watch, 2, left == 0 ? NULL : &wait, NULL);
         take_in(fds[0], &queues[0], delay_us * 1000);
         take_in(fds[1], &queues[1], delay_us * 1000);

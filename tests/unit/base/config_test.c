@@ -1,0 +1,101 @@
+/* ipc/config: file, environment, defaults; every mistake is named with its line. */
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ipc/config.h"
+
+static char path[] = "/tmp/config_test.XXXXXX";
+static char why[512];
+
+static int load(const char *text, struct config **ret) {
+    FILE *file = fopen(path, "w");
+    fputs(text, file);
+    fclose(file);
+    why[0] = '\0';
+    return config_load(path, ret, why, sizeof(why));
+}
+
+START_TEST(file_environment_default) {
+    struct config *config = NULL;
+    ck_assert_int_eq(load("; a comment\n[google]\nclient_id = abc\n[model]\nmodel=m\n", &config),
+                     0);
+    ck_assert_str_eq(config_str(config, CONFIG_google_client_id), "abc");
+    ck_assert_str_eq(config_str(config, CONFIG_google_token_url),
+                     "https://oauth2.googleapis.com/token");
+    ck_assert(config_is_set(config, CONFIG_model_model));
+    ck_assert(!config_is_set(config, CONFIG_model_provider));
+    ck_assert_uint_eq(config_u64(config, CONFIG_agents_max), 2000);
+    config_free(config);
+    setenv("CLOISTER_MODEL_MODEL", "other", 1);
+    ck_assert_int_eq(load("[model]\nmodel=m\n", &config), 0);
+    ck_assert_str_eq(config_str(config, CONFIG_model_model), "other");
+    config_free(config);
+    unsetenv("CLOISTER_MODEL_MODEL");
+}
+END_TEST
+
+static int join(const char *word, void *ctx) {
+    strcat(ctx, word);
+    strcat(ctx, "|");
+    return 0;
+}
+
+START_TEST(lists_add_up) {
+    struct config *config = NULL;
+    char words[128] = "";
+    ck_assert_int_eq(load("[egress]\nallow=a:1, b:2\nallow=c:3\n", &config), 0);
+    ck_assert_int_eq(config_list(config, CONFIG_egress_allow, join, words), 0);
+    ck_assert_str_eq(words, "a:1|b:2|c:3|");
+    config_free(config);
+}
+END_TEST
+
+START_TEST(mistakes_are_named) {
+    static const struct {
+        const char *text, *word;
+    } rows[] = {{"[google]\nclient_ident=x\n", "client_ident"},
+                {"[gogle]\nclient_id=x\n", "gogle"},
+                {"[agents]\nmax=many\n", "whole number"},
+                {"[google]\ntoken_url=ftp://x\n", "https://"},
+                {"[keys]\nkey_file=relative\n", "absolute"},
+                {"[gateway]\nowner_listen=nowhere\n", "host:port"},
+                {"[google]\nclient_id=x\nnonsense\n", "line 3"}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct config *config = NULL;
+        ck_assert_int_lt(load(rows[i].text, &config), 0);
+        ck_assert_ptr_null(config);
+        ck_assert_msg(strstr(why, rows[i].word) != NULL, "%s does not name %s", why, rows[i].word);
+    }
+    struct config *config = NULL;
+    ck_assert_int_lt(config_load("/nonexistent/x.conf", &config, why, sizeof(why)), 0);
+    ck_assert_ptr_nonnull(strstr(why, "/nonexistent/x.conf"));
+}
+END_TEST
+
+START_TEST(names_and_numbers) {
+    enum config_key key;
+    ck_assert_int_eq(config_key_of("runtime.dir", &key), 0);
+    ck_assert_int_eq(key, CONFIG_runtime_dir);
+    ck_assert_int_lt(config_key_of("runtime", &key), 0);
+    ck_assert_int_lt(config_key_of("runtime.", &key), 0);
+}
+END_TEST
+
+int main(void) {
+    if (mkstemp(path) < 0)
+        return 1;
+    Suite *suite = suite_create("config");
+    TCase *tcase = tcase_create("config");
+    tcase_add_test(tcase, file_environment_default);
+    tcase_add_test(tcase, lists_add_up);
+    tcase_add_test(tcase, mistakes_are_named);
+    tcase_add_test(tcase, names_and_numbers);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    unlink(path);
+    return failed == 0 ? 0 : 1;
+}
