@@ -1,0 +1,240 @@
+#include "supervisor/keys/answers.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define STATE_TOKEN_MAX 256
+
+/* What each origin is served. An origin without a row is refused at birth. */
+struct origin_rule {
+    const char *name;
+    bool needs_user;
+    bool pending;      /* may use a connection that has no user yet */
+    bool later;        /* may name another connection of its own user: the owner connected anew */
+    bool user_key;     /* preferences, own-event marks */
+    bool model_key;    /* may talk to the model */
+    bool pkce;         /* may redeem a code */
+    bool raises_floor; /* may make older sealed tokens useless */
+};
+static const struct origin_rule origin_rules[] = {
+    {"owner", .needs_user = true, .later = true, .user_key = true, .model_key = true,
+     .raises_floor = true},
+    {"customer", .needs_user = true, .later = true, .model_key = true},
+    {"connect", .pending = true, .pkce = true, .raises_floor = true},
+};
+
+static bool id_or_empty(const char *id) {
+    return id[0] == '\0' || id_valid(id);
+}
+
+int binding_from(const Cloister__KeysBind *bind, struct binding *ret) {
+    struct binding binding = {0};
+    for (size_t i = 0; i < COUNT_OF(origin_rules); i++)
+        if (strcmp(bind->origin, origin_rules[i].name) == 0)
+            binding.origin = &origin_rules[i];
+    if (!id_or_empty(bind->user) || !id_or_empty(bind->connection))
+        return -EPROTO;
+    if (binding.origin == NULL || (binding.origin->needs_user && bind->user[0] == '\0'))
+        return -EACCES;
+    strcpy(binding.user, bind->user); /* both fit: empty or ID_LEN */
+    strcpy(binding.connection, bind->connection);
+    *ret = binding;
+    return 0;
+}
+
+const char *binding_origin(const struct binding *binding) {
+    return binding->origin->name;
+}
+
+/* ---- turns ---- */
+
+/* Which connection a request means: "" for none. -EACCES when this channel may not name it. */
+static int choose_connection(const struct binding *binding, const char *named, const char **ret) {
+    if (named[0] == '\0')
+        *ret = binding->connection;
+    else if (binding->origin->later || strcmp(named, binding->connection) == 0)
+        *ret = named;
+    else
+        return -EACCES;
+    return 0;
+}
+
+/* The row must be this channel's user's; in a connect cell it may also be nobody's yet. */
+static bool row_is_ours(const struct binding *binding, const char *row_user) {
+    if (row_user[0] == '\0')
+        return binding->origin->pending;
+    return strcmp(row_user, binding->user) == 0;
+}
+
+static int our_connection(const struct answers *answers, const struct binding *binding,
+                          const char *connection, struct keyring_row *ret) {
+    int r = keyring_get(answers->keyring, KEY_KIND_CONNECTION, connection, ret);
+    if (r == 0 && !row_is_ours(binding, ret->user)) {
+        keyring_row_clear(ret);
+        r = -EACCES;
+    }
+    return r;
+}
+
+static ProtobufCBinaryData bytes_of(const void *data, size_t len) {
+    return (ProtobufCBinaryData){len, (uint8_t *)(uintptr_t)data};
+}
+
+static int gather(const struct answers *answers, const struct binding *binding,
+                  const Cloister__KeyAsk *ask, struct keyring_row *connection,
+                  struct keyring_row *user) {
+    const char *id = "";
+    if (ask->state_token[0] != '\0' && !binding->origin->pkce)
+        return -EACCES;
+    int r = choose_connection(binding, ask->connection, &id);
+    if (r == 0 && id[0] != '\0')
+        r = our_connection(answers, binding, id, connection);
+    if (r == 0 && binding->origin->user_key)
+        r = keyring_get(answers->keyring, KEY_KIND_USER, binding->user, user);
+    return r;
+}
+
+static void fill_grant(const struct answers *answers, const struct binding *binding,
+                       const struct keyring_row *connection, const struct keyring_row *user,
+                       Cloister__KeyGrant *grant) {
+    const struct secrets *secrets = answers->secrets;
+    if (connection->key != NULL) {
+        grant->connection_key = bytes_of(connection->key, SEAL_KEY_LEN);
+        grant->epoch = connection->epoch;
+        grant->token_version = connection->floor;
+    }
+    if (user->key != NULL)
+        grant->user_key = bytes_of(user->key, SEAL_KEY_LEN);
+    grant->google_client_secret =
+        bytes_of(secrets->google_client_secret.text, secrets->google_client_secret.len);
+    if (binding->origin->model_key)
+        grant->model_api_key = bytes_of(secrets->model_api_key.text, secrets->model_api_key.len);
+}
+
+static int give_keys(const struct answers *answers, const struct binding *binding,
+                     const Cloister__KeyAsk *ask, int fd, int *ret_error) {
+    struct keyring_row connection = {0}, user = {0};
+    Cloister__KeyGrant grant = CLOISTER__KEY_GRANT__INIT;
+    char verifier[PKCE_LEN + 1];
+    if (!id_or_empty(ask->connection) || strlen(ask->state_token) > STATE_TOKEN_MAX)
+        return -EPROTO;
+    int r = gather(answers, binding, ask, &connection, &user);
+    if (r == 0) {
+        fill_grant(answers, binding, &connection, &user, &grant);
+        if (ask->state_token[0] != '\0') {
+            pkce_verifier(answers->secrets->kek, ask->state_token, verifier);
+            grant.pkce_verifier = bytes_of(verifier, PKCE_LEN);
+        }
+    }
+    grant.error = *ret_error = -r;
+    Cloister__Message message = MSG_OF(KEY_GRANT, key_grant, &grant);
+    r = seq_send(fd, &message, -1);
+    explicit_bzero(verifier, sizeof(verifier));
+    keyring_row_clear(&connection);
+    keyring_row_clear(&user);
+    return r;
+}
+
+static int send_result(int fd, uint64_t call, int error, const char *challenge) {
+    Cloister__KeyResult result = CLOISTER__KEY_RESULT__INIT;
+    Cloister__Message message = MSG_OF(KEY_RESULT, key_result, &result);
+    result.call = call;
+    result.error = error;
+    if (challenge != NULL)
+        result.challenge = (char *)(uintptr_t)challenge;
+    return seq_send(fd, &message, -1);
+}
+
+static int commit_token(const struct answers *answers, const struct binding *binding,
+                        const Cloister__TokenCommit *commit, int fd, int *ret_error) {
+    struct keyring_row row = {0};
+    const char *id = "";
+    if (!id_or_empty(commit->connection) || commit->version > INT64_MAX)
+        return -EPROTO;
+    int r = binding->origin->raises_floor ? choose_connection(binding, commit->connection, &id)
+                                          : -EACCES;
+    if (r == 0)
+        r = id[0] == '\0' ? -EKEYREVOKED : our_connection(answers, binding, id, &row);
+    keyring_row_clear(&row);
+    if (r == 0)
+        r = keyring_raise_floor(answers->keyring, id, commit->version);
+    *ret_error = -r;
+    return send_result(fd, 0, -r, NULL);
+}
+
+/* ---- the supervisor ---- */
+
+static int create(const struct answers *answers, const Cloister__KeyCreate *create) {
+    switch (create->kind) {
+    case CLOISTER__KEY_KIND__KEY_USER:
+        if (create->user[0] != '\0' && strcmp(create->user, create->id) != 0)
+            return -EPROTO;
+        return keyring_create(answers->keyring, KEY_KIND_USER, create->id, create->id);
+    case CLOISTER__KEY_KIND__KEY_CONNECTION:
+        return keyring_create(answers->keyring, KEY_KIND_CONNECTION, create->id, create->user);
+    case _CLOISTER__KEY_KIND_IS_INT_SIZE:
+        break;
+    }
+    return -EPROTO;
+}
+
+static int destroy(const struct answers *answers, const Cloister__KeyDestroy *destroy) {
+    switch (destroy->kind) {
+    case CLOISTER__KEY_KIND__KEY_USER:
+        return keyring_destroy(answers->keyring, KEY_KIND_USER, destroy->id);
+    case CLOISTER__KEY_KIND__KEY_CONNECTION:
+        return keyring_destroy(answers->keyring, KEY_KIND_CONNECTION, destroy->id);
+    case _CLOISTER__KEY_KIND_IS_INT_SIZE:
+        break;
+    }
+    return -EPROTO;
+}
+
+static int give_challenge(const struct answers *answers, const Cloister__KeyChallenge *ask,
+                          int fd) {
+    char verifier[PKCE_LEN + 1], challenge[PKCE_LEN + 1];
+    if (ask->state_token[0] == '\0' || strlen(ask->state_token) > STATE_TOKEN_MAX)
+        return -EPROTO;
+    pkce_verifier(answers->secrets->kek, ask->state_token, verifier);
+    pkce_challenge(verifier, challenge);
+    explicit_bzero(verifier, sizeof(verifier));
+    return send_result(fd, ask->call, 0, challenge);
+}
+
+static int serve_supervisor(const struct answers *answers, const Cloister__Message *message, int fd,
+                            int *ret_error) {
+    uint64_t call = 0;
+    int r = -EPROTO;
+    if (message->body_case == CLOISTER__MESSAGE__BODY_KEY_CHALLENGE)
+        return give_challenge(answers, message->key_challenge, fd);
+    if (message->body_case == CLOISTER__MESSAGE__BODY_KEY_CREATE) {
+        call = message->key_create->call;
+        if (id_valid(message->key_create->id) && id_or_empty(message->key_create->user))
+            r = create(answers, message->key_create);
+    } else if (message->body_case == CLOISTER__MESSAGE__BODY_KEY_DESTROY) {
+        call = message->key_destroy->call;
+        if (id_valid(message->key_destroy->id))
+            r = destroy(answers, message->key_destroy);
+    } else if (message->body_case == CLOISTER__MESSAGE__BODY_KEY_BIND_USER) {
+        const Cloister__KeyBindUser *bind = message->key_bind_user;
+        call = bind->call;
+        if (id_valid(bind->connection) && id_valid(bind->user))
+            r = keyring_bind_user(answers->keyring, bind->connection, bind->user);
+    }
+    if (r == -EPROTO)
+        return r;
+    *ret_error = -r;
+    return send_result(fd, call, -r, NULL);
+}
+
+int answers_give(const struct answers *answers, const struct binding *binding,
+                 const Cloister__Message *message, int fd, int *ret_error) {
+    *ret_error = 0;
+    if (binding == NULL)
+        return serve_supervisor(answers, message, fd, ret_error);
+    if (message->body_case == CLOISTER__MESSAGE__BODY_KEY_ASK)
+        return give_keys(answers, binding, message->key_ask, fd, ret_error);
+    if (message->body_case == CLOISTER__MESSAGE__BODY_TOKEN_COMMIT)
+        return commit_token(answers, binding, message->token_commit, fd, ret_error);
+    return -EPROTO;
+}

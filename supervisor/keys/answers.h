@@ -1,0 +1,39 @@
+/* What cloister-keys answers, and to whom: the one place that decides which secrets leave. Sends
+ * the answer itself, so that a secret lives no longer than the call. Single thread. */
+#ifndef CLOISTER_KEYS_ANSWERS_H
+#define CLOISTER_KEYS_ANSWERS_H
+
+#include "ipc/message.h"
+#include "supervisor/keys/keyring.h"
+#include "supervisor/keys/secrets.h"
+
+/* Whom an agent's channel speaks for, fixed when the zygote made it. */
+struct binding {
+    const struct origin_rule *origin;
+    char user[ID_LEN + 1];       /* empty: a connect cell for nobody yet */
+    char connection[ID_LEN + 1]; /* empty: the user has none */
+};
+
+struct answers {
+    struct keyring *keyring;
+    const struct secrets *secrets;
+};
+
+/* Checks a KEYS_BIND. -EPROTO: malformed ids. -EACCES: an origin that is not served, or an owner's
+ * or customer's channel without a user. */
+int binding_from(const Cloister__KeysBind *bind, struct binding *ret) MUST_CHECK;
+const char *binding_origin(const struct binding *binding);
+
+/* Answers on `fd` a message that messages.def let through: from the agent channel bound as
+ * `binding`, or from the supervisor when that is NULL. *ret_error is the (positive) errno that the
+ * answer carries. Negative: the channel must be closed (-EPROTO: a malformed field; otherwise the
+ * send failed). */
+int answers_give(const struct answers *answers, const struct binding *binding,
+                 const Cloister__Message *message, int fd, int *ret_error) MUST_CHECK;
+
+/* PKCE verifier of a state token (RFC 7636: 43 characters and a NUL), and its S256 challenge. */
+#define PKCE_LEN 43
+void pkce_verifier(const uint8_t *kek, const char *state_token, char out[static PKCE_LEN + 1]);
+void pkce_challenge(const char *verifier, char out[static PKCE_LEN + 1]);
+
+#endif

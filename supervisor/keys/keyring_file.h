@@ -1,0 +1,28 @@
+/* The keyring's file, below its rows: making, opening and checking it, and leaving nothing in it.
+ * Used by supervisor/keys/keyring.c alone. */
+#ifndef CLOISTER_KEYS_KEYRING_FILE_H
+#define CLOISTER_KEYS_KEYRING_FILE_H
+
+#include <sqlite3.h>
+
+#include "ipc/base.h"
+
+/* Opens `path` for this process alone, checked and at the current schema version. 0 or -errno with
+ * a sentence in `why`. */
+int keyring_file_open(const char *path, sqlite3 **ret, char *why, size_t why_len) MUST_CHECK;
+/* True when there is a file already. */
+bool keyring_file_exists(const char *path);
+/* A finished new keyring takes its name only now, so that a half-made one never looks like an empty
+ * one. 0 or -errno. */
+int keyring_file_publish(const char *made, const char *path) MUST_CHECK;
+/* Removes `path` and its journal. */
+void keyring_file_remove(const char *path);
+/* Overwrites what the last transaction left in the rollback journal. Between transactions only. 0
+ * or -errno. */
+int keyring_file_wipe_journal(const char *path) MUST_CHECK;
+/* 1 when the bytes are somewhere in the file or its journal, 0 when not, or -errno. */
+int keyring_file_holds(sqlite3 *db, const char *path, const uint8_t *bytes, size_t len) MUST_CHECK;
+/* SQLite's answer as -errno. */
+int keyring_file_error(int result);
+
+#endif
