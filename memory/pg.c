@@ -105,16 +105,21 @@ static void on_pump(evutil_socket_t fd, short what, void *ctx) {
     arm_wait(pg);
 }
 
+static void refuse(struct pg *pg, struct pg_query *query) {
+    query->next = pg->refused;
+    pg->refused = query;
+    wake(pg);
+}
+
 static void enqueue(struct pg *pg, struct pg_query *query) {
     query->wait_until = clock_ms() + pg->options.query_ms;
     if (!pg_ready(pg) || pg->waiting >= pg->options.queue) {
-        query->next = pg->refused;
-        pg->refused = query;
-    } else {
-        *pg->tail = query;
-        pg->tail = &query->next;
-        pg->waiting++;
+        refuse(pg, query);
+        return;
     }
+    *pg->tail = query;
+    pg->tail = &query->next;
+    pg->waiting++;
     wake(pg);
 }
 
@@ -155,13 +160,14 @@ static const struct pg_conn_ops conn_ops = {on_up, on_down, on_finished};
 
 /* ---- queries ---- */
 
-static struct pg_query *query_new(const struct pg_param *params, size_t n) {
+static struct pg_query *query_new(const struct pg_param *params, size_t n, pg_done *done,
+                                  void *ctx) {
     size_t size = sizeof(struct pg_query) + n * sizeof(struct pg_param);
     for (size_t i = 0; i < n; i++)
         size += params[i].len + 1;
     struct pg_query *query = calloc(1, size);
     if (query == NULL)
-        return NULL;
+        abort(); /* a callback could not be promised */
     char *at = (char *)&query->params[n];
     for (size_t i = 0; i < n; i++) {
         query->params[i] = params[i];
@@ -172,29 +178,30 @@ static struct pg_query *query_new(const struct pg_param *params, size_t n) {
         at += params[i].len + 1;
     }
     query->n = (unsigned)n;
+    query->done = done;
+    query->ctx = ctx;
     return query;
 }
 
 void pg_query(struct pg *pg, const char *sql, const struct pg_param *params, size_t n,
               pg_done *done, void *ctx) {
-    struct pg_query *query = query_new(params, n);
-    if (query == NULL)
-        abort(); /* a callback could not be promised */
+    struct pg_query *query = query_new(params, n, done, ctx);
     query->sql = sql;
     query->timeout_ms = pg->options.query_ms;
-    query->done = done;
-    query->ctx = ctx;
     enqueue(pg, query);
 }
 
+void pg_refuse(struct pg *pg, pg_done *done, void *ctx) {
+    refuse(pg, query_new(NULL, 0, done, ctx));
+}
+
 void pg_script(struct pg *pg, const char *sql, uint64_t timeout_ms, pg_done *done, void *ctx) {
-    struct pg_query *query = query_new(NULL, 0);
-    if (query == NULL || (query->script = strdup(sql)) == NULL)
+    struct pg_query *query = query_new(NULL, 0, done, ctx);
+    query->script = strdup(sql);
+    if (query->script == NULL)
         abort();
     query->sql = query->script;
     query->timeout_ms = timeout_ms;
-    query->done = done;
-    query->ctx = ctx;
     enqueue(pg, query);
 }
 
@@ -299,6 +306,11 @@ static void fill_defaults(struct pg_options *options) {
 
 int pg_new(struct event_base *base, const char *conninfo, const struct pg_options *options,
            struct pg **ret) {
+    /* Checked here, since libpq's complaint would quote it, password and all. */
+    PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
+    if (parsed == NULL)
+        return -EINVAL;
+    PQconninfoFree(parsed);
     struct pg *pg = calloc(1, sizeof(*pg));
     if (pg == NULL)
         return -ENOMEM;

@@ -39,7 +39,8 @@ struct pg_options {
 };
 
 /* Starts connecting; a connection that fails is tried again with back-off (100 ms to 5 s) and
- * jitter. `conninfo` and `options` are copied, but not the constant text. 0, -ENOMEM. */
+ * jitter. `conninfo` and `options` are copied, but not the constant text. 0, -ENOMEM, -EINVAL
+ * (`conninfo` cannot be read). */
 int pg_new(struct event_base *base, const char *conninfo, const struct pg_options *options,
            struct pg **ret) MUST_CHECK;
 /* Ends what waits or runs with -EAGAIN first. Not from inside a callback. NULL is fine. */
@@ -66,6 +67,8 @@ typedef void pg_done(void *ctx, int error, const struct pg_rows *rows);
 /* Runs one statement. `sql` must live on (constant text). */
 void pg_query(struct pg *pg, const char *sql, const struct pg_param *params, size_t n,
               pg_done *done, void *ctx);
+/* Ends a query that is not to be sent as if there were no database. */
+void pg_refuse(struct pg *pg, pg_done *done, void *ctx);
 /* Runs several statements as one transaction, all or nothing, within `timeout_ms`. `sql` is copied.
  */
 void pg_script(struct pg *pg, const char *sql, uint64_t timeout_ms, pg_done *done, void *ctx);
