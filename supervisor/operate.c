@@ -17,6 +17,9 @@ static int wait_for(struct agent *agent, struct turns_ended *call) {
 }
 
 void turns_end_user(struct turns *turns, const char *user, void (*ended)(void *ctx), void *ctx) {
+    const struct turns_hooks *hooks = &turns->setup.hooks;
+    if (hooks->user_ended != NULL)
+        hooks->user_ended(hooks->ctx, user);
     struct turns_ended *call = calloc(1, sizeof(*call));
     if (call != NULL) {
         *call = (struct turns_ended){ended, ctx, 1};

@@ -188,7 +188,10 @@ static void on_spawned(void *ctx, uint64_t number, pid_t pid, int pidfd, int err
 }
 
 static void on_zygote_ready(void *ctx) {
-    spawn_next(ctx);
+    struct turns *turns = ctx;
+    spawn_next(turns);
+    if (turns->setup.hooks.zygote_ready != NULL)
+        turns->setup.hooks.zygote_ready(turns->setup.hooks.ctx);
 }
 
 /* What the dead zygote still owed. An agent that has connected already is our child, like any

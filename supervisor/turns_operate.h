@@ -6,12 +6,20 @@
 #include "supervisor/turns.h"
 #include "supervisor/zygote.h"
 
+/* What others want to know of; both may be NULL. */
+struct turns_hooks {
+    void (*zygote_ready)(void *ctx);
+    void (*user_ended)(void *ctx, const char *user); /* turns_end_user was called */
+    void *ctx;
+};
+
 struct turns_setup {
     const char *agents_dir; /* where the agents' sockets are; must outlive the registry */
     uid_t agent_uid;        /* that every agent must have */
     uint64_t max, idle_park_ms, turn_timeout_ms, notes_bytes;
     unsigned queued_per_user;
     uint64_t drain_ms; /* how long running turns may take when draining */
+    struct turns_hooks hooks;
 };
 
 int turns_new(struct event_base *base, struct zygote *zygote, const struct turns_setup *setup,

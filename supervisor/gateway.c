@@ -1,0 +1,266 @@
+#include "supervisor/gateway.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "ipc/log.h"
+#include "supervisor/gateway_open.h"
+
+struct gateway {
+    struct gateway_setup setup;
+    struct nng_end *channel;
+    struct gateway_end *end; /* NULL: nobody is connected */
+    struct msg_peer peer;
+    bool draining;
+};
+
+/* A handler may take the message out of *message; what stays is freed. */
+typedef void handler(struct gateway *gateway, Cloister__Message **message);
+
+#define API_HANDLER(name, field)                                                                   \
+    static void on_##name(struct gateway *gateway, Cloister__Message **message) {                  \
+        api_##name(gateway->setup.api, gateway->end, (*message)->field);                           \
+    }
+API_HANDLER(connect_link_create, connect_link_create)
+API_HANDLER(connect_open, connect_open)
+API_HANDLER(connect_callback, connect_callback)
+API_HANDLER(redeem, redeem)
+API_HANDLER(connection_get, connection_get)
+API_HANDLER(connection_delete, connection_delete)
+API_HANDLER(memory_list, memory_list)
+API_HANDLER(memory_delete, memory_delete)
+
+static void on_chat_request(struct gateway *gateway, Cloister__Message **message) {
+    chat_begin(gateway->setup.chats, gateway->end, take_ptr(*message));
+}
+
+static void on_session_delete(struct gateway *gateway, Cloister__Message **message) {
+    chat_session_delete(gateway->setup.chats, gateway->end, take_ptr(*message));
+}
+
+static void on_health_ask(struct gateway *gateway, Cloister__Message **message) {
+    const char *reasons[8];
+    Cloister__Health health = CLOISTER__HEALTH__INIT;
+    health.request = (*message)->health_ask->request;
+    health.n_reasons = gateway->setup.unready(gateway->setup.ctx, reasons, COUNT_OF(reasons));
+    health.reasons = (char **)reasons;
+    health.ready = health.n_reasons == 0;
+    Cloister__Message reply = MSG_OF(HEALTH, health, &health);
+    gateway_send(gateway->end, &reply);
+}
+
+/* Its end is chat.c's affair: one that is not open any more crossed its last word. */
+static void on_chat_cancel(struct gateway *gateway, Cloister__Message **message) {
+    uint64_t request = (*message)->chat_cancel->request;
+    struct chat *chat = gateway_request_chat(gateway->end, request);
+    if (chat != NULL)
+        chat_abandon(chat);
+}
+
+static void on_chat_credit(struct gateway *gateway, Cloister__Message **message) {
+    const Cloister__ChatCredit *credit = (*message)->chat_credit;
+    struct chat *chat = gateway_request_chat(gateway->end, credit->request);
+    if (chat != NULL)
+        chat_credit(chat, credit->bytes);
+}
+
+/* Rows that open a request say where its number and its caller stand. */
+#define CASE(name)          CLOISTER__MESSAGE__BODY_##name
+#define REQUEST(field)      ((*message)->field->request)
+#define CALLER_SOUND(field) caller_sound((*message)->field->caller)
+
+static bool word_bounded(const char *text, size_t min, size_t max) {
+    size_t len = strlen(text);
+    return len >= min && len <= max && utf8_valid(text, len);
+}
+
+static bool caller_sound(const Cloister__Caller *caller) {
+    return caller != NULL && word_bounded(caller->frontend, 1, 64) &&
+           word_bounded(caller->user, 1, 256) && word_bounded(caller->grant, 0, 1024);
+}
+
+#define REQUESTS_WITH_CALLER(X)                                                                    \
+    X(CHAT_REQUEST, chat_request)                                                                  \
+    X(CONNECT_LINK_CREATE, connect_link_create)                                                    \
+    X(REDEEM, redeem)                                                                              \
+    X(CONNECTION_GET, connection_get)                                                              \
+    X(CONNECTION_DELETE, connection_delete)                                                        \
+    X(SESSION_DELETE, session_delete)                                                              \
+    X(MEMORY_LIST, memory_list)                                                                    \
+    X(MEMORY_DELETE, memory_delete)
+#define REQUESTS_OF_ANYBODY(X)                                                                     \
+    X(CONNECT_OPEN, connect_open)                                                                  \
+    X(CONNECT_CALLBACK, connect_callback)                                                          \
+    X(HEALTH_ASK, health_ask)
+#define NOTICES(X)                                                                                 \
+    X(CHAT_CANCEL, chat_cancel)                                                                    \
+    X(CHAT_CREDIT, chat_credit)
+
+struct row {
+    Cloister__Message__BodyCase body;
+    handler *handle;
+    bool opens;
+};
+static const struct row rows[] = {
+#define X(CASE_, field) {CASE(CASE_), on_##field, true},
+    REQUESTS_WITH_CALLER(X) REQUESTS_OF_ANYBODY(X)
+#undef X
+#define X(CASE_, field) {CASE(CASE_), on_##field, false},
+        NOTICES(X)
+#undef X
+};
+
+static const struct row *row_of(Cloister__Message__BodyCase body) {
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (rows[i].body == body)
+            return &rows[i];
+    return NULL;
+}
+
+static uint64_t request_of(Cloister__Message *const *message) {
+#define X(CASE_, field)                                                                            \
+    if ((*message)->body_case == CASE(CASE_))                                                      \
+        return REQUEST(field);
+    REQUESTS_WITH_CALLER(X)
+    REQUESTS_OF_ANYBODY(X)
+#undef X
+        return 0;
+}
+
+static bool sound(Cloister__Message *const *message) {
+#define X(CASE_, field)                                                                            \
+    if ((*message)->body_case == CASE(CASE_))                                                      \
+        return CALLER_SOUND(field);
+    REQUESTS_WITH_CALLER(X)
+#undef X
+    return true;
+}
+
+static void breach(struct gateway *gateway, const char *what) {
+    log_error("the gateway broke the protocol: %s; dropping its connection", what);
+    nng_end_drop(gateway->channel);
+}
+
+/* Over the limit: the number is not open, so this bypasses the bookkeeping of gateway_send. */
+static void refuse_full(struct gateway *gateway, uint64_t request) {
+    Cloister__Failure failure = CLOISTER__FAILURE__INIT;
+    failure.request = request;
+    failure.status = 503;
+    failure.code = "full";
+    failure.detail = "Too many requests at once. Ask again shortly.";
+    failure.retryable = true;
+    Cloister__Message message = MSG_OF(FAILURE, failure, &failure);
+    uint8_t data[256];
+    ssize_t len = msg_encode(&message, data, sizeof(data));
+    if (len < 0 || nng_end_send(gateway->channel, data, (size_t)len) < 0)
+        nng_end_drop(gateway->channel);
+}
+
+static void open_request(struct gateway *gateway, const struct row *row,
+                         Cloister__Message **message) {
+    uint64_t request = request_of(message);
+    int r = gateway_request_open(gateway->end, request);
+    if (r == -EEXIST)
+        breach(gateway, "a request number that is in use");
+    else if (r < 0)
+        refuse_full(gateway, request);
+    else if (!sound(message))
+        gateway_fail(gateway->end, request, 400, "invalid_field",
+                     "The caller is not given properly.", false);
+    else if (gateway->draining && row->body != CASE(HEALTH_ASK))
+        gateway_fail(gateway->end, request, 503, "draining",
+                     "The service is about to stop. Ask again shortly.", true);
+    else
+        row->handle(gateway, message);
+}
+
+static void dispatch(struct gateway *gateway, Cloister__Message **message) {
+    if ((*message)->body_case == CASE(GATEWAY_HELLO)) {
+        if ((*message)->gateway_hello->protocol != PROTOCOL_VERSION) {
+            breach(gateway, "another protocol version");
+            return;
+        }
+        gateway->peer.phase = PHASE_READY;
+        log_info("gateway connected");
+        return;
+    }
+    const struct row *row = row_of((*message)->body_case);
+    if (row == NULL)
+        breach(gateway, "a message without a handler");
+    else if (row->opens)
+        open_request(gateway, row, message);
+    else
+        row->handle(gateway, message);
+}
+
+void gateway_receive(struct gateway *gateway, const uint8_t *data, size_t len) {
+    if (gateway->end == NULL)
+        return;
+    SCOPE_MSG Cloister__Message *message = NULL;
+    int r = msg_decode(&gateway->peer, data, len, 0, &message);
+    if (r < 0)
+        breach(gateway, strerror(-r));
+    else
+        dispatch(gateway, &message);
+}
+
+static bool on_up(void *ctx, pid_t pid, uid_t uid) {
+    struct gateway *gateway = ctx;
+    if (uid != gateway->setup.uid) {
+        log_error("pid %d (uid %u) is not the gateway; dropped", (int)pid, (unsigned)uid);
+        return false;
+    }
+    gateway->peer = (struct msg_peer){ROLE_GATEWAY, ROLE_SUPERVISOR, PHASE_START, {0}};
+    return gateway_end_new(gateway->channel, &gateway->end) == 0;
+}
+
+static void on_message(void *ctx, const uint8_t *data, size_t len) {
+    gateway_receive(ctx, data, len);
+}
+
+static void on_down(void *ctx) {
+    struct gateway *gateway = ctx;
+    if (gateway->end == NULL)
+        return;
+    log_warn("gateway disconnected; its %zu open requests are cancelled",
+             gateway_end_open(gateway->end));
+    gateway_end_gone(take_ptr(gateway->end));
+}
+
+static const struct nng_end_ops channel_ops = {on_up, on_message, on_down};
+
+int gateway_new(struct event_base *base, const struct gateway_setup *setup, struct gateway **ret) {
+    struct gateway *gateway = calloc(1, sizeof(*gateway));
+    if (gateway == NULL)
+        return -ENOMEM;
+    gateway->setup = *setup;
+    int r =
+        nng_end_listen(base, setup->path, 0666, false, &channel_ops, gateway, &gateway->channel);
+    if (r < 0) {
+        free(gateway);
+        return r;
+    }
+    *ret = gateway;
+    return 0;
+}
+
+void gateway_free(struct gateway *gateway) {
+    if (gateway == NULL)
+        return;
+    if (gateway->end != NULL)
+        gateway_end_gone(take_ptr(gateway->end));
+    nng_end_close(gateway->channel);
+    free(gateway);
+}
+
+void gateway_set_draining(struct gateway *gateway, bool draining) {
+    gateway->draining = draining;
+}
+
+bool gateway_connected(const struct gateway *gateway) {
+    return gateway->end != NULL;
+}
+
+size_t gateway_open_requests(const struct gateway *gateway) {
+    return gateway->end == NULL ? 0 : gateway_end_open(gateway->end);
+}

@@ -1,0 +1,126 @@
+#include "supervisor/start.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "build_config.h"
+#include "ipc/confine.h"
+#include "ipc/log.h"
+
+#define FDS_PER_AGENT 8
+#define FDS_OTHER     1024
+
+char *start_config_path(int argc, char **argv) {
+    const char *given = "/etc/cloister/cloister.conf";
+    for (int i = 1; i < argc; i++) {
+        if ((strcmp(argv[i], "--config") == 0 || strcmp(argv[i], "-c") == 0) && i + 1 < argc)
+            given = argv[i + 1];
+        else if (strncmp(argv[i], "--config=", 9) == 0)
+            given = argv[i] + 9;
+    }
+    char *path = realpath(given, NULL);
+    if (path == NULL)
+        fatal("%s: %s", given, strerror(errno));
+    return path;
+}
+
+static void need_directory(const char *path, bool make) {
+    struct stat st;
+    uid_t uid = (uid_t)-1;
+    gid_t gid = (gid_t)-1;
+    if (make && mkdir(path, 0711) == 0) {
+        if (user_lookup(CLOISTER_USER_SUPERVISOR, &uid, &gid) < 0)
+            fatal("there is no system user %s", CLOISTER_USER_SUPERVISOR);
+        if (chown(path, uid, gid) < 0 || chmod(path, 0711) < 0)
+            fatal("%s: %s", path, strerror(errno));
+    }
+    if (stat(path, &st) < 0)
+        fatal("%s: %s (the launcher or systemd makes it, owned by %s, mode 0711)", path,
+              strerror(errno), CLOISTER_USER_SUPERVISOR);
+    if (!S_ISDIR(st.st_mode))
+        fatal("%s is not a directory", path);
+}
+
+static void join(char *out, size_t cap, const char *dir, const char *name) {
+    int n = snprintf(out, cap, "%s/%s", dir, name);
+    if (n < 0 || (size_t)n >= cap)
+        fatal("runtime.dir is too long: socket names have to fit 108 bytes");
+}
+
+void start_directories(const struct config *config, struct start_paths *ret) {
+    bool make = geteuid() == 0;
+    const char *run = config_str(config, CONFIG_runtime_dir);
+    const char *control = config_str(config, CONFIG_control_socket);
+    char gateway_dir[sizeof(ret->agents)];
+    if (strlen(run) >= sizeof(ret->run) - ID_LEN)
+        fatal("runtime.dir is too long: socket names have to fit 108 bytes");
+    strcpy(ret->run, run);
+    join(ret->agents, sizeof(ret->agents), run, "agents");
+    join(gateway_dir, sizeof(gateway_dir), run, "gateway");
+    join(ret->gateway, sizeof(ret->gateway), gateway_dir, "owner.ipc");
+    if (control[0] == '\0')
+        join(ret->control, sizeof(ret->control), run, "control.sock");
+    else if (strlen(control) < sizeof(ret->control))
+        strcpy(ret->control, control);
+    else
+        fatal("control.socket is too long: socket names have to fit 108 bytes");
+    need_directory(ret->run, make);
+    need_directory(ret->agents, make);
+    need_directory(gateway_dir, make);
+}
+
+static gid_t group_of(const char *name, bool needed) {
+    struct group entry, *found = NULL;
+    char buffer[16384];
+    if (name[0] == '\0')
+        return (gid_t)-1;
+    (void)getgrnam_r(name, &entry, buffer, sizeof(buffer), &found);
+    if (found == NULL && needed)
+        fatal("control.group: there is no group %s", name);
+    if (found == NULL)
+        fatal("control.observer_group: there is no group %s", name);
+    return found->gr_gid;
+}
+
+void start_groups(const struct config *config, struct ctl_groups *ret) {
+    ret->operators = group_of(config_str(config, CONFIG_control_group), true);
+    ret->observers = group_of(config_str(config, CONFIG_control_observer_group), false);
+}
+
+void start_limits(const struct config *config) {
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)config_u64(config, CONFIG_agents_max) * FDS_PER_AGENT + FDS_OTHER;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        fatal("cannot read the limit of open files: %s", strerror(errno));
+    if (limit.rlim_cur >= wanted)
+        return;
+    struct rlimit higher = {wanted, limit.rlim_max < wanted ? wanted : limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &higher) == 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    log_warn("only %llu open files are permitted; agents.max would need %llu",
+             (unsigned long long)limit.rlim_max, (unsigned long long)wanted);
+}
+
+int start_agents_dir(const struct start_paths *paths) {
+    int fd = open(paths->agents, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || faccessat(fd, ".", W_OK, AT_EACCESS) < 0)
+        fatal("%s: %s (it must belong to %s)", paths->agents, strerror(errno),
+              CLOISTER_USER_SUPERVISOR);
+    int listing = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = listing < 0 ? NULL : fdopendir(listing);
+    if (dir == NULL)
+        fatal("%s: %s", paths->agents, strerror(errno));
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        if (id_valid(entry->d_name))
+            (void)unlinkat(fd, entry->d_name, 0);
+    (void)closedir(dir);
+    return fd;
+}
