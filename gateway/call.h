@@ -1,0 +1,72 @@
+/* One request being answered, from its accepted head to the end of its connection. Handlers get one
+ * and answer it exactly once, now or later; when the client goes away before, `cancel` is called.
+ * Loop thread. */
+#ifndef CLOISTER_GATEWAY_CALL_H
+#define CLOISTER_GATEWAY_CALL_H
+
+#include "gateway/fields.h"
+#include "gateway/frontends.h"
+#include "gateway/gateway.h"
+#include "gateway/guard.h"
+#include "gateway/problem.h"
+#include "gateway/routes.h"
+#include "gateway/upstream.h"
+
+struct call {
+    struct gateway *gateway;
+    struct conn *conn;
+    const struct route *route; /* NULL: refused before one was known */
+    char id[ID_LEN + 1];
+    const char *method; /* static, for the log */
+    uint64_t began;
+    bool head_only;
+    /* Copies of what the head said; NULL when absent. */
+    char *query, *grant, *idempotency_key, *cookie;
+    const char *origin; /* an allowed origin (the gateway's copy), or NULL */
+    bool accepts_stream, accepts_json;
+    char frontend[FRONTEND_NAME_MAX + 1]; /* CALLER_FRONTEND */
+    char param[ROUTE_PARAMS_MAX][ROUTE_PARAM_SIZE];
+    json_t *body; /* BODY_JSON */
+    /* The answer. */
+    unsigned status;                   /* 0: none yet */
+    uint64_t ask;                      /* the open request to cloisterd, 0: none */
+    void *state;                       /* the handler's, freed by `cancel` or by itself */
+    void (*cancel)(struct call *call); /* the client has gone */
+    void (*drained)(struct call *call, size_t waiting); /* a stream's client took bytes */
+};
+
+/* The whole answer. `type` is the content type of `body`; 204 has neither. Extra headers are in
+ * `more`. */
+struct call_header {
+    const char *name, *value;
+};
+void call_answer(struct call *call, unsigned status, const char *type, const char *body, size_t len,
+                 const struct call_header *more, size_t more_count);
+/* Steals `object`. */
+void call_json(struct call *call, unsigned status, json_t *object);
+void call_problem(struct call *call, const struct problem *problem);
+/* The common case: no retry hint, no address. */
+void call_refuse(struct call *call, unsigned status, const char *code, const char *detail);
+/* Starts an event stream. */
+void call_stream(struct call *call);
+
+/* Fills in `caller` from the call: frontend, grant, and `user`. */
+void call_identity(const struct call *call, const char *user, Cloister__Caller *caller);
+/* {user} of the path, checked; answers 400 and returns NULL when it is not valid. */
+const char *call_user(struct call *call);
+/* Checks the body against a field table; answers 400 and returns false when it does not fit. */
+bool call_fields(struct call *call, const struct field *rows, size_t n);
+
+/* Sends `message` (numbered `number`) to cloisterd. Answers 503 itself when there is none; then
+ * false. */
+bool call_ask(struct call *call, uint64_t number, Cloister__Message *message, uint64_t timeout_ms,
+              upstream_answer *answer);
+/* What an ask that ended without the wanted message means: the FAILURE's own words, the loss of the
+ * link, a timeout, or an answer of the wrong kind. Text is valid as long as `message`. */
+struct problem call_failure(enum upstream_end end, const Cloister__Message *message);
+/* True when `end` and `message` are a reply of type `wanted`; otherwise answers with the problem.
+ */
+bool call_replied(struct call *call, enum upstream_end end, const Cloister__Message *message,
+                  Cloister__Message__BodyCase wanted);
+
+#endif
