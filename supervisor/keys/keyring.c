@@ -161,9 +161,8 @@ int keyring_create(struct keyring *keyring, enum key_kind kind, const char *id, 
     return user[0] == '\0' || strcmp(user, found.user) == 0 ? 0 : -EEXIST;
 }
 
-/* SQLite zeroes what it frees, but pages that were split or joined may keep an older copy of a row
- * in their gaps. Rebuilding the file is rare and dear; a key that outlives its destruction is
- * dearer. */
+/* SQLite says that it zeroes what it frees (secure_delete). That is looked up rather than believed:
+ * a file that still holds the bytes is rebuilt. */
 static int leave_nothing(struct keyring *keyring, const struct found *gone) {
     int r = keyring_file_wipe_journal(keyring->path);
     if (r == 0)
