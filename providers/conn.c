@@ -212,14 +212,19 @@ curl_socket_t conn_curl_open(void *ctx, curlsocktype purpose, struct curl_sockad
     struct conn *conn = ctx;
     if (conn->state != CONN_READY || conn->curl_fd < 0 || conn->curl_owns)
         return CURL_SOCKET_BAD; /* once: libcurl's own second try must not find another stream */
+    if (!connect_shim_adopt(conn->curl_fd))
+        return CURL_SOCKET_BAD;
     conn->curl_owns = true;
-    connect_shim_mark(conn->curl_fd);
     return conn->curl_fd;
 }
 
 int conn_curl_closed(void *ctx, curl_socket_t fd) {
     struct conn *conn = ctx;
-    connect_shim_unmark(fd);
+    uint8_t byte;
+    connect_shim_forget(fd);
+    /* libcurl gives up a stream that has not ended when what came over it is nonsense. */
+    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    conn->had_not_ended = n > 0 || (n < 0 && errno == EAGAIN);
     if (fd == conn->curl_fd) {
         conn->curl_fd = -1;
         conn->curl_owns = false;

@@ -1,43 +1,63 @@
 #include "providers/connect_shim.h"
 
 #include <dlfcn.h>
-#include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-/* At most one transfer is between "descriptor handed out" and "connect called" for each connection.
- */
-static int marked[16];
-static size_t marked_n;
+#define ADOPTED_MAX 64 /* more than libcurl keeps */
 
-void connect_shim_mark(int fd) {
-    connect_shim_unmark(fd);
-    if (marked_n < COUNT_OF(marked))
-        marked[marked_n++] = fd;
+static struct adopted {
+    int fd;
+    bool connected;
+    socklen_t len;
+    struct sockaddr_storage peer;
+} adopted[ADOPTED_MAX];
+static size_t adopted_n;
+
+static struct adopted *find(int fd) {
+    for (size_t i = 0; i < adopted_n; i++)
+        if (adopted[i].fd == fd)
+            return &adopted[i];
+    return NULL;
 }
 
-void connect_shim_unmark(int fd) {
-    for (size_t i = 0; i < marked_n; i++)
-        if (marked[i] == fd)
-            marked[i] = marked[--marked_n];
+bool connect_shim_adopt(int fd) {
+    connect_shim_forget(fd);
+    if (adopted_n == ADOPTED_MAX)
+        return false;
+    adopted[adopted_n++] = (struct adopted){.fd = fd};
+    return true;
 }
 
-static bool take_mark(int fd) {
-    for (size_t i = 0; i < marked_n; i++)
-        if (marked[i] == fd) {
-            connect_shim_unmark(fd);
-            return true;
-        }
-    return false;
+void connect_shim_forget(int fd) {
+    struct adopted *found = find(fd);
+    if (found != NULL)
+        *found = adopted[--adopted_n];
 }
 
-__attribute__((visibility("default"))) int connect(int fd, const struct sockaddr *address,
-                                                   socklen_t len) {
-    if (take_mark(fd))
-        return 0;
-    return (int)syscall(SYS_connect, fd, address, len);
+#define OURS __attribute__((visibility("default")))
+
+OURS int connect(int fd, const struct sockaddr *address, socklen_t len) {
+    struct adopted *found = find(fd);
+    if (found == NULL || found->connected || len > sizeof(found->peer))
+        return (int)syscall(SYS_connect, fd, address, len);
+    memcpy(&found->peer, address, len);
+    found->len = len;
+    found->connected = true;
+    return 0;
+}
+
+OURS int getpeername(int fd, struct sockaddr *restrict address, socklen_t *restrict len) {
+    const struct adopted *found = find(fd);
+    if (found == NULL || !found->connected)
+        return (int)syscall(SYS_getpeername, fd, address, len);
+    memcpy(address, &found->peer, *len < found->len ? *len : found->len);
+    *len = found->len;
+    return 0;
 }
 
 bool connect_shim_active(void) {
-    return dlsym(RTLD_DEFAULT, "connect") == (void *)connect;
+    return dlsym(RTLD_DEFAULT, "connect") == (void *)connect &&
+           dlsym(RTLD_DEFAULT, "getpeername") == (void *)getpeername;
 }

@@ -48,6 +48,7 @@ struct conn {
     int stream_error; /* and what broke it, 0: nothing did */
     const char *stream_why;
     uint64_t sent_before_end;
+    bool had_not_ended; /* when libcurl closed it */
 };
 
 struct http {

@@ -193,7 +193,7 @@ static int verdict(struct http_transfer *t, CURLcode code, const char **why) {
     }
     if (code == CURLE_WEIRD_SERVER_REPLY || code == CURLE_UNSUPPORTED_PROTOCOL ||
         code == CURLE_HTTP2 || code == CURLE_BAD_CONTENT_ENCODING ||
-        (code == CURLE_RECV_ERROR && t->answered && stream == 0 && t->conn->state == CONN_READY)) {
+        (code == CURLE_RECV_ERROR && t->answered && t->conn->had_not_ended)) {
         *why = "the answer is not HTTP";
         return -EPROTO;
     }
