@@ -31,8 +31,7 @@ int nng_end_listen(struct event_base *base, const char *path, mode_t mode, bool 
 int nng_end_dial(struct event_base *base, const char *path, const struct nng_end_ops *ops,
                  void *ctx, struct nng_end **ret) MUST_CHECK;
 /* Queues one message, in order. -ENOBUFS when more than `NNG_END_QUEUE` bytes wait, -ENOTCONN when
- * no peer is there. Never blocks. nng frees the copy once it is written: a program that sends what
- * must not stay in memory links ipc_scrub, which wipes freed blocks. */
+ * no peer is there. Never blocks. The copy is wiped once sent. */
 #define NNG_END_QUEUE (4u << 20)
 int nng_end_send(struct nng_end *end, const uint8_t *data, size_t len) MUST_CHECK;
 /* Drops the current peer, keeps listening or dialling. */

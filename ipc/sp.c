@@ -27,6 +27,8 @@ struct sp {
     size_t out_len, out_sent;
 };
 
+static void out_drop(struct sp *sp);
+
 static int address_of(const char *name, struct sockaddr_un *ret) {
     *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
     if (strchr(name, '/') != NULL || strlen(name) >= sizeof(ret->sun_path))
@@ -65,6 +67,11 @@ int sp_new(int fd, struct sp **ret) {
     sp->out = out;
     sp->out_len = GREETING_LEN;
     sp->fd = take_fd(&owned);
+    r = sp_flush(sp);
+    if (r < 0) {
+        sp_free(sp);
+        return r;
+    }
     *ret = sp;
     return 0;
 }

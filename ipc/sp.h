@@ -12,7 +12,7 @@
 struct sp;
 
 /* Connects to `name` in the directory `dir_fd` by a relative path (the working directory is "/"
- * afterwards) and queues the greeting. 0, -ENOENT, -ECONNREFUSED or another -errno. */
+ * afterwards) and sends the greeting. 0, -ENOENT, -ECONNREFUSED or another -errno. */
 int sp_dial(int dir_fd, const char *name, struct sp **ret) MUST_CHECK;
 /* Takes over a connected stream socket. The descriptor is closed on failure too. */
 int sp_new(int fd, struct sp **ret) MUST_CHECK;

@@ -1,0 +1,528 @@
+/* The agent's hand-written end against real nng, and the bounds of nng_end. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <nng/nng.h>
+#include <nng/protocol/pair0/pair.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "ipc/message.h"
+#include "ipc/nng_end.h"
+#include "ipc/sp.h"
+
+struct side {
+    struct nng_end *end;
+    unsigned ups, downs, messages;
+    pid_t pid;
+    uid_t uid;
+    bool echo, refuse, close_on_message;
+    size_t last_len;
+    uint8_t last_byte;
+};
+
+static struct event_base *base;
+static char dir[64], path[96];
+static int dir_fd;
+
+static bool on_up(void *ctx, pid_t pid, uid_t uid) {
+    struct side *side = ctx;
+    side->ups++;
+    side->pid = pid;
+    side->uid = uid;
+    return !side->refuse;
+}
+
+static void on_message(void *ctx, const uint8_t *data, size_t len) {
+    struct side *side = ctx;
+    side->messages++;
+    side->last_len = len;
+    side->last_byte = len > 0 ? data[len - 1] : 0;
+    if (side->echo)
+        ck_assert_int_eq(nng_end_send(side->end, data, len), 0);
+    if (side->close_on_message)
+        nng_end_close(take_ptr(side->end));
+}
+
+static void on_down(void *ctx) {
+    ((struct side *)ctx)->downs++;
+}
+
+static const struct nng_end_ops ops = {on_up, on_message, on_down};
+
+static void setup(void) {
+    base = event_base_new();
+    ck_assert_ptr_nonnull(base);
+    strcpy(dir, "/tmp/cloister-nng-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/peer", dir);
+    dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    ck_assert_int_ge(dir_fd, 0);
+}
+
+static void teardown(void) {
+    (void)unlink(path);
+    (void)rmdir(dir);
+    (void)close(dir_fd);
+    event_base_free(base);
+}
+
+/* Runs the loop until `*count` reaches `want`; fails after 5 s. */
+static void wait_count(const unsigned *count, unsigned want) {
+    for (uint64_t end = clock_ms() + 5000; *count < want;) {
+        ck_assert_uint_lt(clock_ms(), end);
+        struct timeval step = {0, 5000};
+        ck_assert_int_ge(event_base_loopexit(base, &step), 0);
+        (void)event_base_loop(base, EVLOOP_ONCE);
+    }
+}
+
+static void sp_pump(struct sp *sp, short events) {
+    struct pollfd wait = {sp_fd(sp), events, 0};
+    (void)poll(&wait, 1, 5);
+    if (sp_waiting(sp))
+        ck_assert_int_eq(sp_flush(sp), 0);
+}
+
+/* Waits for a message or an error while the loop runs too. */
+static int sp_wait(struct sp *sp, const uint8_t **data, size_t *len) {
+    for (uint64_t end = clock_ms() + 5000;;) {
+        ck_assert_uint_lt(clock_ms(), end);
+        int r = sp_recv(sp, data, len);
+        if (r != -EAGAIN)
+            return r;
+        (void)event_base_loop(base, EVLOOP_NONBLOCK);
+        sp_pump(sp, (short)(POLLIN | (sp_waiting(sp) ? POLLOUT : 0)));
+    }
+}
+
+static struct nng_end *listen_at(struct side *side, bool unlink_after) {
+    ck_assert_int_eq(nng_end_listen(base, path, 0666, unlink_after, &ops, side, &side->end), 0);
+    return side->end;
+}
+
+START_TEST(echo_of_all_sizes) {
+    struct side side = {.echo = true};
+    (void)listen_at(&side, true);
+    struct stat st;
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_mode & 0777, 0666);
+    struct sp *sp;
+    ck_assert_int_eq(sp_dial(dir_fd, "peer", &sp), 0);
+    static const size_t sizes[] = {0, 1, 8, 9, 10, 4095, 65536, MESSAGE_MAX};
+    uint8_t *data = malloc(MESSAGE_MAX);
+    ck_assert_ptr_nonnull(data);
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        memset(data, (int)i + 1, MESSAGE_MAX);
+        ck_assert_int_eq(sp_send(sp, data, sizes[i]), 0);
+        const uint8_t *got;
+        size_t len;
+        ck_assert_int_eq(sp_wait(sp, &got, &len), 0);
+        ck_assert_uint_eq(len, sizes[i]);
+        ck_assert_int_eq(memcmp(got, data, len), 0);
+        sp_done(sp);
+    }
+    ck_assert_uint_eq(side.ups, 1);
+    ck_assert_int_eq(side.pid, getpid());
+    ck_assert_uint_eq(side.uid, getuid());
+    ck_assert_int_lt(stat(path, &st), 0); /* unlinked after accept */
+    ck_assert_int_eq(sp_send(sp, data, MESSAGE_MAX + 1), -EMSGSIZE);
+    sp_free(sp);
+    wait_count(&side.downs, 1);
+    ck_assert_int_eq(nng_end_send(side.end, data, 1), -ENOTCONN);
+    nng_end_close(side.end);
+    free(data);
+}
+END_TEST
+
+/* Both ends of ours against nng's own pair socket. */
+START_TEST(nng_pair_speaks_with_the_agent_end) {
+    nng_socket real;
+    char url[128];
+    snprintf(url, sizeof(url), "ipc://%s", path);
+    ck_assert_int_eq(nng_pair0_open(&real), 0);
+    ck_assert_int_eq(nng_listen(real, url, NULL, 0), 0);
+    struct sp *sp;
+    ck_assert_int_eq(sp_dial(dir_fd, "peer", &sp), 0);
+    static const size_t sizes[] = {0, 1, 300, 65536, MESSAGE_MAX};
+    uint8_t *data = calloc(1, MESSAGE_MAX);
+    ck_assert_ptr_nonnull(data);
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        memset(data, (int)i + 1, MESSAGE_MAX);
+        ck_assert_int_eq(sp_send(sp, data, sizes[i]), 0);
+        nng_msg *msg = NULL;
+        while (nng_recvmsg(real, &msg, NNG_FLAG_NONBLOCK) == NNG_EAGAIN)
+            sp_pump(sp, POLLOUT);
+        ck_assert_uint_eq(nng_msg_len(msg), sizes[i]);
+        ck_assert_int_eq(memcmp(nng_msg_body(msg), data, sizes[i]), 0);
+        ck_assert_int_eq(nng_sendmsg(real, msg, 0), 0);
+        const uint8_t *got;
+        size_t len;
+        ck_assert_int_eq(sp_wait(sp, &got, &len), 0);
+        ck_assert_uint_eq(len, sizes[i]);
+        ck_assert_int_eq(memcmp(got, data, len), 0);
+        sp_done(sp);
+    }
+    free(data);
+    sp_free(sp);
+    (void)nng_close(real);
+}
+END_TEST
+
+START_TEST(nng_pair_speaks_with_nng_end) {
+    struct side side = {.echo = true};
+    (void)listen_at(&side, false);
+    nng_socket real;
+    char url[128];
+    snprintf(url, sizeof(url), "ipc://%s", path);
+    ck_assert_int_eq(nng_pair0_open(&real), 0);
+    ck_assert_int_eq(nng_dial(real, url, NULL, NNG_FLAG_NONBLOCK), 0);
+    wait_count(&side.ups, 1);
+    static const size_t sizes[] = {0, 1, 300, 65536, MESSAGE_MAX};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        nng_msg *msg;
+        ck_assert_int_eq(nng_msg_alloc(&msg, sizes[i]), 0);
+        memset(nng_msg_body(msg), 7, sizes[i]);
+        ck_assert_int_eq(nng_sendmsg(real, msg, 0), 0);
+        wait_count(&side.messages, (unsigned)i + 1);
+        ck_assert_uint_eq(side.last_len, sizes[i]);
+        ck_assert_int_eq(nng_recvmsg(real, &msg, 0), 0);
+        ck_assert_uint_eq(nng_msg_len(msg), sizes[i]);
+        nng_msg_free(msg);
+    }
+    (void)nng_close(real);
+    wait_count(&side.downs, 1);
+    nng_end_close(side.end);
+}
+END_TEST
+
+/* What made nng 1.5.2's pair socket hang: a burst, then gone, while this side sends. */
+START_TEST(bursts_that_hang_up) {
+    struct side side = {0};
+    (void)listen_at(&side, false);
+    uint8_t burst[8 + 200 * 29];
+    size_t n = 8;
+    memcpy(burst, "\0SP\0\0\x10\0\0", 8);
+    for (unsigned i = 0; i < 200; i++, n += 29) {
+        memset(burst + n, 7, 29);
+        memcpy(burst + n, "\1\0\0\0\0\0\0\0\x14", 9);
+    }
+    for (unsigned i = 1; i <= 300; i++) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        strcpy(address.sun_path, path);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        ck_assert_int_eq(write_all(fd, burst, i % 3 == 0 ? sizeof(burst) - 5 : sizeof(burst)), 0);
+        wait_count(&side.ups, i);
+        for (unsigned k = 0; k < 20; k++)
+            (void)!nng_end_send(side.end, burst, 20);
+        (void)close(fd);
+        if (i % 2 == 0)
+            nng_end_drop(side.end);
+        wait_count(&side.downs, i);
+    }
+    nng_end_close(side.end);
+}
+END_TEST
+
+START_TEST(many_messages_keep_their_order) {
+    struct side side = {0};
+    (void)listen_at(&side, false);
+    struct sp *sp;
+    ck_assert_int_eq(sp_dial(dir_fd, "peer", &sp), 0);
+    ck_assert_int_eq(sp_send(sp, (const uint8_t *)"x", 1), 0);
+    wait_count(&side.messages, 1);
+    for (unsigned i = 0; i < 2000; i++) {
+        uint8_t data[200] = {(uint8_t)(i >> 8), (uint8_t)i};
+        ck_assert_int_eq(nng_end_send(side.end, data, sizeof(data)), 0);
+    }
+    for (unsigned i = 0; i < 2000; i++) {
+        const uint8_t *got;
+        size_t len;
+        ck_assert_int_eq(sp_wait(sp, &got, &len), 0);
+        ck_assert_uint_eq(len, 200);
+        ck_assert_uint_eq((unsigned)got[0] << 8 | got[1], i);
+        sp_done(sp);
+    }
+    sp_free(sp);
+    nng_end_close(side.end);
+}
+END_TEST
+
+START_TEST(outgoing_queue_is_bounded) {
+    struct side side = {0};
+    (void)listen_at(&side, false);
+    struct sp *sp;
+    ck_assert_int_eq(sp_dial(dir_fd, "peer", &sp), 0);
+    wait_count(&side.ups, 1);
+    uint8_t *data = calloc(1, 65536);
+    ck_assert_ptr_nonnull(data);
+    int r = 0;
+    size_t sent = 0;
+    while ((r = nng_end_send(side.end, data, 65536)) == 0)
+        ck_assert_uint_lt(sent += 65536, NNG_END_QUEUE + (4u << 20));
+    ck_assert_int_eq(r, -ENOBUFS);
+    ck_assert_uint_ge(sent, NNG_END_QUEUE - 2 * 65536);
+    nng_end_close(side.end); /* with all that still waiting */
+    sp_free(sp);
+    free(data);
+}
+END_TEST
+
+START_TEST(incoming_flood_waits_in_the_peer) {
+    struct side side = {0};
+    (void)listen_at(&side, false);
+    struct sp *sp;
+    ck_assert_int_eq(sp_dial(dir_fd, "peer", &sp), 0);
+    wait_count(&side.ups, 1);
+    uint8_t *data = calloc(1, 65536);
+    ck_assert_ptr_nonnull(data);
+    unsigned queued = 0;
+    /* The loop does not run: only so much may be taken from us. */
+    for (uint64_t quiet = clock_ms(); clock_ms() - quiet < 200;) {
+        sp_pump(sp, POLLOUT);
+        if (sp_send(sp, data, 65536) != 0)
+            continue;
+        queued++;
+        quiet = clock_ms();
+        ck_assert_uint_lt(queued, 64);
+    }
+    while (side.messages < queued) { /* and all of it arrives when it runs */
+        (void)event_base_loop(base, EVLOOP_NONBLOCK);
+        sp_pump(sp, POLLOUT);
+    }
+    sp_free(sp);
+    nng_end_close(side.end);
+    free(data);
+}
+END_TEST
+
+START_TEST(peers_come_one_after_the_other) {
+    struct side side = {.echo = true};
+    (void)listen_at(&side, false);
+    for (unsigned i = 1; i <= 5; i++) {
+        struct sp *sp;
+        int r;
+        while ((r = sp_dial(dir_fd, "peer", &sp)) != 0) { /* the new socket is being made */
+            ck_assert(r == -ENOENT || r == -ECONNREFUSED);
+            (void)event_base_loop(base, EVLOOP_NONBLOCK);
+        }
+        ck_assert_int_eq(sp_send(sp, (const uint8_t *)"hello", 5), 0);
+        const uint8_t *got;
+        size_t len;
+        ck_assert_int_eq(sp_wait(sp, &got, &len), 0);
+        ck_assert_uint_eq(len, 5);
+        sp_free(sp);
+        wait_count(&side.downs, i);
+    }
+    ck_assert_uint_eq(side.ups, 5);
+    nng_end_close(side.end);
+}
+END_TEST
+
+START_TEST(second_peer_is_turned_away) {
+    struct side side = {.echo = true};
+    (void)listen_at(&side, false);
+    struct sp *first, *second;
+    ck_assert_int_eq(sp_dial(dir_fd, "peer", &first), 0);
+    wait_count(&side.ups, 1);
+    int r = sp_dial(dir_fd, "peer", &second);
+    const uint8_t *got;
+    size_t len;
+    if (r == 0) {
+        ck_assert_int_eq(sp_wait(second, &got, &len), -ECONNRESET);
+        sp_free(second);
+    } else {
+        ck_assert_int_eq(r, -EPIPE); /* it was closed before we greeted */
+    }
+    ck_assert_int_eq(sp_send(first, (const uint8_t *)"still", 5), 0);
+    ck_assert_int_eq(sp_wait(first, &got, &len), 0);
+    ck_assert_uint_eq(side.ups, 1);
+    sp_free(first);
+    nng_end_close(side.end);
+}
+END_TEST
+
+START_TEST(refused_peer_delivers_nothing) {
+    struct side side = {.refuse = true};
+    (void)listen_at(&side, false);
+    struct sp *sp;
+    ck_assert_int_eq(sp_dial(dir_fd, "peer", &sp), 0);
+    ck_assert_int_eq(sp_send(sp, (const uint8_t *)"let me in", 9), 0);
+    const uint8_t *got;
+    size_t len;
+    ck_assert_int_eq(sp_wait(sp, &got, &len), -ECONNRESET);
+    ck_assert_uint_eq(side.ups, 1);
+    ck_assert_uint_eq(side.messages, 0);
+    ck_assert_uint_eq(side.downs, 0);
+    sp_free(sp);
+    nng_end_close(side.end);
+}
+END_TEST
+
+START_TEST(dropped_peer_goes_and_is_reported) {
+    struct side side = {0};
+    (void)listen_at(&side, false);
+    struct sp *sp;
+    ck_assert_int_eq(sp_dial(dir_fd, "peer", &sp), 0);
+    wait_count(&side.ups, 1);
+    nng_end_drop(side.end);
+    ck_assert_int_eq(nng_end_send(side.end, (const uint8_t *)"x", 1), -ENOTCONN);
+    const uint8_t *got;
+    size_t len;
+    ck_assert_int_eq(sp_wait(sp, &got, &len), -ECONNRESET);
+    wait_count(&side.downs, 1);
+    sp_free(sp);
+    nng_end_close(side.end);
+}
+END_TEST
+
+START_TEST(closing_inside_a_callback) {
+    struct side side = {.close_on_message = true};
+    (void)listen_at(&side, false);
+    struct sp *sp;
+    ck_assert_int_eq(sp_dial(dir_fd, "peer", &sp), 0);
+    for (unsigned i = 0; i < 10; i++)
+        ck_assert_int_eq(sp_send(sp, (const uint8_t *)"x", 1), 0);
+    wait_count(&side.messages, 1);
+    const uint8_t *got;
+    size_t len;
+    ck_assert_int_eq(sp_wait(sp, &got, &len), -ECONNRESET);
+    ck_assert_uint_eq(side.messages, 1);
+    ck_assert_ptr_null(side.end);
+    sp_free(sp);
+}
+END_TEST
+
+START_TEST(dialler_comes_back) {
+    struct side server = {.echo = true}, client = {0};
+    ck_assert_int_eq(nng_end_dial(base, path, &ops, &client, &client.end), 0);
+    (void)listen_at(&server, false); /* later than the first dial */
+    wait_count(&client.ups, 1);
+    ck_assert_int_eq(nng_end_send(client.end, (const uint8_t *)"1", 1), 0);
+    wait_count(&client.messages, 1);
+    nng_end_close(server.end); /* the other program ends and starts again */
+    wait_count(&client.downs, 1);
+    (void)listen_at(&server, false);
+    wait_count(&client.ups, 2);
+    ck_assert_int_eq(nng_end_send(client.end, (const uint8_t *)"2", 1), 0);
+    wait_count(&client.messages, 2);
+    ck_assert_uint_eq(client.last_byte, '2');
+    nng_end_close(client.end);
+    nng_end_close(server.end);
+}
+END_TEST
+
+/* What a hostile or broken supervisor end could send. */
+static struct sp *raw_pair(int *ret_other) {
+    int fds[2];
+    struct sp *sp;
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    ck_assert_int_eq(sp_new(fds[0], &sp), 0);
+    *ret_other = fds[1];
+    return sp;
+}
+
+START_TEST(malformed_frames_end_the_connection) {
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } bad[] = {
+        {"\0SQ\0\0\x10\0\0", 8},                                    /* no SP */
+        {"\0SP\0\0\x11\0\0", 8},                                    /* another protocol */
+        {"\0SP\0\0\x10\0\0\2\0\0\0\0\0\0\0\1x", 18},                /* unknown frame type */
+        {"\0SP\0\0\x10\0\0\1\x80\0\0\0\0\0\0\0", 17},               /* length 2^63 */
+        {"\0SP\0\0\x10\0\0\1\xff\xff\xff\xff\xff\xff\xff\xff", 17}, /* length -1 */
+        {"\0SP\0\0\x10\0\0\1\0\0\0\0\0\3\0\1", 17},                 /* MESSAGE_MAX + 1 */
+    };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        int other;
+        struct sp *sp = raw_pair(&other);
+        ck_assert_int_eq(write_all(other, bad[i].bytes, bad[i].len), 0);
+        const uint8_t *got;
+        size_t len;
+        ck_assert_int_eq(sp_recv(sp, &got, &len), -EPROTO);
+        sp_free(sp);
+        (void)close(other);
+    }
+}
+END_TEST
+
+START_TEST(a_frame_may_come_byte_by_byte) {
+    static const char frame[] = "\0SP\0\0\x10\0\0\1\0\0\0\0\0\0\0\5hello";
+    int other;
+    struct sp *sp = raw_pair(&other);
+    const uint8_t *got;
+    size_t len;
+    for (size_t i = 0; i < sizeof(frame) - 1; i++) {
+        ck_assert_int_eq(sp_recv(sp, &got, &len), -EAGAIN);
+        ck_assert_int_eq(write_all(other, frame + i, 1), 0);
+    }
+    ck_assert_int_eq(sp_recv(sp, &got, &len), 0);
+    ck_assert_uint_eq(len, 5);
+    ck_assert_int_eq(memcmp(got, "hello", 5), 0);
+    sp_done(sp);
+    ck_assert_int_eq(sp_recv(sp, &got, &len), -EAGAIN);
+    (void)close(other);
+    ck_assert_int_eq(sp_recv(sp, &got, &len), -ECONNRESET);
+    sp_free(sp);
+}
+END_TEST
+
+START_TEST(unread_output_is_bounded) {
+    int other;
+    struct sp *sp = raw_pair(&other);
+    uint8_t *data = calloc(1, 65536);
+    ck_assert_ptr_nonnull(data);
+    int r = 0;
+    for (unsigned i = 0; i < 64 && r == 0; i++)
+        r = sp_send(sp, data, 65536);
+    ck_assert_int_eq(r, -ENOBUFS);
+    ck_assert(sp_waiting(sp));
+    free(data);
+    sp_free(sp);
+    (void)close(other);
+}
+END_TEST
+
+START_TEST(names_stay_in_the_directory) {
+    struct sp *sp;
+    ck_assert_int_eq(sp_dial(dir_fd, "../peer", &sp), -EINVAL);
+    ck_assert_int_eq(sp_dial(dir_fd, "nobody", &sp), -ENOENT);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("nng");
+    TCase *tcase = tcase_create("nng");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 30);
+    tcase_add_test(tcase, echo_of_all_sizes);
+    tcase_add_test(tcase, nng_pair_speaks_with_the_agent_end);
+    tcase_add_test(tcase, nng_pair_speaks_with_nng_end);
+    tcase_add_test(tcase, bursts_that_hang_up);
+    tcase_add_test(tcase, many_messages_keep_their_order);
+    tcase_add_test(tcase, outgoing_queue_is_bounded);
+    tcase_add_test(tcase, incoming_flood_waits_in_the_peer);
+    tcase_add_test(tcase, peers_come_one_after_the_other);
+    tcase_add_test(tcase, second_peer_is_turned_away);
+    tcase_add_test(tcase, refused_peer_delivers_nothing);
+    tcase_add_test(tcase, dropped_peer_goes_and_is_reported);
+    tcase_add_test(tcase, closing_inside_a_callback);
+    tcase_add_test(tcase, dialler_comes_back);
+    tcase_add_test(tcase, malformed_frames_end_the_connection);
+    tcase_add_test(tcase, a_frame_may_come_byte_by_byte);
+    tcase_add_test(tcase, unread_output_is_bounded);
+    tcase_add_test(tcase, names_stay_in_the_directory);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
