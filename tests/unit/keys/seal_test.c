@@ -181,9 +181,10 @@ START_TEST(secret_is_locked_and_left_out_of_dumps) {
             locked = strstr(line, " lo") != NULL && strstr(line, " dd") != NULL;
     }
     (void)fclose(maps);
-#ifndef __SANITIZE_ADDRESS__
-    ck_assert(locked);
+#ifdef __SANITIZE_ADDRESS__
+    locked = true;
 #endif
+    ck_assert(locked);
     secret_free(NULL);
 }
 END_TEST
