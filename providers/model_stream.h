@@ -2,6 +2,7 @@
 #ifndef CLOISTER_PROVIDERS_MODEL_STREAM_H
 #define CLOISTER_PROVIDERS_MODEL_STREAM_H
 
+#include "providers/json_get.h"
 #include "providers/model.h"
 #include "providers/strbuf.h"
 
@@ -38,9 +39,5 @@ int model_stream_text(struct model_stream *stream, const char *text, size_t len)
 /* Adds a tool call with `arguments` as the model wrote them; "" means {}. -EFBIG, -ENOMEM. */
 int model_stream_call(struct model_stream *stream, const char *id, const char *name,
                       const char *arguments) MUST_CHECK;
-
-/* "" when there is no such string member. */
-const char *json_text(const json_t *object, const char *key);
-uint64_t json_count(const json_t *object, const char *key, uint64_t otherwise);
 
 #endif

@@ -62,6 +62,10 @@ int pump_wait(struct pump *pump, struct http_transfer *transfer, const bool *eno
     return r;
 }
 
+int pump_step(struct pump *pump, uint64_t ms, struct fault *fault) {
+    return pump_once(pump, clock_ms() + ms, fault);
+}
+
 int pump_sleep(struct pump *pump, uint64_t ms, struct fault *fault) {
     uint64_t end = clock_ms() + ms;
     while (clock_ms() < end) {

@@ -23,6 +23,8 @@ int pump_check(const struct pump *pump, struct fault *fault) MUST_CHECK;
  * the transfer's own failure (see http_wait), for which no fault is set. */
 int pump_wait(struct pump *pump, struct http_transfer *transfer, const bool *enough,
               struct fault *fault) MUST_CHECK;
+/* Lets things happen once, for at most `ms`, or returns as pump_check. */
+int pump_step(struct pump *pump, uint64_t ms, struct fault *fault) MUST_CHECK;
 /* Lets `ms` pass, or returns as pump_check. */
 int pump_sleep(struct pump *pump, uint64_t ms, struct fault *fault) MUST_CHECK;
 /* Sleeps before attempt `attempt`+1: as long as the server `told` (0: nothing), else doubling from

@@ -1,0 +1,83 @@
+/* Calendar events between tools and Google's JSON: ids, ownership, times, recurrence. Pure, but for
+ * the zone files. */
+#ifndef CLOISTER_AGENT_CALENDAR_H
+#define CLOISTER_AGENT_CALENDAR_H
+
+#include <jansson.h>
+
+#include "agent/timezone.h"
+#include "memory/seal.h"
+
+/* ---- ownership: private properties under the user's key ---- */
+
+#define EVENT_ID_LEN    32
+#define EVENT_TAG_LEN   16
+#define EVENT_PROP_MAC  "cloister"        /* proves that Cloister made the event for this user */
+#define EVENT_PROP_TAGS "cloisterRequest" /* which writes have been applied, newest last */
+#define EVENT_TAGS_MAX  8u
+
+/* Id of the `index`th event that a request makes; `variant` counts ids that turned out taken. */
+void event_id_make(const uint8_t user_key[static SEAL_KEY_LEN], const uint8_t request[static 32],
+                   uint32_t index, uint32_t variant, char out[static EVENT_ID_LEN + 1]);
+void event_mac_make(const uint8_t user_key[static SEAL_KEY_LEN], const char *id,
+                    char out[static EVENT_ID_LEN + 1]);
+/* True when the event, or the series it belongs to, carries our MAC for its id. */
+bool event_is_own(const uint8_t user_key[static SEAL_KEY_LEN], const json_t *event);
+/* Tag of the `index`th change of a request. */
+void event_tag_make(const uint8_t user_key[static SEAL_KEY_LEN], const uint8_t request[static 32],
+                    uint32_t index, char out[static EVENT_TAG_LEN + 1]);
+bool event_has_tag(const json_t *event, const char *tag);
+/* The event's tags with `tag` added, the oldest dropped. malloc'd or NULL. */
+char *event_tags_with(const json_t *event, const char *tag);
+/* Guests besides the owner. */
+bool event_has_attendees(const json_t *event);
+/* A handle that may go into a path and into notes. */
+bool event_id_valid(const char *id);
+
+/* ---- times ---- */
+
+struct event_times {
+    bool all_day;
+    struct stamp start, end; /* all_day: dates, end exclusive */
+    int64_t from, to;        /* as moments */
+    char zone[ZONE_MAX];     /* the event's */
+    enum zone_fit fit;       /* of the start, when it was given as local time */
+};
+
+/* Reads tool arguments. `end` may be NULL when `all_day` or `seconds` (its duration) says enough.
+ * `all_day`: -1 as the form of `start` says, 0, 1. NULL when fine, else a sentence for the model.
+ */
+const char *event_times_read(const char *start, const char *end, const char *zone, int all_day,
+                             int64_t seconds, struct event_times *ret);
+/* Reads Google's start and end. False when they make no sense. `zone` is for dates and when the
+ * event names none. */
+bool event_times_of(const json_t *event, const char *zone, struct event_times *ret);
+/* Google's "start" or "end". With `clear` the members of the other kind are null, for a patch. */
+json_t *event_time_json(const struct event_times *times, bool end, bool clear);
+/* Sentence about a clock change that the start fell into; NULL when there was none. */
+const char *event_times_note(const struct event_times *times);
+
+/* Checks RRULE, RDATE and EXDATE lines; puts a forgotten "RRULE:" before "FREQ=". malloc'd array in
+ * *ret; NULL when fine, else a sentence. An empty array means "happens once". */
+const char *event_recurrence_read(const json_t *lines, json_t **ret);
+
+/* ---- busy intervals ---- */
+
+struct interval {
+    int64_t from, to;
+};
+struct intervals {
+    struct interval *items;
+    size_t n, cap;
+};
+/* Clips to [from, to), drops what is empty. 0, -ENOMEM, -EFBIG over 10,000. */
+int intervals_add(struct intervals *list, int64_t from, int64_t to, int64_t start,
+                  int64_t end) MUST_CHECK;
+/* Sorts and joins what touches. */
+void intervals_merge(struct intervals *list);
+void intervals_free(struct intervals *list);
+/* Does this event keep its owner busy? Not when transparent, cancelled, declined, a birthday or a
+ * working location. */
+bool event_is_busy(const json_t *event);
+
+#endif

@@ -1,0 +1,165 @@
+/* Names, descriptions and schemas of the tools: the text a model reads. */
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/tools.h"
+
+#define TIME_WORDS                                                                                 \
+    "RFC 3339, for example 2026-12-01T15:00:00+01:00; without an offset it is local time in "      \
+    "`timezone`"
+#define ZONE_PROPERTY                                                                              \
+    "\"timezone\":{\"type\":\"string\",\"description\":\"IANA time zone, for example "             \
+    "Europe/Berlin. Left out: the owner's time zone.\"}"
+#define EVENT_PROPERTIES                                                                           \
+    "\"title\":{\"type\":\"string\",\"description\":\"Title of the event.\"},"                     \
+    "\"start\":{\"type\":\"string\",\"description\":\"Start: " TIME_WORDS                          \
+    ". For an all-day event a date such as 2026-12-01.\"},"                                        \
+    "\"end\":{\"type\":\"string\",\"description\":\"End, exclusive, written like start. For an "   \
+    "all-day event the day after its last day.\"}," ZONE_PROPERTY ","                              \
+    "\"all_day\":{\"type\":\"boolean\",\"description\":\"True for an event of whole days.\"},"     \
+    "\"recurrence\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"description\":"          \
+    "\"RFC 5545 lines beginning RRULE:, RDATE or EXDATE, for example "                             \
+    "RRULE:FREQ=WEEKLY;BYDAY=MO. Left out: the event happens once.\"},"                            \
+    "\"attendees\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"description\":"           \
+    "\"E-mail addresses to invite. Inviting needs the owner's confirmation and is refused for "    \
+    "now; "                                                                                        \
+    "leave this out to put an event in the owner's own calendar.\"}"
+#define OBJECT(properties, required)                                                               \
+    "{\"type\":\"object\",\"properties\":{" properties "},\"required\":[" required                 \
+    "],\"additionalProperties\":false}"
+
+static const struct model_tool tools[TOOL_COUNT] = {
+    [TOOL_CHECK_AVAILABILITY] =
+        {"check_availability",
+         "Says when the owner is free or busy within a span of time. Returns whether the whole "
+         "span is "
+         "free and the busy intervals in it; never what the appointments are. Use this to answer "
+         "whether the owner is free.",
+         OBJECT("\"start\":{\"type\":\"string\",\"description\":\"Start of the span: " TIME_WORDS
+                ".\"},\"end\":{\"type\":\"string\",\"description\":\"End of the span, exclusive, "
+                "written like start.\"}," ZONE_PROPERTY,
+                "\"start\",\"end\"")},
+    [TOOL_LIST_EVENTS] =
+        {"list_events",
+         "Lists the owner's events within a span of time, in order of their start: handle, title, "
+         "start, end. Repeating events are listed once for each time they happen.",
+         OBJECT("\"start\":{\"type\":\"string\",\"description\":\"Start of the span: RFC 3339, "
+                "without "
+                "an offset local time in the owner's time zone.\"},\"end\":{\"type\":\"string\","
+                "\"description\":\"End of the span, exclusive, written like start.\"},"
+                "\"query\":{\"type\":\"string\",\"description\":\"Only events that contain these "
+                "words.\"}",
+                "\"start\",\"end\"")},
+    [TOOL_GET_EVENT] =
+        {"get_event", "Reads one event in full: description, place, guests, repetition.",
+         OBJECT(
+             "\"event\":{\"type\":\"string\",\"description\":\"Handle of the event, as list_events "
+             "or create_event gave it.\"}",
+             "\"event\"")},
+    [TOOL_CREATE_EVENT] = {"create_event",
+                           "Puts a new event into the owner's calendar. Use it when the owner asks "
+                           "to book, add, put or "
+                           "schedule something.",
+                           OBJECT(EVENT_PROPERTIES, "\"title\",\"start\",\"end\"")},
+    [TOOL_UPDATE_EVENT] =
+        {"update_event",
+         "Changes an event that was made with create_event: only what is given changes. Moving the "
+         "start alone keeps the duration. Events made elsewhere are not changed.",
+         OBJECT("\"event\":{\"type\":\"string\",\"description\":\"Handle of the "
+                "event.\"}," EVENT_PROPERTIES,
+                "\"event\"")},
+    [TOOL_DELETE_EVENT] =
+        {"delete_event",
+         "Deletes an event that was made with create_event. Events made elsewhere are not deleted.",
+         OBJECT("\"event\":{\"type\":\"string\",\"description\":\"Handle of the event.\"}",
+                "\"event\"")},
+    [TOOL_REMEMBER] =
+        {"remember",
+         "Keeps a short note about what the owner prefers, for later conversations. Only when the "
+         "owner asks to remember something.",
+         OBJECT(
+             "\"text\":{\"type\":\"string\",\"description\":\"The note, at most 300 characters.\"}",
+             "\"text\"")},
+    [TOOL_FORGET] =
+        {"forget", "Deletes a note that was kept with remember.",
+         OBJECT("\"id\":{\"type\":\"string\",\"description\":\"Id of the note, as listed among the "
+                "owner's preferences.\"}",
+                "\"id\"")},
+};
+
+const struct model_tool *tools_list(size_t *ret_n) {
+    *ret_n = COUNT_OF(tools);
+    return tools;
+}
+
+bool tools_find(const char *name, enum tool_id *ret) {
+    for (size_t i = 0; i < COUNT_OF(tools); i++)
+        if (strcmp(tools[i].name, name) == 0) {
+            *ret = (enum tool_id)i;
+            return true;
+        }
+    return false;
+}
+
+static bool type_fits(const json_t *value, const char *type) {
+    if (strcmp(type, "string") == 0)
+        return json_is_string(value);
+    if (strcmp(type, "boolean") == 0)
+        return json_is_boolean(value);
+    size_t i;
+    json_t *item;
+    if (!json_is_array(value))
+        return false;
+    json_array_foreach(value, i, item) if (!json_is_string(item)) return false;
+    return true;
+}
+
+/* Models often write null for "not given" and a lone string for a list of one. */
+static void loosen(json_t *args, const json_t *properties) {
+    const char *key;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(args, next, key, value) {
+        const char *type =
+            json_string_value(json_object_get(json_object_get(properties, key), "type"));
+        if (json_is_null(value))
+            (void)json_object_del(args, key);
+        else if (type != NULL && strcmp(type, "array") == 0 && json_is_string(value))
+            (void)json_object_set_new(args, key, json_pack("[O]", value));
+    }
+}
+
+static bool args_fit(json_t *args, const json_t *schema, char *why, size_t why_len) {
+    const json_t *properties = json_object_get(schema, "properties");
+    const char *key;
+    json_t *value;
+    size_t i;
+    loosen(args, properties);
+    json_object_foreach(args, key, value) {
+        const char *type =
+            json_string_value(json_object_get(json_object_get(properties, key), "type"));
+        if (type == NULL) {
+            (void)snprintf(why, why_len, "There is no argument \"%.40s\".", key);
+            return false;
+        }
+        if (!type_fits(value, type)) {
+            (void)snprintf(why, why_len, "\"%s\" must be %s.", key,
+                           strcmp(type, "array") == 0 ? "an array of strings" : type);
+            return false;
+        }
+    }
+    json_array_foreach(json_object_get(schema, "required"), i, value) {
+        if (json_object_get(args, json_string_value(value)) == NULL) {
+            (void)snprintf(why, why_len, "\"%s\" is missing.", json_string_value(value));
+            return false;
+        }
+    }
+    return true;
+}
+
+const char *tools_check_args(enum tool_id id, json_t *args, char *why, size_t why_len) {
+    json_t *schema = json_loads(tools[id].schema, 0, NULL);
+    bool fit = args_fit(args, schema, why, why_len);
+    json_decref(schema);
+    return fit ? NULL : why;
+}

@@ -1,0 +1,15 @@
+/* What the reading tools share: a span of time from the model's arguments. */
+#ifndef CLOISTER_AGENT_TOOLS_SPAN_H
+#define CLOISTER_AGENT_TOOLS_SPAN_H
+
+#include "agent/tools.h"
+
+#define SPAN_MAX_S (366 * 86400)
+
+/* Reads start, end and timezone into the run. False when they do not fit: the run then has its
+ * result. */
+bool span_read(struct turn *turn, struct tool_run *run);
+/* "2026-11-22T13:05:00Z", as Google wants bounds. */
+void span_utc(int64_t moment, char out[static STAMP_TEXT]);
+
+#endif

@@ -1,0 +1,169 @@
+/* A conversation's turn: the loop between the model and the tools, within its budgets. */
+#include <errno.h>
+#include <string.h>
+
+#include "agent/prompt.h"
+#include "agent/tools.h"
+
+static int on_text(void *ctx, const char *text, size_t len) {
+    struct turn *turn = ctx;
+    strbuf_add(&turn->answer, text, len);
+    int r = turn->answer.failed ? -ENOMEM : channel_text(&turn->channel, text, len);
+    if (r == -EDQUOT)
+        return fault_set(&turn->fault, r, "budget_exhausted", false,
+                         "The answer is longer than one request may give.");
+    return r < 0
+               ? fault_set(&turn->fault, r, "internal", true, "The answer could not be passed on.")
+               : 0;
+}
+
+/* What one answer says starts on a line of its own after what an earlier one said. */
+struct paragraph {
+    struct turn *turn;
+    bool begun;
+};
+
+static int on_paragraph(void *ctx, const char *text, size_t len) {
+    struct paragraph *paragraph = ctx;
+    struct turn *turn = paragraph->turn;
+    if (!paragraph->begun && turn->answer.len > 0) {
+        int r = on_text(turn, "\n\n", 2);
+        if (r < 0)
+            return r;
+    }
+    paragraph->begun = true;
+    return on_text(turn, text, len);
+}
+
+static int budget(struct turn *turn, const char *what) {
+    return fault_set(&turn->fault, -EDQUOT, "budget_exhausted", false,
+                     "This request needed more %s than one request may use. Ask for less at once.",
+                     what);
+}
+
+static int ask(struct turn *turn, const struct model_prompt *prompt, struct model_answer *ret) {
+    uint64_t most = (uint64_t)turn->world->max_output_tokens * 4;
+    if (turn->model_calls >= TURN_MODEL_CALLS)
+        return budget(turn, "steps");
+    if (turn->output_tokens >= most)
+        return budget(turn, "output");
+    uint64_t left = most - turn->output_tokens;
+    struct paragraph paragraph = {turn, false};
+    struct model_call call = {.pump = &turn->pump,
+                              .settings = &turn->world->model,
+                              .prompt = prompt,
+                              .api_key = turn->keys->model_key,
+                              .max_tokens = left < turn->world->max_output_tokens
+                                                ? (uint32_t)left
+                                                : turn->world->max_output_tokens,
+                              .on_text = on_paragraph,
+                              .ctx = &paragraph};
+    turn->model_calls++;
+    int r = model_ask(&call, ret, &turn->fault);
+    if (r < 0)
+        return r;
+    turn->input_tokens += ret->input_tokens;
+    turn->output_tokens += ret->output_tokens;
+    return json_array_append(prompt->messages, ret->raw) < 0 ? -ENOMEM : 0;
+}
+
+static int run_tools(struct turn *turn, const struct model_answer *answer, json_t *messages) {
+    struct tool_output outputs[MODEL_CALLS_MAX] = {0};
+    struct model_result results[MODEL_CALLS_MAX];
+    int r = tools_run(turn, answer, outputs);
+    for (size_t i = 0; i < answer->ncalls; i++)
+        results[i] = (struct model_result){answer->calls[i].id, answer->calls[i].name,
+                                           outputs[i].text, outputs[i].is_error};
+    if (r == 0)
+        r = model_add_results(turn->world->model.dialect, messages, results, answer->ncalls);
+    for (size_t i = 0; i < answer->ncalls; i++)
+        string_wipe(outputs[i].text);
+    return r;
+}
+
+/* The answer is no more than this. 0: done. */
+static int end_of(struct turn *turn, const struct model_answer *answer) {
+    static const char cut[] = "\n\n[The answer was cut off at its length limit.]";
+    switch (answer->stop) {
+    case MODEL_STOP_REFUSED:
+        return fault_set(&turn->fault, -EIO, "model_refused", false,
+                         "The model declined to answer this request.");
+    case MODEL_STOP_CONTEXT:
+        return budget(turn, "context");
+    case MODEL_STOP_LENGTH:
+        if (answer->ncalls > 0 || answer->text_len == 0)
+            return budget(turn, "output");
+        return on_text(turn, cut, sizeof(cut) - 1);
+    case MODEL_STOP_END:
+    case MODEL_STOP_TOOLS:
+    case MODEL_STOP_PAUSED:
+        break;
+    }
+    if (turn->answer.len == 0)
+        return fault_set(&turn->fault, -EIO, "model_unavailable", true,
+                         "The model gave no answer.");
+    return 0;
+}
+
+/* 0: the conversation goes on. 1: it is over. */
+static int step(struct turn *turn, const struct model_prompt *prompt) {
+    struct model_answer answer;
+    int r = ask(turn, prompt, &answer);
+    if (r < 0)
+        return r;
+    bool usable = answer.stop == MODEL_STOP_END || answer.stop == MODEL_STOP_TOOLS ||
+                  answer.stop == MODEL_STOP_PAUSED;
+    if (usable && answer.ncalls > 0)
+        r = run_tools(turn, &answer, prompt->messages);
+    else if (answer.stop != MODEL_STOP_PAUSED)
+        r = end_of(turn, &answer) < 0 ? -EIO : 1;
+    model_answer_free(&answer);
+    return r;
+}
+
+static int converse(struct turn *turn) {
+    struct model_prompt prompt = {.stable = prompt_stable()};
+    char *current = prompt_current(turn, wall_ms());
+    prompt.current = current;
+    prompt.messages = prompt_messages(turn);
+    prompt.tools = tools_list(&prompt.ntools);
+    int r = current == NULL || prompt.messages == NULL ? -ENOMEM : 0;
+    while (r == 0)
+        r = step(turn, &prompt);
+    json_decref(prompt.messages);
+    string_wipe(current);
+    return r < 0 ? r : 0;
+}
+
+static int prepare(struct turn *turn) {
+    const Cloister__TurnStart *start = turn->start;
+    if (start->idempotency.len == sizeof(turn->request)) {
+        memcpy(turn->request, start->idempotency.data, sizeof(turn->request));
+    } else { /* nobody can repeat this request: its ids are merely unique */
+        char id[ID_LEN + 1];
+        for (size_t i = 0; i < sizeof(turn->request); i += ID_LEN / 2) {
+            id_random(id);
+            (void)!hex_decode(id, turn->request + i, ID_LEN / 2);
+        }
+    }
+    int r = turn_open_tokens(turn);
+    if (r < 0)
+        return r;
+    if (!turn->keys->has_user)
+        return fault_set(&turn->fault, -EKEYREVOKED, "keys_unavailable", true,
+                         "The key of this user is away at the moment.");
+    turn_open_preferences(turn);
+    turn_open_notes(turn);
+    google_refresh_begin(turn->google); /* runs beside the model's thinking */
+    google_prepare(turn->google);
+    r = turn_find_zone(turn);
+    return r < 0 ? r : turn_find_earlier(turn);
+}
+
+int turn_chat(struct turn *turn, struct turn_outcome *outcome) {
+    (void)outcome;
+    int r = prepare(turn);
+    if (r == 0)
+        r = converse(turn);
+    return r == 0 ? channel_flush(&turn->channel, &turn->fault) : r;
+}

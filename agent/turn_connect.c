@@ -1,0 +1,138 @@
+/* The turns that are not conversations: connect, revoke, list memory. */
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/turn_state.h"
+
+/* The nonce that cloisterd put into the consent address for this state token. */
+static void nonce_of(const char *state_token, char out[static 33]) {
+    static const char prefix[] = "cloister-nonce:";
+    crypto_hash_sha256_state hash;
+    uint8_t digest[crypto_hash_sha256_BYTES];
+    (void)crypto_hash_sha256_init(&hash);
+    (void)crypto_hash_sha256_update(&hash, (const uint8_t *)prefix, sizeof(prefix) - 1);
+    (void)crypto_hash_sha256_update(&hash, (const uint8_t *)state_token, strlen(state_token));
+    (void)crypto_hash_sha256_final(&hash, digest);
+    hex_encode(digest, 16, out);
+}
+
+/* The same for every connection of one Google account, and meaningless without the client secret.
+ */
+static void subject_tag(const struct keys *keys, const char *subject, uint8_t out[static 32]) {
+    uint8_t base[SEAL_KEY_LEN], key[SEAL_KEY_LEN];
+    (void)crypto_generichash(base, sizeof(base), (const uint8_t *)keys->client_secret,
+                             strlen(keys->client_secret), NULL, 0);
+    key_derive(base, "google-subject", key);
+    key_mac(key, subject, strlen(subject), out, 32);
+    sodium_memzero(base, sizeof(base));
+    sodium_memzero(key, sizeof(key));
+}
+
+struct sealed_grant {
+    uint8_t *refresh, *access;
+    size_t refresh_len, access_len;
+};
+
+static int seal_grant(struct turn *turn, const struct google_grant *grant, uint64_t version,
+                      struct sealed_grant *ret) {
+    const char *connection = turn->start->state->connection;
+    const uint8_t *key = turn->keys->connection;
+    struct seal_label refresh = {"google-refresh", connection, turn->keys->epoch, version};
+    struct seal_label access = {"google-access", connection, turn->keys->epoch, version};
+    json_t *json = json_pack("{s:s, s:I}", "token", grant->access, "expires_at_ms",
+                             (json_int_t)grant->expires_at_ms);
+    char *plain = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+    json_decref(json);
+    int r = plain == NULL ? -ENOMEM
+                          : seal_box(key, &refresh, grant->refresh, strlen(grant->refresh),
+                                     &ret->refresh, &ret->refresh_len);
+    if (r == 0)
+        r = seal_box(key, &access, plain, strlen(plain), &ret->access, &ret->access_len);
+    string_wipe(plain);
+    if (r < 0)
+        return fault_set(&turn->fault, r, "internal", true, "This server is out of memory.");
+    return 0;
+}
+
+static int store_grant(struct turn *turn, const struct google_grant *grant) {
+    uint64_t version = turn->keys->floor + 1;
+    uint8_t tag[32];
+    struct sealed_grant sealed = {0};
+    int error = 0, r = seal_grant(turn, grant, version, &sealed);
+    if (r == 0) {
+        subject_tag(turn->keys, grant->subject, tag);
+        Cloister__PutToken put = CLOISTER__PUT_TOKEN__INIT;
+        put.refresh = (ProtobufCBinaryData){sealed.refresh_len, sealed.refresh};
+        put.access = (ProtobufCBinaryData){sealed.access_len, sealed.access};
+        put.subject_tag = (ProtobufCBinaryData){sizeof(tag), tag};
+        put.version = version;
+        put.scopes = grant->scopes;
+        put.n_scopes = grant->nscopes;
+        Cloister__HostCall call = CLOISTER__HOST_CALL__INIT;
+        call.op_case = CLOISTER__HOST_CALL__OP_PUT_TOKEN;
+        call.put_token = &put;
+        r = channel_host_call(&turn->channel, &call, &error, &turn->fault);
+    }
+    free(sealed.refresh);
+    free(sealed.access);
+    if (r == 0 && error != 0)
+        r = fault_set(&turn->fault, -EIO,
+                      error == EAGAIN ? "database_unavailable" : "connect_failed", true,
+                      "The connection could not be stored. Start connecting again.");
+    if (r == 0)
+        r = keys_commit_token(turn->setup->keys_fd, turn->start->state->connection, version,
+                              &turn->fault);
+    return r;
+}
+
+int turn_connect(struct turn *turn, struct turn_outcome *outcome) {
+    (void)outcome;
+    const Cloister__TurnStart *start = turn->start;
+    char nonce[33];
+    if (!turn->keys->has_connection || turn->keys->pkce_verifier[0] == '\0')
+        return fault_set(&turn->fault, -EKEYREVOKED, "connect_failed", true,
+                         "This connect link has ended. Start connecting again.");
+    nonce_of(start->state_token, nonce);
+    struct google_grant grant;
+    int r = google_exchange(turn->google, start->code, start->redirect_uri,
+                            turn->keys->pkce_verifier, nonce, &grant, &turn->fault);
+    if (r < 0)
+        return r;
+    r = store_grant(turn, &grant);
+    google_grant_free(&grant);
+    return r;
+}
+
+int turn_revoke(struct turn *turn, struct turn_outcome *outcome) {
+    bool confirmed = false;
+    int r = turn_open_tokens(turn);
+    if (r == 0)
+        r = google_revoke(turn->google, turn->refresh, &confirmed, &turn->fault);
+    outcome->done.revoked = confirmed;
+    return r;
+}
+
+int turn_memory_list(struct turn *turn, struct turn_outcome *outcome) {
+    if (!turn->keys->has_user)
+        return fault_set(&turn->fault, -EKEYREVOKED, "keys_unavailable", true,
+                         "The key of this user is away at the moment.");
+    turn_open_preferences(turn);
+    size_t n = turn->npreferences;
+    outcome->memories = calloc(n + 1, sizeof(*outcome->memories));
+    outcome->memory_list = calloc(n + 1, sizeof(*outcome->memory_list));
+    if (outcome->memories == NULL || outcome->memory_list == NULL)
+        return fault_set(&turn->fault, -ENOMEM, "internal", true, "This server is out of memory.");
+    for (size_t i = 0; i < n; i++) {
+        Cloister__Memory *memory = &outcome->memories[i];
+        cloister__memory__init(memory);
+        memory->id = turn->preferences[i].id;
+        memory->text = turn->preferences[i].text;
+        memory->created_at_ms = turn->preferences[i].created_at_ms;
+        outcome->memory_list[i] = memory;
+    }
+    outcome->done.memories = outcome->memory_list;
+    outcome->done.n_memories = n;
+    return 0;
+}

@@ -1,0 +1,45 @@
+/* The owner's zone: from the request, a preference, the calendar, else UTC, said plainly. */
+#include <errno.h>
+#include <string.h>
+
+#include "agent/turn_state.h"
+#include "providers/json_get.h"
+
+static bool zone_set(struct turn *turn, const char *zone, enum zone_source source) {
+    if (!zone_valid(zone))
+        return false;
+    strcpy(turn->zone, zone);
+    turn->zone_source = source;
+    return true;
+}
+
+static int zone_of_calendar(struct turn *turn) {
+    const struct google_param params[] = {
+        {"maxResults", "1"}, {"fields", "timeZone"}, {NULL, NULL}};
+    struct google_request request = {
+        .method = "GET", .path = {"calendars", "primary", "events"}, .params = params};
+    struct google_answer answer = {0};
+    struct fault fault = {0};
+    int r = google_do(turn->google, &request, &answer, &fault);
+    if (r == 0 && answer.status == 200)
+        (void)zone_set(turn, json_text(answer.json, "timeZone"), ZONE_CALENDAR);
+    google_answer_free(&answer);
+    if (r == -EKEYEXPIRED || r == -ECANCELED || r == -ETIME)
+        turn->fault = fault; /* the turn cannot go on; for anything else UTC will do */
+    return turn->fault.code != NULL ? r : 0;
+}
+
+int turn_find_zone(struct turn *turn) {
+    char found[ZONE_MAX];
+    (void)zone_set(turn, "UTC", ZONE_UNKNOWN);
+    if (turn->start->timezone[0] != '\0') {
+        if (zone_set(turn, turn->start->timezone, ZONE_REQUEST))
+            return 0;
+        return fault_set(&turn->fault, -EINVAL, "invalid_timezone", false,
+                         "\"timezone\" is not an IANA time zone such as Europe/Berlin.");
+    }
+    for (size_t i = turn->npreferences; i-- > 0;) /* the newest counts */
+        if (zone_find(turn->preferences[i].text, found) && zone_set(turn, found, ZONE_PREFERENCE))
+            return 0;
+    return turn_may_events(turn) ? zone_of_calendar(turn) : 0;
+}
