@@ -231,7 +231,7 @@ int channels_new(struct event_base *base, int listener, uid_t uid, const struct 
         return -ENOMEM;
     *all = (struct channels){
         .base = base, .listener = listener, .uid = uid, .allow = allow, .pool = pool};
-    all->noise = limit_make(20, 1);
+    all->noise = limit_make(5, 1);
     all->accepting = event_new(base, listener, EV_READ | EV_PERSIST, on_accept, all);
     all->sweep = evtimer_new(base, on_sweep, all);
     if (all->accepting == NULL || all->sweep == NULL || event_add(all->accepting, NULL) < 0) {

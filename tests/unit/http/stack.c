@@ -80,7 +80,7 @@ static void egress_start(void) {
     ck_assert_str_eq(word, "READY=1");
 }
 
-static int connect_as(const char *user) {
+int stack_connect(const char *user) {
     char path[96];
     uid_t uid;
     gid_t gid;
@@ -109,7 +109,7 @@ void stack_setup(void) {
     ck_assert_int_eq(chown(path, uid, gid), 0);
     server_start(&stack.server, stack.dir);
     egress_start();
-    stack.zygote = connect_as(CLOISTER_USER_AGENT);
+    stack.zygote = stack_connect(CLOISTER_USER_AGENT);
     ck_assert_msg(http_trust_new(stack.server.ca_file, &stack.trust, why, sizeof(why)) == 0, "%s",
                   why);
 }

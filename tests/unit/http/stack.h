@@ -21,6 +21,8 @@ extern struct stack stack;
 void stack_setup(void);
 void stack_teardown(void);
 
+/* Connects to egress with the effective uid of `user`. */
+int stack_connect(const char *user);
 /* A new agent's channel, bound over the zygote's connection. */
 int stack_agent(void);
 /* A turn's channel over an agent's. */
