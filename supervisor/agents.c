@@ -34,6 +34,8 @@ static uint64_t time_left(uint64_t from, uint64_t wait, uint64_t now) {
 void agent_arm(struct agent *agent) {
     const struct turns_setup *setup = &agent->turns->setup;
     uint64_t now = clock_ms(), wait = 0, park;
+    if (agent->reaped) /* the timer waits for its last words */
+        return;
     switch (agent->state) {
     case AGENT_STARTING:
         wait = time_left(agent->started_ms, SPAWN_WAIT_MS, now);
@@ -83,6 +85,10 @@ static void check_life(struct agent *agent) {
 static void on_timer(evutil_socket_t fd, short what, void *arg) {
     (void)fd, (void)what;
     struct agent *agent = arg;
+    if (agent->reaped) {
+        agent_event(agent, AGENT_EVENT_EXITED, NULL);
+        return;
+    }
     switch (agent->state) {
     case AGENT_STARTING:
         if (time_left(agent->started_ms, SPAWN_WAIT_MS, clock_ms()) > 0) {

@@ -13,11 +13,13 @@
 #include "supervisor/turns_operate.h"
 
 #define ORIGIN_MAX 16
-#define KEY_MAX    (ID_LEN + 1 + ORIGIN_MAX) /* "user:origin", in a connect cell "connection:origin" \
-                                              */
+#define KEY_MAX                                                                                    \
+    (ID_LEN + 1 + ORIGIN_MAX) /* "user:origin", in a connect cell "connection:origin"              \
+                               */
 #define SPAWN_WAIT_MS 5000
 #define PING_EVERY_MS 15000
 #define PONG_WAIT_MS  5000
+#define LAST_WORDS_MS 250
 #define LATENCIES     512
 
 TAILQ_HEAD(agent_list, agent);
@@ -61,6 +63,7 @@ struct agent {
     bool wanting; /* STARTING, and the zygote has not been asked yet */
     bool asked;   /* the zygote has not answered `spawn` yet */
     bool counted; /* in turns->live: there is or may be a process */
+    bool reaped;  /* its process is gone, its last words may not be here yet */
     bool hello, park, dead;
     char user[ID_LEN + 1], connection[ID_LEN + 1], origin[ORIGIN_MAX + 1];
     char key[KEY_MAX + 1], socket[ID_LEN + 1];

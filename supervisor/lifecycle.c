@@ -56,9 +56,10 @@ static void act_impossible(struct agent *agent, const struct turn_failure *why) 
 }
 
 static void act_settle(struct agent *agent, const struct turn_failure *why) {
-    if (!TAILQ_EMPTY(&agent->queue)) {
+    bool more = !TAILQ_EMPTY(&agent->queue);
+    if (more && !agent->reaped) {
         turn_begin(agent);
-    } else if (stays(agent)) {
+    } else if (more || stays(agent)) {
         agent_change_state(agent, AGENT_IDLE);
     } else {
         end_process(agent);
@@ -111,7 +112,9 @@ static void act_park_later(struct agent *agent, const struct turn_failure *why) 
 /* Its process is gone. What waits in its queue gets another one. */
 static void act_exited(struct agent *agent, const struct turn_failure *why) {
     bool never_ran = agent->state == AGENT_STARTING;
-    const struct turn_failure *told = why != NULL ? why : &failure_lost;
+    const struct turn_failure *told = why != NULL ? why
+                                      : never_ran ? &failure_not_started
+                                                  : &failure_lost;
     struct turns *turns = agent->turns;
     if (agent->state != AGENT_ENDING)
         turns->counters.lost++;

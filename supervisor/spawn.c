@@ -55,7 +55,7 @@ void spawn_forget(struct agent *agent) {
         turns->live--;
     agent->spawn = 0;
     agent->pid = 0;
-    agent->asked = agent->counted = false;
+    agent->asked = agent->counted = agent->reaped = false;
 }
 
 /* -EAGAIN: the zygote cannot take it now. */
@@ -125,8 +125,12 @@ static void on_exited(evutil_socket_t fd, short what, void *arg) {
     if (agent->state != AGENT_ENDING)
         log_warn("agent %d (%s) ended while %s: %s", (int)agent->pid, agent->origin,
                  agent_state_name(agent->state), how);
-    agent_event(agent, AGENT_EVENT_EXITED,
-                agent->state == AGENT_STARTING ? &failure_not_started : &failure_lost);
+    agent->reaped = true;
+    event_free(take_ptr(agent->exited));
+    if (agent->state == AGENT_ENDING || agent->peer_pid == 0)
+        agent_event(agent, AGENT_EVENT_EXITED, NULL);
+    else /* what it still said is on its way through nng; its hanging up comes behind that */
+        set_timer(agent->timer, LAST_WORDS_MS);
 }
 
 static void record_latency(struct agent *agent) {
@@ -139,7 +143,9 @@ static void record_latency(struct agent *agent) {
 void spawn_check_ready(struct agent *agent) {
     if (agent->state != AGENT_STARTING || agent->pidfd < 0 || agent->peer_pid == 0 || !agent->hello)
         return;
-    if (agent->peer_pid != agent->pid || !process_alive(agent->pidfd)) {
+    if (agent->reaped || !process_alive(agent->pidfd))
+        return; /* on_exited is about to come */
+    if (agent->peer_pid != agent->pid) {
         log_error("agent %d: someone else (%d) answered in its place; ending it", (int)agent->pid,
                   (int)agent->peer_pid);
         agent->turns->counters.breaches++;
@@ -275,7 +281,7 @@ static void on_down(void *ctx) {
     struct agent *agent = ctx;
     if (agent->peer_pid == 0)
         return; /* the stranger above */
-    agent_event(agent, AGENT_EVENT_FAULT,
+    agent_event(agent, agent->reaped ? AGENT_EVENT_EXITED : AGENT_EVENT_FAULT,
                 agent->state == AGENT_STARTING ? &failure_not_started : &failure_lost);
 }
 

@@ -1,0 +1,301 @@
+/* Stands in for cloister-agent: a zygote that clones agents with CLONE_PARENT, without any walls.
+ * What an agent does is told by the first word of the turn's message, what the zygote does by the
+ * first word of the configuration file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "ipc/message.h"
+#include "ipc/sp.h"
+
+#define CHANNEL    3
+#define AGENTS_DIR 4
+
+static struct sp *sp;
+static bool deaf;
+
+static void send_bytes(const void *data, size_t len) {
+    if (sp_send(sp, data, len) < 0)
+        _exit(1);
+    while (sp_waiting(sp)) {
+        struct pollfd wait = {.fd = sp_fd(sp), .events = POLLOUT};
+        (void)poll(&wait, 1, 1000);
+        if (sp_flush(sp) < 0)
+            _exit(1);
+    }
+}
+
+static void send_message(Cloister__Message *message) {
+    size_t size = cloister__message__get_packed_size(message) + 16;
+    SCOPE_FREE uint8_t *data = malloc(size);
+    ssize_t len = data == NULL ? -1 : msg_encode(message, data, size);
+    if (len < 0)
+        _exit(2);
+    send_bytes(data, (size_t)len);
+}
+
+static void send_delta(const char *turn, const char *text) {
+    Cloister__TurnDelta delta = CLOISTER__TURN_DELTA__INIT;
+    delta.turn = (char *)turn;
+    delta.text = (char *)text;
+    Cloister__Message message = MSG_OF(TURN_DELTA, turn_delta, &delta);
+    send_message(&message);
+}
+
+static void send_done(const char *turn, const char *notes) {
+    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+    done.turn = (char *)turn;
+    done.notes = (ProtobufCBinaryData){strlen(notes), (uint8_t *)notes};
+    Cloister__Message message = MSG_OF(TURN_DONE, turn_done, &done);
+    send_message(&message);
+}
+
+static void send_error(const char *turn, const char *code) {
+    Cloister__TurnError error = CLOISTER__TURN_ERROR__INIT;
+    error.turn = (char *)turn;
+    error.code = (char *)code;
+    error.detail = "told to";
+    Cloister__Message message = MSG_OF(TURN_ERROR, turn_error, &error);
+    send_message(&message);
+}
+
+static void send_tool(const char *turn, const char *name) {
+    Cloister__TurnTool tool = CLOISTER__TURN_TOOL__INIT;
+    tool.turn = (char *)turn;
+    tool.name = (char *)name;
+    tool.state = "running";
+    Cloister__Message message = MSG_OF(TURN_TOOL, turn_tool, &tool);
+    send_message(&message);
+}
+
+static void send_exited(const char *turn) {
+    Cloister__TurnExited exited = CLOISTER__TURN_EXITED__INIT;
+    exited.turn = (char *)turn;
+    exited.signal = SIGSEGV;
+    Cloister__Message message = MSG_OF(TURN_EXITED, turn_exited, &exited);
+    send_message(&message);
+}
+
+static void send_put_preference(const char *turn) {
+    Cloister__PutPreference put = CLOISTER__PUT_PREFERENCE__INIT;
+    put.id = "0123456789abcdef0123456789abcdef";
+    put.sealed = (ProtobufCBinaryData){6, (uint8_t *)"sealed"};
+    Cloister__HostCall call = CLOISTER__HOST_CALL__INIT;
+    call.turn = (char *)turn;
+    call.call = 7;
+    call.op_case = CLOISTER__HOST_CALL__OP_PUT_PREFERENCE;
+    call.put_preference = &put;
+    Cloister__Message message = MSG_OF(HOST_CALL, host_call, &call);
+    send_message(&message);
+}
+
+static void send_put_token(const char *turn) {
+    Cloister__PutToken put = CLOISTER__PUT_TOKEN__INIT;
+    put.refresh = (ProtobufCBinaryData){6, (uint8_t *)"sealed"};
+    Cloister__HostCall call = CLOISTER__HOST_CALL__INIT;
+    call.turn = (char *)turn;
+    call.op_case = CLOISTER__HOST_CALL__OP_PUT_TOKEN;
+    call.put_token = &put;
+    Cloister__Message message = MSG_OF(HOST_CALL, host_call, &call);
+    send_message(&message);
+}
+
+static void send_hello(void) {
+    Cloister__AgentHello hello = CLOISTER__AGENT_HELLO__INIT;
+    hello.protocol = PROTOCOL_VERSION;
+    Cloister__Message message = MSG_OF(AGENT_HELLO, agent_hello, &hello);
+    send_message(&message);
+}
+
+static bool is(const char *message, const char *word) {
+    return strncmp(message, word, strlen(word)) == 0;
+}
+
+static void send_garbage(const char *message) {
+    uint8_t noise[4096];
+    unsigned seed = (unsigned)atoi(message + strlen("garbage "));
+    size_t len = 1 + (size_t)rand_r(&seed) % (sizeof(noise) - 1);
+    for (size_t i = 0; i < len; i++)
+        noise[i] = (uint8_t)rand_r(&seed);
+    send_bytes(noise, len);
+}
+
+/* The wire below the messages: a frame that promises 2^60 bytes. */
+static void send_huge_frame(void) {
+    static const uint8_t frame[] = {1, 0x10, 0, 0, 0, 0, 0, 0, 0, 'x'};
+    (void)!write(sp_fd(sp), frame, sizeof(frame));
+}
+
+static void run_turn(const Cloister__TurnStart *start) {
+    const char *turn = start->turn, *message = start->message;
+    static const char other[] = "ffffffffffffffffffffffffffffffff";
+    char text[8192];
+    if (is(message, "say ")) {
+        send_delta(turn, message + 4);
+        send_done(turn, "noted");
+    } else if (is(message, "recall")) {
+        (void)snprintf(text, sizeof(text), "%.*s", (int)start->state->notes.len,
+                       (const char *)start->state->notes.data);
+        send_delta(turn, text);
+        send_done(turn, "");
+    } else if (is(message, "prefer")) {
+        send_put_preference(turn);
+    } else if (is(message, "token")) {
+        send_put_token(turn);
+    } else if (is(message, "die")) {
+        _exit(3);
+    } else if (is(message, "write-die")) {
+        send_tool(turn, "create_event");
+        _exit(3);
+    } else if (is(message, "exited")) {
+        send_tool(turn, "create_event");
+        send_exited(turn);
+    } else if (is(message, "error ")) {
+        send_error(turn, message + 6);
+    } else if (is(message, "garbage ")) {
+        send_garbage(message);
+    } else if (is(message, "huge")) {
+        send_huge_frame();
+    } else if (is(message, "other")) {
+        send_delta(other, "hello");
+    } else if (is(message, "overrun")) {
+        memset(text, 'x', sizeof(text) - 1);
+        text[sizeof(text) - 1] = '\0';
+        for (uint32_t sent = 0; sent <= start->credit; sent += (uint32_t)sizeof(text) - 1)
+            send_delta(turn, text);
+    } else if (is(message, "fill")) { /* exactly the credit, the rest when more comes */
+        memset(text, 'x', start->credit < sizeof(text) ? start->credit : sizeof(text) - 1);
+        text[start->credit < sizeof(text) ? start->credit : sizeof(text) - 1] = '\0';
+        send_delta(turn, text);
+    } else if (is(message, "twice")) {
+        send_done(turn, "");
+        send_done(turn, "");
+    } else if (is(message, "hello")) {
+        send_hello();
+    } else if (is(message, "latin")) {
+        send_delta(turn, "caf\xe9");
+    } else if (is(message, "memories")) {
+        Cloister__Memory memory = CLOISTER__MEMORY__INIT, *list[] = {&memory};
+        memory.id = "0123456789abcdef0123456789abcdef";
+        Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+        done.turn = (char *)turn;
+        done.n_memories = 1;
+        done.memories = list;
+        Cloister__Message out = MSG_OF(TURN_DONE, turn_done, &done);
+        send_message(&out);
+    } else if (is(message, "deaf")) {
+        deaf = true;
+    } /* "hang": until it is cancelled */
+}
+
+static void on_message(const Cloister__Message *message) {
+    if (deaf)
+        return;
+    if (message->body_case == CLOISTER__MESSAGE__BODY_PING) {
+        Cloister__Pong pong = CLOISTER__PONG__INIT;
+        pong.sequence = message->ping->sequence;
+        Cloister__Message reply = MSG_OF(PONG, pong, &pong);
+        send_message(&reply);
+    } else if (message->body_case == CLOISTER__MESSAGE__BODY_TURN_START) {
+        run_turn(message->turn_start);
+    } else if (message->body_case == CLOISTER__MESSAGE__BODY_TURN_CANCEL) {
+        send_error(message->turn_cancel->turn, "cancelled");
+    } else if (message->body_case == CLOISTER__MESSAGE__BODY_TURN_CREDIT) {
+        send_delta(message->turn_credit->turn, "more");
+        send_done(message->turn_credit->turn, "");
+    } else if (message->body_case == CLOISTER__MESSAGE__BODY_HOST_REPLY) {
+        char text[32];
+        (void)snprintf(text, sizeof(text), "reply %d", message->host_reply->error);
+        send_delta(message->host_reply->turn, text);
+        send_done(message->host_reply->turn, "");
+    }
+}
+
+static int agent_main(const char *socket) {
+    struct msg_peer peer = {ROLE_SUPERVISOR, ROLE_AGENT, PHASE_READY, {0}};
+    if (sp_dial(AGENTS_DIR, socket, &sp) < 0)
+        return 1;
+    send_hello();
+    for (;;) {
+        struct pollfd wait = {.fd = sp_fd(sp), .events = POLLIN};
+        (void)poll(&wait, 1, -1);
+        const uint8_t *data;
+        size_t len;
+        int r = sp_recv(sp, &data, &len);
+        if (r == -EAGAIN)
+            continue;
+        if (r < 0)
+            return 0;
+        SCOPE_MSG Cloister__Message *message = NULL;
+        if (msg_decode(&peer, data, len, 0, &message) < 0)
+            return 4;
+        sp_done(sp);
+        on_message(message);
+    }
+}
+
+static void spawn(const Cloister__Spawn *request) {
+    int pidfd = -1;
+    struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD,
+                              .pidfd = (uint64_t)(uintptr_t)&pidfd};
+    long pid = syscall(SYS_clone3, &args, sizeof(args));
+    if (pid == 0) {
+        (void)close(CHANNEL);
+        _exit(agent_main(request->socket));
+    }
+    Cloister__Spawned spawned = CLOISTER__SPAWNED__INIT;
+    spawned.spawn = request->spawn;
+    spawned.pid = (int32_t)pid;
+    spawned.error = pid < 0 ? errno : 0;
+    Cloister__Message message = MSG_OF(SPAWNED, spawned, &spawned);
+    if (seq_send(CHANNEL, &message, pidfd) < 0)
+        _exit(5);
+    (void)close(pidfd);
+}
+
+int main(int argc, char **argv) {
+    char mode[32] = "";
+    int file = argc == 3 ? open(argv[2], O_RDONLY | O_CLOEXEC) : -1;
+    if (file >= 0 && read(file, mode, sizeof(mode) - 1) < 0)
+        return 6;
+    (void)close(file);
+    if (is(mode, "never"))
+        return 7;
+    Cloister__WallReport wall = CLOISTER__WALL_REPORT__INIT, *walls[] = {&wall};
+    wall.property = "network";
+    wall.layers = "none, this is a fake";
+    wall.held = true;
+    Cloister__ZygoteHello hello = CLOISTER__ZYGOTE_HELLO__INIT;
+    hello.protocol = PROTOCOL_VERSION;
+    hello.n_walls = 1;
+    hello.walls = walls;
+    Cloister__Message message = MSG_OF(ZYGOTE_HELLO, zygote_hello, &hello);
+    if (seq_send(CHANNEL, &message, -1) < 0)
+        return 8;
+    struct msg_peer peer = {ROLE_SUPERVISOR, ROLE_ZYGOTE, PHASE_READY, {0}};
+    for (;;) {
+        SCOPE_MSG Cloister__Message *request = NULL;
+        int r = seq_recv_wait(CHANNEL, &peer, 60000, &request, NULL);
+        if (r == -ETIMEDOUT)
+            continue;
+        if (r < 0)
+            return 0;
+        if (is(mode, "silent"))
+            continue;
+        if (is(mode, "half")) { /* dies between the clone and its answer */
+            (void)close(file);
+            int pidfd;
+            struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD,
+                                      .pidfd = (uint64_t)(uintptr_t)&pidfd};
+            if (syscall(SYS_clone3, &args, sizeof(args)) == 0)
+                _exit(agent_main(request->spawn->socket));
+            _exit(9);
+        }
+        spawn(request->spawn);
+    }
+}

@@ -1,0 +1,450 @@
+/* Turns over real processes: lives of agents, queues, kills, and agents that mean harm. */
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "rig.h"
+
+#define CREDIT 65536
+
+static struct rig rig;
+
+static void setup(void) {
+    rig_prepare(&rig, "normal");
+    rig_start(&rig);
+}
+
+static void teardown(void) {
+    rig_stop(&rig);
+    /* Nothing is left: every child was reaped. */
+    ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static struct turns_status status(void) {
+    struct turns_status now;
+    turns_status(rig.turns, &now);
+    return now;
+}
+
+static bool is_idle(void *ctx) {
+    (void)ctx;
+    struct turns_status now = status();
+    return now.idle == 1 && now.starting + now.busy + now.ending == 0;
+}
+
+static bool is_empty(void *ctx) {
+    (void)ctx;
+    struct turns_status now = status();
+    return now.starting + now.idle + now.busy + now.ending == 0;
+}
+
+static void ask(const char *user, const char *message, struct heard *heard) {
+    ck_assert(rig_submit(&rig, user, "owner", message, CREDIT, heard));
+    rig_until(&rig, heard_over, heard);
+}
+
+/* The supervisor is well: another user is served. */
+static void still_serves(void) {
+    struct heard heard;
+    ask(USER_B, "say fine", &heard);
+    ck_assert_uint_eq(heard.done, 1);
+    ck_assert_str_eq(heard.text, "fine");
+}
+
+START_TEST(answers_and_stays_warm) {
+    struct heard heard;
+    ask(USER_A, "say hello", &heard);
+    ck_assert_uint_eq(heard.done, 1);
+    ck_assert_uint_eq(heard.started, 1);
+    ck_assert_str_eq(heard.text, "hello");
+    ck_assert_str_eq(heard.notes, "noted");
+    pid_t pid = rig_pid(&rig, USER_A);
+    ask(USER_A, "recall", &heard);
+    ck_assert_str_eq(heard.text, "sealed");
+    ck_assert_int_eq(rig_pid(&rig, USER_A), pid);
+    ck_assert_uint_gt(status().spawn_p50_us, 0);
+}
+END_TEST
+
+START_TEST(owner_and_customer_apart) {
+    struct heard owner, customer;
+    ck_assert(rig_submit(&rig, USER_A, "owner", "say a", CREDIT, &owner));
+    ck_assert(rig_submit(&rig, USER_A, "customer", "say b", CREDIT, &customer));
+    rig_until(&rig, heard_over, &owner);
+    rig_until(&rig, heard_over, &customer);
+    ck_assert_uint_eq(status().counters.spawns, 2);
+}
+END_TEST
+
+START_TEST(connect_cell_ends_after_its_turn) {
+    struct heard heard = {0};
+    Cloister__TurnStart start = CLOISTER__TURN_START__INIT;
+    start.message = "say ";
+    start.kind = CLOISTER__TURN_KIND__TURN_CHAT;
+    struct turn_failure refused;
+    heard.turn =
+        turns_submit(rig.turns, "", "connect", USER_A, &start, &heard_ops, &heard, &refused);
+    ck_assert_ptr_nonnull(heard.turn);
+    rig_until(&rig, heard_over, &heard);
+    rig_until(&rig, is_empty, NULL);
+}
+END_TEST
+
+START_TEST(queue_is_bounded_and_in_order) {
+    struct heard first, second, third, refused;
+    ck_assert(rig_submit(&rig, USER_A, "owner", "hang", CREDIT, &first));
+    rig_until(&rig, heard_started, &first);
+    ck_assert(rig_submit(&rig, USER_A, "owner", "say 2", CREDIT, &second));
+    ck_assert(rig_submit(&rig, USER_A, "owner", "say 3", CREDIT, &third));
+    ck_assert(!rig_submit(&rig, USER_A, "owner", "say 4", CREDIT, &refused));
+    ck_assert_str_eq(refused.code, "busy");
+    ck_assert_uint_eq(refused.status, 429);
+    still_serves();
+    turn_cancel(first.turn);
+    rig_until(&rig, heard_over, &second);
+    ck_assert_uint_eq(third.over, 0);
+    rig_until(&rig, heard_over, &third);
+    ck_assert_uint_eq(first.over, 0);
+}
+END_TEST
+
+START_TEST(cancel_while_waiting) {
+    struct heard first, second;
+    ck_assert(rig_submit(&rig, USER_A, "owner", "hang", CREDIT, &first));
+    ck_assert(rig_submit(&rig, USER_A, "owner", "say 2", CREDIT, &second));
+    turn_cancel(second.turn);
+    turn_cancel(first.turn);
+    rig_until(&rig, is_idle, NULL);
+    ck_assert(!first.over && !second.over);
+}
+END_TEST
+
+START_TEST(deaf_agent_is_ended_after_a_cancel) {
+    struct heard heard, next;
+    ck_assert(rig_submit(&rig, USER_A, "owner", "deaf", CREDIT, &heard));
+    rig_until(&rig, heard_started, &heard);
+    pid_t pid = rig_pid(&rig, USER_A);
+    turn_cancel(heard.turn);
+    ck_assert(rig_submit(&rig, USER_A, "owner", "say back", CREDIT, &next));
+    rig_until(&rig, heard_over, &next);
+    ck_assert_str_eq(next.text, "back");
+    ck_assert_int_ne(rig_pid(&rig, USER_A), pid);
+}
+END_TEST
+
+START_TEST(death_in_a_turn_is_told) {
+    struct heard heard;
+    ask(USER_A, "die", &heard);
+    ck_assert_str_eq(heard.code, "agent_lost");
+    ck_assert_uint_eq(heard.status, 502);
+    ck_assert(heard.retryable && !heard.unknown_writes);
+    ask(USER_A, "write-die", &heard);
+    ck_assert(heard.retryable && heard.unknown_writes);
+    ask(USER_A, "exited", &heard);
+    ck_assert_str_eq(heard.code, "agent_lost");
+    ck_assert(heard.unknown_writes);
+    ask(USER_A, "say again", &heard);
+    ck_assert_str_eq(heard.text, "again");
+}
+END_TEST
+
+START_TEST(death_keeps_the_queue) {
+    struct heard first, second;
+    ck_assert(rig_submit(&rig, USER_A, "owner", "die", CREDIT, &first));
+    ck_assert(rig_submit(&rig, USER_A, "owner", "say 2", CREDIT, &second));
+    rig_until(&rig, heard_over, &second);
+    ck_assert_uint_eq(first.failed, 1);
+    ck_assert_str_eq(second.text, "2");
+}
+END_TEST
+
+START_TEST(kill_between_turns) {
+    struct heard heard;
+    ask(USER_A, "say 1", &heard);
+    rig_until(&rig, is_idle, NULL);
+    ck_assert_int_eq(kill(rig_pid(&rig, USER_A), SIGKILL), 0);
+    rig_until(&rig, is_empty, NULL);
+    ask(USER_A, "say 2", &heard);
+    ck_assert_str_eq(heard.text, "2");
+}
+END_TEST
+
+START_TEST(turns_own_error_is_passed_on) {
+    struct heard heard;
+    ask(USER_A, "error google_rate_limited", &heard);
+    ck_assert_uint_eq(heard.errors, 1);
+    ck_assert_str_eq(heard.code, "google_rate_limited");
+    ask(USER_A, "say on", &heard);
+    ck_assert_uint_eq(heard.done, 1);
+}
+END_TEST
+
+START_TEST(credit_is_kept_and_given) {
+    struct heard heard;
+    ck_assert(rig_submit(&rig, USER_A, "owner", "fill", 100, &heard));
+    rig_until(&rig, heard_started, &heard);
+    while (strlen(heard.text) < 100)
+        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+    turn_credit(heard.turn, 50);
+    rig_until(&rig, heard_over, &heard);
+    ck_assert_str_eq(heard.text + 100, "more");
+}
+END_TEST
+
+START_TEST(host_calls_are_answered) {
+    struct heard heard;
+    ask(USER_A, "prefer", &heard);
+    ck_assert_uint_eq(heard.calls, 1);
+    ck_assert_str_eq(heard.text, "reply 28");
+}
+END_TEST
+
+static const char *const harm[] = {"garbage 1", "garbage 2",  "garbage 3",     "garbage 4",
+                                   "garbage 5", "other",      "overrun",       "twice",
+                                   "hello",     "latin",      "token",         "memories",
+                                   "huge",      "error evil", "error Bad Code"};
+
+START_TEST(harm_ends_the_agent_alone) {
+    struct heard heard;
+    ck_assert(rig_submit(&rig, USER_A, "owner", harm[_i], 4096, &heard));
+    rig_until(&rig, heard_over, &heard);
+    if (strcmp(harm[_i], "twice") != 0)
+        ck_assert_str_eq(heard.code, "agent_lost");
+    while (status().idle + status().starting + status().busy + status().ending > 0)
+        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+    if (strcmp(harm[_i], "huge") != 0) /* nng itself hangs up on that one */
+        ck_assert_uint_eq(status().counters.breaches, 1);
+    still_serves();
+}
+END_TEST
+
+START_TEST(customers_may_not_remember) {
+    struct heard heard;
+    ck_assert(rig_submit(&rig, USER_A, "customer", "prefer", CREDIT, &heard));
+    rig_until(&rig, heard_over, &heard);
+    ck_assert_str_eq(heard.code, "agent_lost");
+    ck_assert_uint_eq(heard.calls, 0);
+    ck_assert_uint_eq(status().counters.breaches, 1);
+}
+END_TEST
+
+static void count(void *ctx) {
+    ++*(unsigned *)ctx;
+}
+
+START_TEST(end_of_a_user) {
+    struct heard running, waiting;
+    unsigned ended = 0;
+    turns_end_user(rig.turns, USER_A, count, &ended);
+    ck_assert_uint_eq(ended, 1);
+    ck_assert(rig_submit(&rig, USER_A, "owner", "hang", CREDIT, &running));
+    rig_until(&rig, heard_started, &running);
+    ck_assert(rig_submit(&rig, USER_A, "owner", "say 2", CREDIT, &waiting));
+    turns_end_user(rig.turns, USER_A, count, &ended);
+    ck_assert_str_eq(running.code, "disconnected");
+    ck_assert_str_eq(waiting.code, "disconnected");
+    ck_assert_uint_eq(ended, 1);
+    rig_until(&rig, is_empty, NULL);
+    ck_assert_uint_eq(ended, 2);
+}
+END_TEST
+
+START_TEST(operators_park_and_stop) {
+    struct heard heard;
+    ck_assert_int_lt(turns_park_user(rig.turns, USER_A), 0);
+    ck_assert(rig_submit(&rig, USER_A, "owner", "hang", CREDIT, &heard));
+    rig_until(&rig, heard_started, &heard);
+    ck_assert_int_eq(turns_park_user(rig.turns, USER_A), 1);
+    ck_assert(!heard.over); /* parks when idle */
+    turn_cancel(heard.turn);
+    rig_until(&rig, is_empty, NULL);
+    ck_assert(rig_submit(&rig, USER_A, "owner", "hang", CREDIT, &heard));
+    rig_until(&rig, heard_started, &heard);
+    ck_assert_int_eq(turns_stop_user(rig.turns, USER_A), 1);
+    ck_assert_str_eq(heard.code, "agent_lost");
+    rig_until(&rig, is_empty, NULL);
+}
+END_TEST
+
+START_TEST(drain_waits_for_running_turns) {
+    struct heard idle, running, refused;
+    unsigned drained = 0;
+    ask(USER_B, "say 1", &idle);
+    ck_assert(rig_submit(&rig, USER_A, "owner", "hang", CREDIT, &running));
+    rig_until(&rig, heard_started, &running);
+    turns_drain(rig.turns, count, &drained);
+    ck_assert(!rig_submit(&rig, USER_B, "owner", "say 2", CREDIT, &refused));
+    ck_assert_str_eq(refused.code, "draining");
+    ck_assert_uint_eq(refused.status, 503);
+    ck_assert(!running.over);
+    turn_cancel(running.turn);
+    rig_until(&rig, is_empty, NULL);
+    ck_assert_uint_eq(drained, 1);
+    turns_undrain(rig.turns);
+    still_serves();
+}
+END_TEST
+
+START_TEST(zygote_is_replaced_and_agents_live_on) {
+    struct heard heard;
+    ask(USER_A, "say 1", &heard);
+    pid_t pid = rig_pid(&rig, USER_A);
+    for (unsigned i = 0; i < 3; i++) {
+        struct zygote_status zygote;
+        zygote_status(rig.zygote, &zygote);
+        ck_assert_int_eq(kill(zygote.pid, SIGKILL), 0);
+        ask(USER_B, "say new", &heard); /* submitted while there is none */
+        ck_assert_str_eq(heard.text, "new");
+        ck_assert_int_eq(turns_stop_user(rig.turns, USER_B), 1);
+        rig_until(&rig, is_idle, NULL);
+    }
+    ask(USER_A, "say 2", &heard);
+    ck_assert_int_eq(rig_pid(&rig, USER_A), pid);
+}
+END_TEST
+
+START_TEST(full_parks_the_longest_idle) {
+    rig_prepare(&rig, "normal");
+    rig.setup.max = 2;
+    rig_start(&rig);
+    struct heard heard, hangs;
+    static const char third[] = "cccccccccccccccccccccccccccccccc";
+    ask(USER_A, "say 1", &heard);
+    ck_assert(rig_submit(&rig, USER_B, "owner", "hang", CREDIT, &hangs));
+    rig_until(&rig, heard_started, &hangs);
+    ask(third, "say 3", &heard); /* A is parked for it */
+    ck_assert_str_eq(heard.text, "3");
+    ck_assert_int_eq(rig_pid(&rig, USER_A), 0);
+    struct heard second;
+    ck_assert(rig_submit(&rig, third, "owner", "hang", CREDIT, &second));
+    rig_until(&rig, heard_started, &second);
+    ck_assert(!rig_submit(&rig, USER_A, "owner", "say 4", CREDIT, &heard));
+    ck_assert_str_eq(heard.code, "full");
+    teardown();
+}
+END_TEST
+
+START_TEST(idle_agents_are_parked) {
+    rig_prepare(&rig, "normal");
+    rig.setup.idle_park_ms = 50;
+    rig_start(&rig);
+    struct heard heard;
+    ask(USER_A, "say 1", &heard);
+    rig_until(&rig, is_empty, NULL);
+    ck_assert_uint_eq(status().counters.parked, 1);
+    teardown();
+}
+END_TEST
+
+START_TEST(deadline_cancels) {
+    rig_prepare(&rig, "normal");
+    rig.setup.turn_timeout_ms = 300;
+    rig_start(&rig);
+    struct heard first, second;
+    ck_assert(rig_submit(&rig, USER_A, "owner", "hang", CREDIT, &first));
+    ck_assert(rig_submit(&rig, USER_A, "owner", "hang", CREDIT, &second));
+    rig_until(&rig, heard_over, &first);
+    rig_until(&rig, heard_over, &second);
+    ck_assert_str_eq(first.code, "turn_timeout");
+    ck_assert_uint_eq(first.status, 504);
+    ck_assert_str_eq(second.code, "turn_timeout");
+    rig_until(&rig, is_idle, NULL);
+    teardown();
+}
+END_TEST
+
+START_TEST(zygote_that_never_starts) {
+    rig_prepare(&rig, "never");
+    rig_start(&rig);
+    struct heard heard;
+    ck_assert(rig_submit(&rig, USER_A, "owner", "say 1", CREDIT, &heard));
+    struct zygote_status zygote;
+    do {
+        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+        zygote_status(rig.zygote, &zygote);
+    } while (zygote.deaths < 3);
+    ck_assert(!zygote_ready(rig.zygote));
+    rig_set_mode(&rig, "normal");
+    rig_until(&rig, heard_over, &heard);
+    ck_assert_str_eq(heard.text, "1");
+    teardown();
+}
+END_TEST
+
+START_TEST(zygote_that_dies_half_way) {
+    rig_prepare(&rig, "half");
+    rig_start(&rig);
+    struct heard heard;
+    ck_assert(rig_submit(&rig, USER_A, "owner", "say 1", CREDIT, &heard));
+    struct zygote_status zygote;
+    do {
+        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+        zygote_status(rig.zygote, &zygote);
+    } while (zygote.deaths < 1);
+    rig_set_mode(&rig, "normal");
+    rig_until(&rig, heard_over, &heard);
+    ck_assert_str_eq(heard.text, "1");
+    rig_for_ms(&rig, 6500); /* a stray that found nobody is reaped after 6 s */
+    teardown();
+}
+END_TEST
+
+START_TEST(zygote_that_does_not_answer) {
+    rig_prepare(&rig, "silent");
+    rig_start(&rig);
+    struct heard heard;
+    ck_assert(rig_submit(&rig, USER_A, "owner", "say 1", CREDIT, &heard));
+    rig_until(&rig, heard_over, &heard);
+    ck_assert_str_eq(heard.code, "agent_lost");
+    ck_assert(heard.retryable);
+    rig_set_mode(&rig, "normal");
+    still_serves();
+    teardown();
+}
+END_TEST
+
+static Suite *suite(void) {
+    Suite *s = suite_create("turns");
+    TCase *t = tcase_create("running");
+    tcase_set_timeout(t, 60);
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, answers_and_stays_warm);
+    tcase_add_test(t, owner_and_customer_apart);
+    tcase_add_test(t, connect_cell_ends_after_its_turn);
+    tcase_add_test(t, queue_is_bounded_and_in_order);
+    tcase_add_test(t, cancel_while_waiting);
+    tcase_add_test(t, deaf_agent_is_ended_after_a_cancel);
+    tcase_add_test(t, death_in_a_turn_is_told);
+    tcase_add_test(t, death_keeps_the_queue);
+    tcase_add_test(t, kill_between_turns);
+    tcase_add_test(t, turns_own_error_is_passed_on);
+    tcase_add_test(t, credit_is_kept_and_given);
+    tcase_add_test(t, host_calls_are_answered);
+    tcase_add_loop_test(t, harm_ends_the_agent_alone, 0, (int)COUNT_OF(harm));
+    tcase_add_test(t, customers_may_not_remember);
+    tcase_add_test(t, end_of_a_user);
+    tcase_add_test(t, operators_park_and_stop);
+    tcase_add_test(t, drain_waits_for_running_turns);
+    tcase_add_test(t, zygote_is_replaced_and_agents_live_on);
+    suite_add_tcase(s, t);
+    t = tcase_create("special");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, full_parks_the_longest_idle);
+    tcase_add_test(t, idle_agents_are_parked);
+    tcase_add_test(t, deadline_cancels);
+    tcase_add_test(t, zygote_that_never_starts);
+    tcase_add_test(t, zygote_that_dies_half_way);
+    tcase_add_test(t, zygote_that_does_not_answer);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+int main(void) {
+    SRunner *runner = srunner_create(suite());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed > 0;
+}
