@@ -42,6 +42,11 @@ struct authority authority_new(const char *name) {
     return ca;
 }
 
+void authority_free(struct authority *ca) {
+    X509_free(ca->cert);
+    EVP_PKEY_free(ca->key);
+}
+
 SSL_CTX *server_context(const struct authority *ca, const char *san, long from_s, long to_s) {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     must(key != NULL);

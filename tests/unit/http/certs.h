@@ -10,6 +10,7 @@ struct authority {
 };
 
 struct authority authority_new(const char *name);
+void authority_free(struct authority *ca);
 /* Server context with a certificate for `san` ("DNS:localhost,IP:127.0.0.1"), valid from `from_s`
  * to `to_s` seconds from now. Aborts on failure. */
 SSL_CTX *server_context(const struct authority *ca, const char *san, long from_s, long to_s);

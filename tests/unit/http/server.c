@@ -316,6 +316,8 @@ static void contexts(struct listener *l, const char *ca_file) {
     SSL_CTX_set_security_level(l[SERVER_OLD_TLS].ctx, 0);
     SSL_CTX_set_min_proto_version(l[SERVER_OLD_TLS].ctx, TLS1_VERSION);
     SSL_CTX_set_max_proto_version(l[SERVER_OLD_TLS].ctx, TLS1_1_VERSION);
+    authority_free(&good);
+    authority_free(&bad);
 }
 
 void server_start(struct server *server, const char *dir) {
