@@ -229,7 +229,7 @@ static void supervise(int signals) {
     }
 }
 
-/* --print SECTION.KEY and --is-set SECTION.KEY: for scripts, so that they need no parser of their
+/* print SECTION.KEY and is-set SECTION.KEY: for scripts, so that they need no parser of their
  * own. */
 static int answer_question(const struct config *config, const char *question, const char *name) {
     enum config_key key;
@@ -237,9 +237,9 @@ static int answer_question(const struct config *config, const char *question, co
         fprintf(stderr, "cloister-launch: there is no setting %s\n", name);
         return 100;
     }
-    if (strcmp(question, "--is-set") == 0)
+    if (strcmp(question, "is-set") == 0)
         return config_is_set(config, key) ? 0 : 1;
-    if (strcmp(question, "--print") != 0) {
+    if (strcmp(question, "print") != 0) {
         fprintf(stderr, "cloister-launch: what is %s? Try --help\n", question);
         return 100;
     }
@@ -250,8 +250,8 @@ static int answer_question(const struct config *config, const char *question, co
 static const char about[] =
     "Starts Cloister's programs, each as its own user, and restarts those that die. For machines\n"
     "without systemd, run as root. SIGTERM stops all; SIGHUP is passed on.\n\n"
-    "cloister-launch --config FILE --print SECTION.KEY    prints a setting\n"
-    "cloister-launch --config FILE --is-set SECTION.KEY   exit 0 when FILE or the environment sets "
+    "cloister-launch --config FILE print SECTION.KEY    prints a setting\n"
+    "cloister-launch --config FILE is-set SECTION.KEY   exit 0 when FILE or the environment sets "
     "it";
 
 static const char *path_of_config(int argc, char **argv) {
