@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/netlink.h>
 #include <linux/sched.h>
 #include <netdb.h>
@@ -238,15 +239,18 @@ static int became(const char *user, uint64_t caps, uint64_t no_new_privs) {
 }
 
 static int daemon_body(void) {
+    const gid_t extra[] = {0, account_gid(CLOISTER_USER_AGENT)};
+    if (setgroups(COUNT_OF(extra), extra) < 0)
+        return 98;
     return confined(CLOISTER_USER_KEYS, 0) < 0 ? 99 : became(CLOISTER_USER_KEYS, 0, 1);
 }
 
 static int started_as_user_body(void) {
     account_become(CLOISTER_USER_KEYS);
-    if (confined(CLOISTER_USER_KEYS, 0) < 0)
+    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0 || confined(CLOISTER_USER_KEYS, 0) < 0)
         return 99;
-    return setuid(0) == 0 || status_number("CapPrm") != 0 || status_number("NoNewPrivs") != 1 ||
-           status_number("Seccomp") != 2;
+    return prctl(PR_GET_DUMPABLE) != 0 || setuid(0) == 0 || status_number("CapPrm") != 0 ||
+           status_number("NoNewPrivs") != 1 || status_number("Seccomp") != 2;
 }
 
 static int supervisor_body(void) {

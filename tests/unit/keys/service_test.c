@@ -169,6 +169,9 @@ START_TEST(a_channel_serves_its_user_alone) {
     ck_assert_int_eq(key_ask(alice, PENDING, "", NULL), EACCES);
     ck_assert_int_eq(key_ask(cell, PENDING, "", NULL), 0);
     ck_assert_int_eq(key_ask(cell, CONN_A, "", NULL), EACCES);
+    ck_assert_int_eq(key_create(supervisor, CONN, CONN_A2, ""),
+                     0); /* somebody else's, pending too */
+    ck_assert_int_eq(key_ask(cell, CONN_A2, "", NULL), EACCES);
     ck_assert_int_eq(key_ask(alice, "", "state", NULL), EACCES); /* codes are a connect cell's */
     ck_assert_int_eq(key_ask(cell, "", "state", NULL), 0);
     ck_assert(service_logged(&service, "KEY_ASK of owner, user " ALICE ", refused"));
