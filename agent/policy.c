@@ -7,24 +7,24 @@
 #define REFUSE VERDICT_REFUSE
 #define CLEAN  VERDICT_CLEAN_ONLY
 
+/* Columns: the tool, whether its results show the model calendar text, then what is allowed to the
+ * owner, the scheduler, a customer and any other origin: in a clean turn, and in a tainted one. */
+// clang-format off
 static const struct row {
-    bool taints;                      /* its result shows the model calendar text */
-    enum verdict clean[ORIGIN_COUNT]; /* owner, scheduler, customer, any other */
-    enum verdict tainted[ORIGIN_COUNT];
+    bool taints;
+    enum verdict clean[ORIGIN_COUNT], tainted[ORIGIN_COUNT];
 } rows[] = {
-    /*                          taints  clean: owner   sched.  cust.   other     tainted: owner
-       sched. cust.   other */
-    [TOOL_CHECK_AVAILABILITY] = {false,
-                                 {ALLOW, ALLOW, ALLOW, REFUSE},
-                                 {ALLOW, ALLOW, ALLOW, REFUSE}},
-    [TOOL_LIST_EVENTS] = {true, {ALLOW, ALLOW, REFUSE, REFUSE}, {ALLOW, ALLOW, REFUSE, REFUSE}},
-    [TOOL_GET_EVENT] = {true, {ALLOW, ALLOW, REFUSE, REFUSE}, {ALLOW, ALLOW, REFUSE, REFUSE}},
-    [TOOL_CREATE_EVENT] = {true, {ALLOW, ALLOW, REFUSE, REFUSE}, {ALLOW, ALLOW, REFUSE, REFUSE}},
-    [TOOL_UPDATE_EVENT] = {true, {ALLOW, ALLOW, REFUSE, REFUSE}, {ALLOW, ALLOW, REFUSE, REFUSE}},
-    [TOOL_DELETE_EVENT] = {true, {ALLOW, ALLOW, REFUSE, REFUSE}, {ALLOW, ALLOW, REFUSE, REFUSE}},
-    [TOOL_REMEMBER] = {false, {ALLOW, REFUSE, REFUSE, REFUSE}, {CLEAN, REFUSE, REFUSE, REFUSE}},
-    [TOOL_FORGET] = {false, {ALLOW, REFUSE, REFUSE, REFUSE}, {CLEAN, REFUSE, REFUSE, REFUSE}},
+    /*                            taints  owner  sched.  cust.   other      owner  sched.  cust.   other */
+    [TOOL_CHECK_AVAILABILITY] = { false, {ALLOW, ALLOW,  ALLOW,  REFUSE},  {ALLOW, ALLOW,  ALLOW,  REFUSE}},
+    [TOOL_LIST_EVENTS]        = { true,  {ALLOW, ALLOW,  REFUSE, REFUSE},  {ALLOW, ALLOW,  REFUSE, REFUSE}},
+    [TOOL_GET_EVENT]          = { true,  {ALLOW, ALLOW,  REFUSE, REFUSE},  {ALLOW, ALLOW,  REFUSE, REFUSE}},
+    [TOOL_CREATE_EVENT]       = { true,  {ALLOW, ALLOW,  REFUSE, REFUSE},  {ALLOW, ALLOW,  REFUSE, REFUSE}},
+    [TOOL_UPDATE_EVENT]       = { true,  {ALLOW, ALLOW,  REFUSE, REFUSE},  {ALLOW, ALLOW,  REFUSE, REFUSE}},
+    [TOOL_DELETE_EVENT]       = { true,  {ALLOW, ALLOW,  REFUSE, REFUSE},  {ALLOW, ALLOW,  REFUSE, REFUSE}},
+    [TOOL_REMEMBER]           = { false, {ALLOW, REFUSE, REFUSE, REFUSE},  {CLEAN, REFUSE, REFUSE, REFUSE}},
+    [TOOL_FORGET]             = { false, {ALLOW, REFUSE, REFUSE, REFUSE},  {CLEAN, REFUSE, REFUSE, REFUSE}},
 };
+// clang-format on
 static_assert(COUNT_OF(rows) == TOOL_COUNT, "a row for every tool");
 
 enum origin origin_of(const char *word) {
