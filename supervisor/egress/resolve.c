@@ -18,7 +18,7 @@ struct name {
     struct resolver *resolver;
     const struct destination *d;
     struct address_list known, found;
-    uint64_t fresh_until;
+    uint64_t asked, fresh_until;
     unsigned open; /* questions not answered yet */
     uint32_t ttl_ms;
     struct lookup *waiting;
@@ -57,6 +57,9 @@ static void read_conf(struct resolver *resolver) {
         RESOLV_CONF);
     (void)evdns_base_set_option(resolver->dns, "timeout:", "2");
     (void)evdns_base_set_option(resolver->dns, "attempts:", "3");
+    /* Some forwarders do not return the question's case, and a forged answer fails at TLS anyway.
+     */
+    (void)evdns_base_set_option(resolver->dns, "randomize-case:", "0");
     (void)evdns_base_resume(resolver->dns);
 }
 
@@ -111,7 +114,7 @@ static void finish(struct name *name) {
     const struct address_list *list = NULL;
     if (name->found.n > 0) {
         name->known = name->found;
-        name->fresh_until = clock_ms() + name->ttl_ms;
+        name->fresh_until = name->asked + name->ttl_ms;
         list = &name->known;
     }
     while (name->waiting != NULL) {
@@ -158,6 +161,7 @@ static bool put_questions(struct resolver *resolver, struct name *name) {
         return false;
     name->found.n = 0;
     name->ttl_ms = 0;
+    name->asked = clock_ms();
     name->open = 2; /* before asking: an answer may come at once */
     unsigned put = 0;
     if (evdns_base_resolve_ipv4(resolver->dns, name->d->host, DNS_QUERY_NO_SEARCH, on_answer,

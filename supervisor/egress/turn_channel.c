@@ -7,6 +7,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "ipc/log.h"
+#include "supervisor/egress/limit.h"
+
 struct held {
     int fd;
     uint64_t bytes;
@@ -14,6 +17,7 @@ struct held {
 
 struct dialling {
     struct turn *turn;
+    const struct destination *d;
     uint64_t call;
     struct pool_request *request; /* NULL: this place is free */
 };
@@ -88,10 +92,27 @@ static size_t open_count(const struct turn *turn) {
     return n;
 }
 
+/* For the operator: these names are from the configuration. */
+static void log_failure(const struct destination *d, int error) {
+    static struct limit lines = {5, 1, 5000, 0};
+    if (!limit_take(&lines, clock_ms()))
+        return;
+    if (error == EACCES)
+        log_warn(
+            "%s port %u is not a public address: list it in [egress] allow if turns may go there",
+            d->host, (unsigned)d->port);
+    else if (error == ENOENT)
+        log_warn("%s does not resolve", d->host);
+    else
+        log_warn("cannot connect to %s port %u: %s", d->host, (unsigned)d->port, strerror(error));
+}
+
 static void on_connected(void *ctx, int fd, int error) {
     struct dialling *dialling = ctx;
     struct turn *turn = dialling->turn;
     dialling->request = NULL;
+    if (error != 0)
+        log_failure(dialling->d, error);
     int r;
     if (error == 0)
         r = hand_over(turn, dialling->call, fd);
@@ -110,7 +131,7 @@ static int dial_listed(struct turn *turn, const struct destination *d, uint64_t 
     struct dialling *place = turn->dialling;
     while (place->request != NULL) /* open_count left a free one */
         place++;
-    *place = (struct dialling){.turn = turn, .call = call};
+    *place = (struct dialling){.turn = turn, .d = d, .call = call};
     place->request = pool_request_new(turn->pool, d, on_connected, place);
     return place->request != NULL ? 0 : turn_refuse(turn, call, ENOMEM, "egress is full");
 }

@@ -381,6 +381,10 @@ static struct answer ask(struct bench *b, const char *host, uint16_t port) {
         (void)poll(NULL, 0, 1);
     }
     ck_assert(answer.called);
+    for (int i = 0; i < 20; i++) { /* the answer to the other question may be on its way */
+        (void)event_base_loop(b->base, EVLOOP_NONBLOCK);
+        (void)poll(NULL, 0, 2);
+    }
     return answer;
 }
 

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -282,6 +283,8 @@ static void *accept_all(void *ctx) {
             listener->seen->open--;
             continue;
         }
+        int on = 1;
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         struct client *c = calloc(1, sizeof(*c));
         pthread_t thread;
         c->listener = listener;
