@@ -15,6 +15,7 @@ struct blob {
     char connection[ID_LEN + 1];
     uint64_t version; /* of the refresh token, for an access token; 0 for notes */
     uint64_t used_ms;
+    uint64_t order; /* of use; milliseconds may be equal */
     uint8_t *data;
     size_t len;
     bool access;
@@ -34,6 +35,7 @@ struct sessions {
     struct sessions_limits limits;
     struct event *expiry;
     size_t bytes, count;
+    uint64_t uses;
 };
 
 static size_t cost_of(const struct blob *blob) {
@@ -150,7 +152,7 @@ static struct blob *find_blob(struct session_user *user, const char *name, bool 
 static struct blob *oldest_conversation(struct session_user *user) {
     struct blob *blob, *oldest = NULL;
     LIST_FOREACH(blob, &user->blobs, of_user)
-    if (!blob->access && (oldest == NULL || blob->used_ms < oldest->used_ms))
+    if (!blob->access && (oldest == NULL || blob->order < oldest->order))
         oldest = blob;
     return oldest;
 }
@@ -158,6 +160,7 @@ static struct blob *oldest_conversation(struct session_user *user) {
 static void touch(struct sessions *sessions, struct blob *blob) {
     TAILQ_REMOVE(&sessions->by_use, blob, by_use);
     blob->used_ms = clock_ms();
+    blob->order = ++sessions->uses;
     TAILQ_INSERT_TAIL(&sessions->by_use, blob, by_use);
     arm_expiry(sessions);
 }
@@ -170,6 +173,7 @@ static int add_blob(struct sessions *sessions, const char *id, const char *name,
     if (blob->user == NULL)
         return -ENOMEM;
     blob->used_ms = clock_ms();
+    blob->order = ++sessions->uses;
     TAILQ_INSERT_TAIL(&sessions->by_use, blob, by_use);
     LIST_INSERT_HEAD(&blob->user->blobs, blob, of_user);
     sessions->bytes += cost_of(blob);

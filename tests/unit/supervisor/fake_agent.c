@@ -212,7 +212,7 @@ static void on_message(const Cloister__Message *message) {
         char text[32];
         (void)snprintf(text, sizeof(text), "reply %d", message->host_reply->error);
         send_delta(message->host_reply->turn, text);
-        send_done(message->host_reply->turn, "");
+        send_done(message->host_reply->turn, "noted");
     }
 }
 

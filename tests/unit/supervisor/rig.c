@@ -48,7 +48,7 @@ void rig_start(struct rig *rig) {
 }
 
 void rig_stop(struct rig *rig) {
-    turns_free(rig->turns);
+    turns_free(rig->turns); /* may be NULL */
     zygote_free(rig->zygote);
     log_pipe_free(rig->logs);
     event_base_free(rig->base);
