@@ -154,10 +154,8 @@ static int update_once(struct change *change, const json_t *event, enum step *re
     json_t *body = update_body(change, event, &times);
     if (body == NULL)
         return 0;
-    struct google_param none[] = {{NULL, NULL}};
     struct google_request request = {.method = "PATCH",
                                      .path = {"calendars", "primary", "events", change->id},
-                                     .params = none,
                                      .body = body,
                                      .if_match = json_text(event, "etag"),
                                      .write = true};
@@ -192,10 +190,8 @@ static int delete_once(struct change *change, const json_t *event, enum step *re
         return delete_gone(change);
     if (!change_permitted(change, event))
         return 0;
-    struct google_param none[] = {{NULL, NULL}};
     struct google_request request = {.method = "DELETE",
                                      .path = {"calendars", "primary", "events", change->id},
-                                     .params = none,
                                      .if_match = json_text(event, "etag"),
                                      .write = true};
     struct google_answer answer = {0};

@@ -27,9 +27,7 @@ int write_look(struct turn *turn, struct tool_run *run, const char *id, json_t *
                int *ret_status) {
     struct google_request request = {.method = "GET",
                                      .path = {"calendars", "primary", "events", id}};
-    struct google_param none[] = {{NULL, NULL}};
     struct google_answer answer = {0};
-    request.params = none;
     *ret = NULL;
     int r = google_do(turn->google, &request, &answer, &turn->fault);
     if (r < 0)

@@ -163,8 +163,6 @@ int get_event_begin(struct turn *turn, struct tool_run *run) {
     turn->reads++;
     struct google_request request = {.method = "GET",
                                      .path = {"calendars", "primary", "events", id}};
-    struct google_param none[] = {{NULL, NULL}};
-    request.params = none;
     int r = google_begin(turn->google, &request, &run->calls[0], &turn->fault);
     if (r == 0)
         run->ncalls = 1;

@@ -71,7 +71,7 @@ struct google_param {
 };
 struct google_request {
     const char *method;
-    const char *path[4]; /* segments, NULL-terminated: {"calendars", "primary", "events"} */
+    const char *path[5]; /* segments, NULL-terminated: {"calendars", "primary", "events"} */
     const struct google_param *params; /* ends with a NULL name; may be NULL */
     json_t *body;                      /* borrowed; may be NULL */
     const char *if_match;              /* etag; NULL or "" sends none */

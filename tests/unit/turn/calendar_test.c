@@ -91,10 +91,12 @@ static const struct {
 } spans[] = {
     {"2026-11-23T15:00:00", "2026-11-23T16:00:00", "Europe/Berlin", -1, "2026-11-23T15:00:00+01:00",
      "2026-11-23T16:00:00+01:00"},
-    {"2026-11-23T15:00:00Z", "2026-11-23T16:00:00Z", "Europe/Berlin", -1, "2026-11-23T16:00:00+01:00",
-     "2026-11-23T17:00:00+01:00"},
-    {"2026-11-23T15:00:00", NULL, "UTC", -1, "2026-11-23T15:00:00+00:00", "2026-11-23T16:00:00+00:00"},
-    {"2026-03-29T02:30:00", "2026-03-29T03:30:00", "Europe/Berlin", -1, NULL, NULL}, /* empty: a gap */
+    {"2026-11-23T15:00:00Z", "2026-11-23T16:00:00Z", "Europe/Berlin", -1,
+     "2026-11-23T16:00:00+01:00", "2026-11-23T17:00:00+01:00"},
+    {"2026-11-23T15:00:00", NULL, "UTC", -1, "2026-11-23T15:00:00+00:00",
+     "2026-11-23T16:00:00+00:00"},
+    {"2026-03-29T02:30:00", "2026-03-29T03:30:00", "Europe/Berlin", -1, NULL,
+     NULL}, /* empty: a gap */
     {"2026-03-29T02:30:00", "2026-03-29T04:30:00", "Europe/Berlin", -1, "2026-03-29T03:30:00+02:00",
      "2026-03-29T04:30:00+02:00"},
     {"2026-12-01", "2026-12-02", "Europe/Berlin", -1, "2026-12-01", "2026-12-02"},
@@ -138,7 +140,8 @@ START_TEST(kind_switch_clears) {
     ck_assert_str_eq(text, "{\"date\":\"2026-12-01\",\"dateTime\":null,\"timeZone\":null}");
     free(text);
     json_decref(time);
-    ck_assert_ptr_null(event_times_read("2026-12-01T09:00:00", NULL, "Europe/Berlin", -1, 60, &times));
+    ck_assert_ptr_null(
+        event_times_read("2026-12-01T09:00:00", NULL, "Europe/Berlin", -1, 60, &times));
     time = event_time_json(&times, true, true);
     text = json_dumps(time, JSON_COMPACT);
     ck_assert_str_eq(text, "{\"dateTime\":\"2026-12-01T09:01:00+01:00\",\"timeZone\":\"Europe/"
@@ -232,7 +235,8 @@ START_TEST(policy_both_ways) {
                          tool == TOOL_CHECK_AVAILABILITY ? VERDICT_ALLOW : VERDICT_REFUSE);
         ck_assert_int_eq(policy_tool((enum tool_id)tool, ORIGIN_OTHER, false), VERDICT_REFUSE);
         ck_assert_int_eq(policy_tool((enum tool_id)tool, ORIGIN_OTHER, true), VERDICT_REFUSE);
-        ck_assert(policy_taints((enum tool_id)tool) == (tool != TOOL_CHECK_AVAILABILITY && !memory));
+        ck_assert(policy_taints((enum tool_id)tool) ==
+                  (tool != TOOL_CHECK_AVAILABILITY && !memory));
     }
     ck_assert_int_eq(origin_of("owner"), ORIGIN_OWNER);
     ck_assert_int_eq(origin_of("customer"), ORIGIN_CUSTOMER);
@@ -256,11 +260,12 @@ START_TEST(argument_checks) {
         {TOOL_CHECK_AVAILABILITY, "{\"start\":\"a\"}", false},
         {TOOL_CHECK_AVAILABILITY, "{\"start\":1,\"end\":\"b\"}", false},
         {TOOL_CHECK_AVAILABILITY, "{\"start\":null,\"end\":\"b\"}", false},
-        {TOOL_CREATE_EVENT, "{\"title\":\"t\",\"start\":\"a\",\"end\":\"b\",\"colour\":\"x\"}", false},
+        {TOOL_CREATE_EVENT, "{\"title\":\"t\",\"start\":\"a\",\"end\":\"b\",\"colour\":\"x\"}",
+         false},
         {TOOL_CREATE_EVENT, "{\"title\":\"t\",\"start\":\"a\",\"end\":\"b\",\"all_day\":\"yes\"}",
          false},
-        {TOOL_CREATE_EVENT, "{\"title\":\"t\",\"start\":\"a\",\"end\":\"b\",\"recurrence\":\"RRULE:\"}",
-         true},
+        {TOOL_CREATE_EVENT,
+         "{\"title\":\"t\",\"start\":\"a\",\"end\":\"b\",\"recurrence\":\"RRULE:\"}", true},
         {TOOL_CREATE_EVENT, "{\"title\":\"t\",\"start\":\"a\",\"end\":\"b\",\"recurrence\":[1]}",
          false},
         {TOOL_DELETE_EVENT, "{\"event\":\"x\"}", true},

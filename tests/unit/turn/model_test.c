@@ -25,8 +25,8 @@ static int on_sse(void *ctx, const char *name, const char *data, size_t len) {
 }
 
 /* Feeds `wire` in two parts, cut at `cut`. */
-static int read_stream(const struct model_dialect *dialect, const char *wire, size_t len, size_t cut,
-                       struct heard *heard, struct model_answer *answer) {
+static int read_stream(const struct model_dialect *dialect, const char *wire, size_t len,
+                       size_t cut, struct heard *heard, struct model_answer *answer) {
     struct model_stream *stream = calloc(1, sizeof(*stream));
     *heard = (struct heard){0};
     *answer = (struct model_answer){0};
@@ -45,7 +45,8 @@ static int read_stream(const struct model_dialect *dialect, const char *wire, si
 
 static const char anthropic_wire[] =
     "event: message_start\n"
-    "data: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"usage\":{\"input_tokens\":10,"
+    "data: "
+    "{\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"usage\":{\"input_tokens\":10,"
     "\"cache_read_input_tokens\":5,\"cache_creation_input_tokens\":null,\"output_tokens\":1}}}\n\n"
     "event: content_block_start\n"
     "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"thinking\","
@@ -62,10 +63,12 @@ static const char anthropic_wire[] =
     "data: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"text\","
     "\"text\":\"\"}}\n\n"
     "event: content_block_delta\n"
-    "data: {\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"type\":\"text_delta\",\"text\":"
+    "data: "
+    "{\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"type\":\"text_delta\",\"text\":"
     "\"Gr\xc3\xbc\xc3\x9f \"}}\n\n"
     "event: content_block_delta\n"
-    "data: {\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"type\":\"text_delta\",\"text\":"
+    "data: "
+    "{\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"type\":\"text_delta\",\"text\":"
     "\"\\ud83d\\ude00\"}}\n\n"
     "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":1}\n\n"
     "event: content_block_start\n"
@@ -87,7 +90,8 @@ static const char anthropic_wire[] =
     "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":3}\n\n"
     "event: future_event\ndata: {\"type\":\"future_event\",\"x\":1}\n\n"
     "event: message_delta\n"
-    "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"tool_use\",\"stop_sequence\":null},"
+    "data: "
+    "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"tool_use\",\"stop_sequence\":null},"
     "\"usage\":{\"output_tokens\":42}}\n\n"
     "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
 
@@ -109,8 +113,8 @@ START_TEST(anthropic_every_cut) {
         ck_assert_uint_eq(answer.output_tokens, 42);
         if (cut == 0) { /* goes back as it came */
             char *raw = json_dumps(answer.raw, JSON_COMPACT);
-            ck_assert_ptr_nonnull(strstr(
-                raw, "{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"SIG==\"}"));
+            ck_assert_ptr_nonnull(
+                strstr(raw, "{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"SIG==\"}"));
             ck_assert_ptr_nonnull(strstr(raw, "\"input\":{\"start\":\"2026-11-23\"}"));
             ck_assert_ptr_nonnull(strstr(raw, "\"name\":\"forget\",\"input\":{}"));
             free(raw);
@@ -122,10 +126,12 @@ END_TEST
 
 static const char openai_wire[] =
     ": OPENROUTER PROCESSING\n\n"
-    "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},"
+    "data: "
+    "{\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},"
     "\"finish_reason\":null}],\"usage\":null}\n\n"
     "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Gr\xc3\xbc\xc3\x9f\"}}]}\n\n"
-    "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"call_a\",\"type\":"
+    "data: "
+    "{\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"call_a\",\"type\":"
     "\"function\",\"function\":{\"name\":\"list_events\",\"arguments\":\"\"}}]}}]}\r\n\r\n"
     "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":1,\"id\":\"call_b\","
     "\"function\":{\"name\":\"forget\",\"arguments\":\"{\\\"id\\\":\"}}]}}]}\n\n"
@@ -159,12 +165,17 @@ START_TEST(openai_every_cut) {
 END_TEST
 
 #define CHUNK(delta, rest) "data: {\"choices\":[{\"index\":0,\"delta\":" delta rest "}]}\n\n"
-#define FINISH CHUNK("{}", ",\"finish_reason\":\"stop\"")
-#define A(type, rest) "event: " type "\ndata: {\"type\":\"" type "\"" rest "}\n\n"
-#define A_TOOL A("content_block_start", ",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"id\":\"t\",\"name\":\"forget\",\"input\":{}}")
-#define A_JSON(j) A("content_block_delta", ",\"index\":0,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"" j "\"}")
+#define FINISH             CHUNK("{}", ",\"finish_reason\":\"stop\"")
+#define A(type, rest)      "event: " type "\ndata: {\"type\":\"" type "\"" rest "}\n\n"
+#define A_TOOL                                                                                     \
+    A("content_block_start", ",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"id\":\"t\"," \
+                             "\"name\":\"forget\",\"input\":{}}")
+#define A_JSON(j)                                                                                  \
+    A("content_block_delta",                                                                       \
+      ",\"index\":0,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"" j "\"}")
 #define A_STOP A("content_block_stop", ",\"index\":0")
-#define A_END(reason) A("message_delta", ",\"delta\":{\"stop_reason\":\"" reason "\"}") A("message_stop", "")
+#define A_END(reason)                                                                              \
+    A("message_delta", ",\"delta\":{\"stop_reason\":\"" reason "\"}") A("message_stop", "")
 
 static const struct {
     const struct model_dialect *dialect;
@@ -175,7 +186,8 @@ static const struct {
 } odd[] = {
     /* OpenAI's relatives */
     {&model_openai, CHUNK("{\"content\":\"a\"}", ""), -EPROTO, 0, 0, 0},
-    {&model_openai, CHUNK("{\"content\":\"a\"}", ",\"finish_reason\":\"stop\""), 0, 0, 0, MODEL_STOP_END},
+    {&model_openai, CHUNK("{\"content\":\"a\"}", ",\"finish_reason\":\"stop\""), 0, 0, 0,
+     MODEL_STOP_END},
     {&model_openai, FINISH "data: [DONE]\n\n", 0, 0, 0, MODEL_STOP_END},
     {&model_openai, "data: {nonsense\n\n", -EPROTO, 0, 0, 0},
     {&model_openai, "data: [1]\n\n", -EPROTO, 0, 0, 0},
@@ -183,18 +195,40 @@ static const struct {
     {&model_openai, "data: {\"error\":\"plain\"}\n\n", -EREMOTEIO, 0, 0, 0},
     {&model_openai, CHUNK("{}", ",\"finish_reason\":\"error\""), -EREMOTEIO, 0, 0, 0},
     {&model_openai, CHUNK("{}", ",\"finish_reason\":\"length\""), 0, 0, 0, MODEL_STOP_LENGTH},
-    {&model_openai, CHUNK("{}", ",\"finish_reason\":\"content_filter\""), 0, 0, 0, MODEL_STOP_REFUSED},
-    {&model_openai, CHUNK("{\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":{\"x\":1}}}]}", "") FINISH, 0, 1, 1, MODEL_STOP_TOOLS},
-    {&model_openai, CHUNK("{\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}", "") FINISH, 0, 1, 1, MODEL_STOP_TOOLS},
-    {&model_openai, CHUNK("{\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{broken\"}}]}", "") FINISH, 0, 1, 0, MODEL_STOP_TOOLS},
-    {&model_openai, CHUNK("{\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"[1]\"}}]}", "") FINISH, 0, 1, 0, MODEL_STOP_TOOLS},
-    {&model_openai, CHUNK("{\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}]}", "")
-     CHUNK("{\"tool_calls\":[{\"function\":{\"arguments\":\"}\"}}]}", "") FINISH, 0, 1, 1, MODEL_STOP_TOOLS},
-    {&model_openai, CHUNK("{\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}", "")
-     CHUNK("{\"tool_calls\":[{\"id\":\"b\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}", "") FINISH, 0, 2, 2, MODEL_STOP_TOOLS},
+    {&model_openai, CHUNK("{}", ",\"finish_reason\":\"content_filter\""), 0, 0, 0,
+     MODEL_STOP_REFUSED},
+    {&model_openai,
+     CHUNK(
+         "{\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":{\"x\":1}}}]}",
+         "") FINISH,
+     0, 1, 1, MODEL_STOP_TOOLS},
+    {&model_openai,
+     CHUNK("{\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}", "") FINISH, 0,
+     1, 1, MODEL_STOP_TOOLS},
+    {&model_openai,
+     CHUNK("{\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{broken\"}}"
+           "]}",
+           "") FINISH,
+     0, 1, 0, MODEL_STOP_TOOLS},
+    {&model_openai,
+     CHUNK("{\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"[1]\"}}]}",
+           "") FINISH,
+     0, 1, 0, MODEL_STOP_TOOLS},
+    {&model_openai,
+     CHUNK("{\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}]}",
+           "") CHUNK("{\"tool_calls\":[{\"function\":{\"arguments\":\"}\"}}]}", "") FINISH,
+     0, 1, 1, MODEL_STOP_TOOLS},
+    {&model_openai,
+     CHUNK("{\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}",
+           "")
+         CHUNK(
+             "{\"tool_calls\":[{\"id\":\"b\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}}]}",
+             "") FINISH,
+     0, 2, 2, MODEL_STOP_TOOLS},
     /* Anthropic */
     {&model_anthropic, A_TOOL A_JSON("{}") A_STOP A_END("tool_use"), 0, 1, 1, MODEL_STOP_TOOLS},
-    {&model_anthropic, A_TOOL A_JSON("{broken") A_STOP A_END("tool_use"), 0, 1, 0, MODEL_STOP_TOOLS},
+    {&model_anthropic, A_TOOL A_JSON("{broken") A_STOP A_END("tool_use"), 0, 1, 0,
+     MODEL_STOP_TOOLS},
     {&model_anthropic, A_TOOL A_JSON("{broken") A_END("max_tokens"), 0, 0, 0, MODEL_STOP_LENGTH},
     {&model_anthropic, A_TOOL A_JSON("{}") A_END("tool_use"), -EPROTO, 0, 0, 0},
     {&model_anthropic, A_TOOL A_JSON("{}") A_STOP, -EPROTO, 0, 0, 0},
@@ -202,7 +236,8 @@ static const struct {
     {&model_anthropic, A_END("pause_turn"), 0, 0, 0, MODEL_STOP_PAUSED},
     {&model_anthropic, A_END("model_context_window_exceeded"), 0, 0, 0, MODEL_STOP_CONTEXT},
     {&model_anthropic, A_END("something_new"), 0, 0, 0, MODEL_STOP_END},
-    {&model_anthropic, A("error", ",\"error\":{\"type\":\"overloaded_error\",\"message\":\"x\"}"), -EREMOTEIO, 0, 0, 0},
+    {&model_anthropic, A("error", ",\"error\":{\"type\":\"overloaded_error\",\"message\":\"x\"}"),
+     -EREMOTEIO, 0, 0, 0},
     {&model_anthropic, "event: message_start\ndata: <html>\n\n", -EPROTO, 0, 0, 0},
     {&model_anthropic, A_JSON("{}"), -EPROTO, 0, 0, 0},
     {&model_anthropic, "", -EPROTO, 0, 0, 0},
@@ -252,16 +287,20 @@ static void expect_json(json_t *body, const char *expected) {
 START_TEST(requests) {
     expect_json(
         request_of(&model_anthropic, false),
-        "{\"model\":\"m-1\",\"max_tokens\":99,\"stream\":true,\"system\":[{\"type\":\"text\",\"text\":"
+        "{\"model\":\"m-1\",\"max_tokens\":99,\"stream\":true,\"system\":[{\"type\":\"text\","
+        "\"text\":"
         "\"STABLE\",\"cache_control\":{\"type\":\"ephemeral\"}},{\"type\":\"text\",\"text\":"
-        "\"CURRENT\"}],\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}],\"tools\":[{\"name\":"
+        "\"CURRENT\"}],\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}],\"tools\":[{"
+        "\"name\":"
         "\"forget\",\"description\":\"Forgets.\",\"input_schema\":{\"type\":\"object\"}}]}");
     expect_json(
         request_of(&model_openai, false),
         "{\"model\":\"m-1\",\"stream\":true,\"stream_options\":{\"include_usage\":true},"
-        "\"max_tokens\":99,\"messages\":[{\"role\":\"system\",\"content\":\"STABLE\\n\\nCURRENT\"},{"
+        "\"max_tokens\":99,\"messages\":[{\"role\":\"system\",\"content\":\"STABLE\\n\\nCURRENT\"},"
+        "{"
         "\"role\":\"user\",\"content\":\"hello\"}],\"tools\":[{\"type\":\"function\",\"function\":{"
-        "\"name\":\"forget\",\"description\":\"Forgets.\",\"parameters\":{\"type\":\"object\"}}}]}");
+        "\"name\":\"forget\",\"description\":\"Forgets.\",\"parameters\":{\"type\":\"object\"}}}]"
+        "}");
     json_t *body = request_of(&model_openai, true);
     ck_assert_ptr_nonnull(json_object_get(body, "max_completion_tokens"));
     ck_assert_ptr_null(json_object_get(body, "max_tokens"));
@@ -270,7 +309,8 @@ START_TEST(requests) {
 END_TEST
 
 START_TEST(result_messages) {
-    const struct model_result results[] = {{"t1", "forget", "{}", false}, {"t2", "forget", "no", true}};
+    const struct model_result results[] = {{"t1", "forget", "{}", false},
+                                           {"t2", "forget", "no", true}};
     json_t *messages = json_array();
     ck_assert_int_eq(model_add_results(&model_anthropic, messages, results, 2), 0);
     expect_json(messages,
@@ -279,8 +319,9 @@ START_TEST(result_messages) {
                 "\"no\",\"is_error\":true}]}]");
     messages = json_array();
     ck_assert_int_eq(model_add_results(&model_openai, messages, results, 2), 0);
-    expect_json(messages, "[{\"role\":\"tool\",\"tool_call_id\":\"t1\",\"content\":\"{}\"},{\"role\":"
-                          "\"tool\",\"tool_call_id\":\"t2\",\"content\":\"no\"}]");
+    expect_json(messages,
+                "[{\"role\":\"tool\",\"tool_call_id\":\"t1\",\"content\":\"{}\"},{\"role\":"
+                "\"tool\",\"tool_call_id\":\"t2\",\"content\":\"no\"}]");
 }
 END_TEST
 
@@ -324,9 +365,13 @@ static const struct {
     {409, NULL, MODEL_ERROR_TRANSIENT},
     {429, "{\"error\":{\"type\":\"rate_limit_error\"}}", MODEL_ERROR_RATE},
     {429, NULL, MODEL_ERROR_RATE},
-    {429, "{\"error\":{\"type\":\"rate_limit_error\",\"details\":{\"error_code\":\"enforced_spend_limit_reached\"}}}", MODEL_ERROR_CONFIG},
+    {429,
+     "{\"error\":{\"type\":\"rate_limit_error\",\"details\":{\"error_code\":\"enforced_spend_limit_"
+     "reached\"}}}",
+     MODEL_ERROR_CONFIG},
     {429, "{\"error\":{\"type\":\"x\",\"code\":\"insufficient_quota\"}}", MODEL_ERROR_CONFIG},
-    {429, "{\"error\":{\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}}", MODEL_ERROR_CONFIG},
+    {429, "{\"error\":{\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}}",
+     MODEL_ERROR_CONFIG},
     {500, "{\"error\":{\"type\":\"api_error\"}}", MODEL_ERROR_TRANSIENT},
     {500, "{\"error\":\"plain text\"}", MODEL_ERROR_TRANSIENT},
     {502, NULL, MODEL_ERROR_TRANSIENT},
@@ -334,7 +379,8 @@ static const struct {
     {501, NULL, MODEL_ERROR_REJECTED},
     {0, "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}", MODEL_ERROR_TRANSIENT},
     {0, "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\"}}", MODEL_ERROR_RATE},
-    {0, "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\"}}", MODEL_ERROR_REJECTED},
+    {0, "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\"}}",
+     MODEL_ERROR_REJECTED},
     {0, "{\"error\":{\"code\":502,\"message\":\"x\"}}", MODEL_ERROR_TRANSIENT},
     {0, "{\"error\":{\"code\":429,\"message\":\"x\"}}", MODEL_ERROR_RATE},
     {0, "{\"error\":{\"code\":401,\"message\":\"x\"}}", MODEL_ERROR_CONFIG},

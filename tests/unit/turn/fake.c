@@ -1,0 +1,273 @@
+#include "fake.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agent/calendar.h"
+#include "providers/json_get.h"
+
+struct fake *fake_world;
+
+static void seal_text(struct fake *fake, const char *purpose, const char *subject, uint64_t epoch,
+                      uint64_t version, const char *plain, ProtobufCBinaryData *ret) {
+    struct seal_label label = {purpose, subject, epoch, version};
+    ck_assert_int_eq(
+        seal_box(fake->connection_key, &label, plain, strlen(plain), &ret->data, &ret->len), 0);
+}
+
+struct fake *fake_new(void) {
+    static const char *scopes[] = {"openid", "email", GOOGLE_SCOPE_EVENTS, GOOGLE_SCOPE_FREEBUSY};
+    struct fake *fake = calloc(1, sizeof(*fake));
+    ck_assert_int_eq(seal_init(), 0);
+    fake->events = json_object();
+    fake->kept = json_object();
+    fake->busy = "{\"busy\":[]}";
+    fake->calendar_zone = "Europe/Berlin";
+    fake->timeout_ms = 20000;
+    memset(fake->user_key, 1, 32);
+    memset(fake->connection_key, 2, 32);
+    cloister__turn_start__init(&fake->start);
+    cloister__sealed_state__init(&fake->state);
+    fake->start.turn = (char *)"0123456789abcdef0123456789abcdef";
+    fake->start.user = (char *)"00000000000000000000000000000001";
+    fake->start.origin = (char *)"owner";
+    fake->start.timezone = (char *)"Europe/Berlin";
+    fake->start.credit = 65536;
+    fake->start.state = &fake->state;
+    fake->state.connection = (char *)"00000000000000000000000000000002";
+    fake->state.scopes = (char **)scopes;
+    fake->state.n_scopes = COUNT_OF(scopes);
+    seal_text(fake, "google-refresh", fake->state.connection, 3, 1, "RT-secret",
+              &fake->state.refresh);
+    fake->world.google = (struct google_settings){.client_id = "client",
+                                                  .token_url = "https://token.test/token",
+                                                  .revoke_url = "https://token.test/revoke",
+                                                  .calendar_url = "https://cal.test/v3"};
+    fake->world.model = (struct model_settings){
+        .dialect = &model_anthropic, .url = (char *)"https://model.test/v1/messages", .model = "m"};
+    fake->world.max_output_tokens = 1000;
+    fake->world.notes_bytes = 16384;
+    fake_world = fake;
+    return fake;
+}
+
+static void fake_reset(struct fake *fake) {
+    msg_free(fake->last);
+    fake->last = NULL;
+    fake->text[0] = fake->tools[0] = '\0';
+    for (size_t i = 0; i < FAKE_MODEL_CALLS; i++) {
+        json_decref(fake->asked[i]);
+        fake->asked[i] = NULL;
+    }
+    fake->model_calls = 0;
+}
+
+void fake_free(struct fake *fake) {
+    fake_reset(fake);
+    msg_free(fake->put_token);
+    json_decref(fake->events);
+    json_decref(fake->kept);
+    free(fake->state.refresh.data);
+    free(fake->state.notes.data);
+    free(fake->state.access.data);
+    for (size_t i = 0; i < fake->state.n_preferences; i++) {
+        free(fake->state.preferences[i]->id);
+        free(fake->state.preferences[i]->sealed.data);
+        free(fake->state.preferences[i]);
+    }
+    free(fake->state.preferences);
+    free(fake);
+}
+
+static void *run_turn(void *ctx) {
+    struct fake *fake = ctx;
+    int *fds = (int[]){fake->agent_fd, fake->keys_fd};
+    struct turn_setup setup = {.agent_fd = fds[0],
+                               .keys_fd = fds[1],
+                               .egress_fd = -1,
+                               .start = &fake->start,
+                               .deadline = clock_ms() + fake->timeout_ms,
+                               .world = &fake->world};
+    (void)turn_run(&setup);
+    return NULL;
+}
+
+static void answer_keys(struct fake *fake, int fd) {
+    struct msg_peer peer = {.from = ROLE_TURN, .to = ROLE_KEYS, .phase = PHASE_READY};
+    SCOPE_MSG Cloister__Message *ask = NULL;
+    ck_assert_int_eq(seq_recv(fd, &peer, &ask, NULL), 0);
+    if (ask->body_case == CLOISTER__MESSAGE__BODY_TOKEN_COMMIT) {
+        Cloister__KeyResult result = CLOISTER__KEY_RESULT__INIT;
+        Cloister__Message m = MSG_OF(KEY_RESULT, key_result, &result);
+        fake->committed++;
+        ck_assert_int_eq(seq_send(fd, &m, -1), 0);
+        return;
+    }
+    Cloister__KeyGrant grant = CLOISTER__KEY_GRANT__INIT;
+    grant.error = fake->key_error;
+    grant.connection_key = (ProtobufCBinaryData){32, fake->connection_key};
+    grant.user_key = (ProtobufCBinaryData){32, fake->user_key};
+    grant.epoch = 3;
+    grant.token_version = fake->floor;
+    grant.google_client_secret = (ProtobufCBinaryData){6, (uint8_t *)"secret"};
+    grant.model_api_key = (ProtobufCBinaryData){6, (uint8_t *)"apikey"};
+    if (*ask->key_ask->state_token != '\0')
+        grant.pkce_verifier = (ProtobufCBinaryData){8, (uint8_t *)"verifier"};
+    Cloister__Message m = MSG_OF(KEY_GRANT, key_grant, &grant);
+    ck_assert_int_eq(seq_send(fd, &m, -1), 0);
+}
+
+static void keep_preference(struct fake *fake, const Cloister__PutPreference *put) {
+    size_t n = fake->state.n_preferences++;
+    fake->state.preferences = reallocarray(fake->state.preferences, n + 1, sizeof(void *));
+    Cloister__SealedItem *item = calloc(1, sizeof(*item));
+    cloister__sealed_item__init(item);
+    item->id = strdup(put->id);
+    item->sealed.len = put->sealed.len;
+    item->sealed.data = malloc(put->sealed.len);
+    memcpy(item->sealed.data, put->sealed.data, put->sealed.len);
+    fake->state.preferences[n] = item;
+}
+
+static void answer_host(struct fake *fake, int fd, Cloister__Message **message) {
+    const Cloister__HostCall *call = (*message)->host_call;
+    Cloister__HostReply reply = CLOISTER__HOST_REPLY__INIT;
+    reply.turn = fake->start.turn;
+    reply.call = call->call;
+    if (call->op_case == CLOISTER__HOST_CALL__OP_MARK_BROKEN)
+        fake->broken++;
+    if (call->op_case == CLOISTER__HOST_CALL__OP_PUT_PREFERENCE)
+        keep_preference(fake, call->put_preference);
+    if (call->op_case == CLOISTER__HOST_CALL__OP_PUT_TOKEN)
+        fake->put_token = take_ptr(*message);
+    Cloister__Message m = MSG_OF(HOST_REPLY, host_reply, &reply);
+    ck_assert_int_eq(seq_send(fd, &m, -1), 0);
+}
+
+static void cancel(struct fake *fake, int fd) {
+    Cloister__TurnCancel body = CLOISTER__TURN_CANCEL__INIT;
+    body.turn = fake->start.turn;
+    Cloister__Message m = MSG_OF(TURN_CANCEL, turn_cancel, &body);
+    ck_assert_int_eq(seq_send(fd, &m, -1), 0);
+}
+
+static void give_credit(struct fake *fake, int fd) {
+    Cloister__TurnCredit body = CLOISTER__TURN_CREDIT__INIT;
+    body.turn = fake->start.turn;
+    body.bytes = fake->more_credit;
+    Cloister__Message m = MSG_OF(TURN_CREDIT, turn_credit, &body);
+    ck_assert_int_eq(seq_send(fd, &m, -1), 0);
+}
+
+/* One message of the turn; true when it was the last. */
+static bool take_message(struct fake *fake, int fd) {
+    struct msg_peer peer = {.from = ROLE_TURN, .to = ROLE_SUPERVISOR, .phase = PHASE_TURN};
+    SCOPE_MSG Cloister__Message *message = NULL;
+    int r = seq_recv(fd, &peer, &message, NULL);
+    ck_assert_msg(r == 0, "the turn's message: %s", strerror(-r));
+    Cloister__Message__BodyCase body = message->body_case;
+    if (body == CLOISTER__MESSAGE__BODY_TURN_DELTA) {
+        ck_assert_uint_le(strlen(message->turn_delta->text), 4096);
+        ck_assert(utf8_valid(message->turn_delta->text, strlen(message->turn_delta->text)));
+        strcat(fake->text, message->turn_delta->text);
+        if (fake->more_credit > 0)
+            give_credit(fake, fd);
+    } else if (body == CLOISTER__MESSAGE__BODY_TURN_TOOL) {
+        size_t len = strlen(fake->tools);
+        (void)snprintf(fake->tools + len, sizeof(fake->tools) - len, "%s:%s ",
+                       message->turn_tool->name, message->turn_tool->state);
+        if (fake->cancel_on_tool != NULL &&
+            strcmp(fake->cancel_on_tool, message->turn_tool->name) == 0) {
+            fake->cancel_on_tool = NULL;
+            cancel(fake, fd);
+        }
+    } else if (body == CLOISTER__MESSAGE__BODY_HOST_CALL) {
+        answer_host(fake, fd, &message);
+    } else {
+        fake->last = take_ptr(message);
+        return true;
+    }
+    return false;
+}
+
+void fake_run(struct fake *fake, Cloister__TurnKind kind) {
+    int agent[2], keys[2];
+    pthread_t thread;
+    fake_reset(fake);
+    fake->start.kind = kind;
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, agent), 0);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, keys), 0);
+    fake->agent_fd = agent[1];
+    fake->keys_fd = keys[1];
+    ck_assert_int_eq(pthread_create(&thread, NULL, run_turn, fake), 0);
+    for (bool over = false; !over;) {
+        struct pollfd wait[] = {{agent[0], POLLIN, 0}, {keys[0], POLLIN, 0}};
+        ck_assert_int_gt(poll(wait, 2, 60000), 0);
+        if (wait[1].revents != 0)
+            answer_keys(fake, keys[0]);
+        if (wait[0].revents != 0)
+            over = take_message(fake, agent[0]);
+    }
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        (void)close(agent[i]);
+        (void)close(keys[i]);
+    }
+}
+
+void fake_chat(struct fake *fake, const char *message) {
+    fake->start.message = (char *)message;
+    fake_run(fake, CLOISTER__TURN_KIND__TURN_CHAT);
+}
+
+static void carry(const ProtobufCBinaryData *from, ProtobufCBinaryData *to) {
+    if (from->len == 0)
+        return;
+    free(to->data);
+    to->len = from->len;
+    to->data = malloc(from->len);
+    memcpy(to->data, from->data, from->len);
+}
+
+void fake_carry(struct fake *fake) {
+    bool done = fake->last->body_case == CLOISTER__MESSAGE__BODY_TURN_DONE;
+    carry(done ? &fake->last->turn_done->notes : &fake->last->turn_error->notes,
+          &fake->state.notes);
+    carry(done ? &fake->last->turn_done->access : &fake->last->turn_error->access,
+          &fake->state.access);
+}
+
+void fake_event(struct fake *fake, const char *id, const char *json, bool own) {
+    json_t *event = json_loads(json, 0, NULL);
+    ck_assert_ptr_nonnull(event);
+    (void)json_object_set_new(event, "id", json_string(id));
+    (void)json_object_set_new(event, "etag", json_string("\"1\""));
+    if (own) {
+        char mac[EVENT_ID_LEN + 1];
+        event_mac_make(fake->user_key, id, mac);
+        (void)json_object_set_new(event, "extendedProperties",
+                                  json_pack("{s:{s:s}}", "private", EVENT_PROP_MAC, mac));
+    }
+    (void)json_object_set_new(fake->events, id, event);
+}
+
+const char *fake_code(const struct fake *fake) {
+    return fake->last->body_case == CLOISTER__MESSAGE__BODY_TURN_ERROR
+               ? fake->last->turn_error->code
+               : "";
+}
+
+bool fake_unknown(const struct fake *fake) {
+    return fake->last->body_case == CLOISTER__MESSAGE__BODY_TURN_ERROR &&
+           fake->last->turn_error->unknown_writes;
+}
+
+json_t *fake_result(const struct fake *fake, size_t asked, size_t n) {
+    const json_t *messages = json_object_get(fake->asked[asked], "messages");
+    const json_t *last = json_array_get(messages, json_array_size(messages) - 1);
+    const json_t *block = json_array_get(json_object_get(last, "content"), n);
+    return json_loads(json_text(block, "content"), 0, NULL);
+}
