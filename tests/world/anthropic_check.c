@@ -241,6 +241,7 @@ static bool text_block(struct walk *w, const json_t *block, bool user) {
     if (user)
         w->text_seen = true;
     append_text(w->turn, said);
+    push(w->turn, "blocks", json_string(said));
     return true;
 }
 
@@ -272,6 +273,7 @@ static bool one_content(struct walk *w, const json_t *content, bool user) {
         if (!json_string_length(content))
             return refuse(w->x, "messages.%zu: all messages must have non-empty content", w->at);
         append_text(w->turn, json_string_value(content));
+        push(w->turn, "blocks", json_incref((json_t *)content));
         w->text_seen = true;
         return true;
     }

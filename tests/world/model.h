@@ -29,7 +29,8 @@ size_t model_piece(const char *text);
 
 /* ---- mind.c ----
  * Conversation: {"system": text, "turns": [turn…], "tools": [{"name","description","schema"}…]}; a
- * turn is {"role": "user"|"assistant", "text"?, "calls"?: [{"id","name","input"}], "results"?:
+ * turn is {"role": "user"|"assistant", "text"?, "blocks"? (the texts that make it up), "calls"?:
+ * [{"id","name","input"}], "results"?:
  * [{"id", "text","error"}]}. Returns new {"text": text, "calls": [{"name","input"}…]}. `now` is the
  * fallback clock. */
 json_t *mind_think(const json_t *conversation, int64_t now);

@@ -256,8 +256,12 @@ static bool one_message(struct walk *w, const json_t *message) {
     if (!assistant && json_object_get(w->turn, "results"))
         w->turn = NULL;
     turn_for(w, role);
-    if (said)
+    if (said) {
         append_text(w->turn, "text", said);
+        if (!json_object_get(w->turn, "blocks"))
+            json_object_set_new(w->turn, "blocks", json_array());
+        json_array_append_new(json_object_get(w->turn, "blocks"), json_string(said));
+    }
     return !calls || !assistant ? true : read_calls(w, calls);
 }
 

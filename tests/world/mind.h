@@ -1,0 +1,65 @@
+/* The mind in the making of one answer. It plans by replay: handlers run from the start each time
+ * and call mind_step for every tool they need; a step already taken gives its result, the first one
+ * not yet taken becomes part of this answer and ends it. */
+#ifndef CLOISTER_WORLD_MIND_H
+#define CLOISTER_WORLD_MIND_H
+
+#include <jansson.h>
+
+#include "tests/world/intent.h"
+#include "tests/world/results.h"
+#include "tests/world/toolbox.h"
+
+#define SAY_N 65536
+
+struct mind {
+    const json_t *tools, *turns;
+    size_t last;         /* index of the turn that asks */
+    const char *message; /* what it asks */
+    const char *system;
+    struct clock_view clock;
+    const json_t *done; /* [{"name","input","text","error"}…] of this request so far */
+    size_t next;        /* first of `done` not replayed */
+    json_t *calls;      /* of this answer */
+    char *said;         /* SAY_N bytes */
+
+    /* what this message has spoken of so far */
+    bool has_when;
+    struct when when; /* for "there" */
+    bool refused;     /* the slot asked about is taken */
+    bool has_event;
+    struct seen_event event; /* for "it" */
+    struct intent before;    /* for "and on Friday?" */
+};
+
+struct outcome {
+    const char *text;
+    char error[512]; /* "" when it went well */
+};
+
+/* The outcome of the next step, or false when this answer must first call `tool` (takes `args`). */
+bool mind_step(struct mind *m, const json_t *tool, json_t *args, struct outcome *ret);
+void mind_say(struct mind *m, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* mind_find.c: the event an intent means. 1 found, 0 a step is pending, -1 not found (said). */
+int mind_event(struct mind *m, const struct intent *in, struct seen_event *ret);
+
+/* mind_acts.c: each returns false when a step is pending. */
+bool act(struct mind *m, struct intent *in);
+
+/* mind_context.c */
+/* The time the request itself names, or the fallback; the zone likewise. */
+void context_clock(struct mind *m, int64_t fallback);
+/* The time spoken of in earlier messages of the user, for "there"; and what they asked. */
+void context_before(struct mind *m);
+/* The last handle that earlier records speak of; false when there is none. */
+bool context_handle(const struct mind *m, char *out, size_t cap);
+/* Id of the remembered line that shares most words with `text`. */
+bool context_memory(const struct mind *m, const char *text, char *out, size_t cap);
+
+/* Times in words: "Monday 23 November 2026 from 15:00 to 16:00". */
+void span_words(int64_t start, int64_t end, bool all_day, const struct zone *zone, char *out,
+                size_t cap);
+void clock_words(int64_t at, const struct zone *zone, char out[static 8]);
+
+#endif

@@ -1,0 +1,34 @@
+/* Reading what tools answered, whatever their field names. */
+#ifndef CLOISTER_WORLD_RESULTS_H
+#define CLOISTER_WORLD_RESULTS_H
+
+#include <jansson.h>
+
+#include "tests/world/civil.h"
+
+struct busy_span {
+    int64_t start, end;
+};
+#define BUSY_MAX 64
+struct availability {
+    bool known;
+    struct busy_span busy[BUSY_MAX]; /* merged, within the asked span, ascending */
+    size_t count;
+};
+/* Free and busy times within [start, end); a result of events counts as busy too. */
+void result_availability(const char *text, int64_t start, int64_t end, const struct zone *zone,
+                         struct availability *ret);
+
+struct seen_event {
+    char handle[256], title[256];
+    bool timed, all_day;
+    int64_t start, end;
+};
+/* Events of a listing: up to `cap`; returns how many, or -1 when the text holds no list. */
+int result_events(const char *text, const struct zone *zone, struct seen_event *out, size_t cap);
+/* The event that a write or a read of one event tells about. False when there is no handle. */
+bool result_event(const char *text, const struct zone *zone, struct seen_event *ret);
+/* True when the result is an error; `out` gets its words. */
+bool result_error(const char *text, bool flagged, char *out, size_t cap);
+
+#endif
