@@ -171,6 +171,11 @@ struct conn *conn_new(struct http *http, const struct url *url, const struct htt
 }
 
 void conn_step(struct conn *conn) {
+    if (conn->state < CONN_READY && conn->user == NULL &&
+        clock_ms() - conn->started > CONNECT_DEFAULT) {
+        conn_kill(conn, -ETIMEDOUT, "no connection to the server within the time allowed");
+        return;
+    }
     if (conn->state == CONN_HANDSHAKE)
         conn_handshake(conn);
     else if (conn->state == CONN_READY && conn->tls != NULL && conn->curl_owns)

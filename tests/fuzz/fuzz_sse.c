@@ -1,8 +1,6 @@
 /* libFuzzer harness for providers/sse.c and providers/url.c. The first byte says in what pieces the
- * rest arrives; whatever the pieces, the events must be the same.
- *
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. tests/fuzz/fuzz_sse.c \
- *     providers/sse.c providers/url.c ipc/base.c -o fuzz_sse && ./fuzz_sse -max_total_time=60 */
+ * rest arrives; whatever the pieces, the events must be the same. Built as meson.build here says.
+ */
 #include <stdlib.h>
 #include <string.h>
 
