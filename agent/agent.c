@@ -1,0 +1,271 @@
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "agent/runner.h"
+#include "ipc/log.h"
+#include "ipc/sp.h"
+
+#define CANCEL_GRACE_MS 2000
+#define FINISH_GRACE_MS 2000 /* from TURN_DONE to the end of the process */
+#define LONGEST_WAIT_MS 60000
+
+struct agent {
+    const struct agent_setup *setup;
+    struct sp *supervisor;
+    struct msg_peer from_supervisor, from_turn;
+    struct runner turn;
+    Cloister__Message *next; /* a TURN_START that waits until the finished turn is reaped */
+};
+
+static void NORETURN agent_end(struct agent *agent, const char *why) {
+    if (why != NULL)
+        log_warn("agent ends: %s", why);
+    runner_kill(&agent->turn);
+    _exit(why == NULL ? 0 : 1);
+}
+
+static void supervisor_send(struct agent *agent, Cloister__Message *message) {
+    uint8_t data[256]; /* the agent's own messages are small */
+    ssize_t len = msg_encode(message, data, sizeof(data));
+    if (len < 0 || sp_send(agent->supervisor, data, (size_t)len) < 0)
+        agent_end(agent, "cloisterd does not read");
+}
+
+/* ---- turns ---- */
+
+static void turn_start(struct agent *agent, Cloister__Message *message) {
+    int r = runner_start(&agent->turn, agent->setup, message->turn_start);
+    msg_free(message);
+    if (r == 0) {
+        agent->from_supervisor.phase = PHASE_TURN;
+        agent->from_turn = (struct msg_peer){ROLE_TURN, ROLE_SUPERVISOR, PHASE_TURN, {0}};
+    } else {
+        log_error("cannot start a turn: %s", strerror(-r));
+        agent_end(agent, "a turn could not be started");
+    }
+}
+
+static void turn_reaped(struct agent *agent, int signal, int status) {
+    if (!agent->turn.finished) {
+        Cloister__TurnExited body = CLOISTER__TURN_EXITED__INIT;
+        body.turn = agent->turn.id;
+        body.signal = signal;
+        body.status = status;
+        Cloister__Message message = MSG_OF(TURN_EXITED, turn_exited, &body);
+        supervisor_send(agent, &message);
+    }
+    agent->turn.id[0] = '\0';
+    agent->from_supervisor.phase = PHASE_READY;
+    (void)malloc_trim(0);
+    if (agent->next != NULL)
+        turn_start(agent, take_ptr(agent->next));
+}
+
+/* Which turn a relayed message speaks for; NULL when it is none that turns send. */
+static const char *turn_of(const Cloister__Message *message, bool *ret_last) {
+    *ret_last = false;
+    if (message->body_case == CLOISTER__MESSAGE__BODY_TURN_DELTA)
+        return message->turn_delta->turn;
+    if (message->body_case == CLOISTER__MESSAGE__BODY_TURN_TOOL)
+        return message->turn_tool->turn;
+    if (message->body_case == CLOISTER__MESSAGE__BODY_HOST_CALL)
+        return message->host_call->turn;
+    *ret_last = true;
+    if (message->body_case == CLOISTER__MESSAGE__BODY_TURN_DONE)
+        return message->turn_done->turn;
+    if (message->body_case == CLOISTER__MESSAGE__BODY_TURN_ERROR)
+        return message->turn_error->turn;
+    return NULL;
+}
+
+static bool relay_allowed(struct agent *agent, const uint8_t *data, size_t len, bool *ret_last) {
+    SCOPE_MSG Cloister__Message *message = NULL;
+    if (agent->turn.finished || msg_decode(&agent->from_turn, data, len, 0, &message) < 0)
+        return false;
+    const char *turn = turn_of(message, ret_last);
+    return turn != NULL && strcmp(turn, agent->turn.id) == 0;
+}
+
+/* One message from the turn to cloisterd. Descriptors beside it are dropped by the kernel. */
+static void turn_readable(struct agent *agent) {
+    int fd = agent->turn.channel;
+    ssize_t size = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (size <= 0) { /* gone: its pidfd tells the rest */
+        (void)close(take_fd(&agent->turn.channel));
+        runner_kill_within(&agent->turn, FINISH_GRACE_MS);
+        return;
+    }
+    bool good = false, last = false;
+    if ((size_t)size <= MESSAGE_MAX) {
+        uint8_t *data = malloc((size_t)size);
+        if (data == NULL)
+            agent_end(agent, "no memory");
+        ssize_t n = recv(fd, data, (size_t)size, MSG_DONTWAIT);
+        good = n == size && relay_allowed(agent, data, (size_t)n, &last);
+        if (good && sp_send(agent->supervisor, data, (size_t)n) < 0)
+            agent_end(agent, "cloisterd does not read");
+        explicit_bzero(data, (size_t)size);
+        free(data);
+    }
+    if (!good) {
+        log_error("a turn sent what it may not send; ending it");
+        (void)close(take_fd(&agent->turn.channel));
+        runner_kill(&agent->turn);
+    } else if (last) {
+        agent->turn.finished = true;
+        agent->from_supervisor.phase = PHASE_READY;
+        runner_kill_within(&agent->turn, FINISH_GRACE_MS);
+    }
+}
+
+/* ---- cloisterd ---- */
+
+/* To the running turn, as it came; one for another turn is late and dropped. */
+static void to_turn(struct agent *agent, const char *turn, const uint8_t *data, size_t len) {
+    if (agent->turn.channel < 0 || agent->turn.finished || strcmp(turn, agent->turn.id) != 0)
+        return;
+    if (send(agent->turn.channel, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EPIPE &&
+        errno != ECONNRESET) {
+        log_error("a turn does not read its messages; ending it");
+        runner_kill(&agent->turn);
+    }
+}
+
+static void supervisor_message(struct agent *agent, Cloister__Message *message, const uint8_t *data,
+                               size_t len) {
+    SCOPE_MSG Cloister__Message *owned = message;
+    if (owned->body_case == CLOISTER__MESSAGE__BODY_PING) {
+        Cloister__Pong body = CLOISTER__PONG__INIT;
+        body.sequence = owned->ping->sequence;
+        Cloister__Message pong = MSG_OF(PONG, pong, &body);
+        supervisor_send(agent, &pong);
+    } else if (owned->body_case == CLOISTER__MESSAGE__BODY_TURN_START) {
+        if (agent->next != NULL)
+            agent_end(agent, "a second turn was asked for");
+        agent->next = take_ptr(owned);
+        if (!runner_runs(&agent->turn)) {
+            sp_done(agent->supervisor);
+            turn_start(agent, take_ptr(agent->next));
+        }
+    } else if (owned->body_case == CLOISTER__MESSAGE__BODY_TURN_CANCEL) {
+        to_turn(agent, owned->turn_cancel->turn, data, len);
+        if (runner_runs(&agent->turn) && strcmp(owned->turn_cancel->turn, agent->turn.id) == 0)
+            runner_kill_within(&agent->turn, CANCEL_GRACE_MS);
+    } else if (owned->body_case == CLOISTER__MESSAGE__BODY_TURN_CREDIT) {
+        to_turn(agent, owned->turn_credit->turn, data, len);
+    } else if (owned->body_case == CLOISTER__MESSAGE__BODY_HOST_REPLY) {
+        to_turn(agent, owned->host_reply->turn, data, len);
+    }
+}
+
+static void supervisor_readable(struct agent *agent) {
+    for (;;) {
+        const uint8_t *data;
+        size_t len;
+        int r = sp_recv(agent->supervisor, &data, &len);
+        if (r == -EAGAIN)
+            return;
+        if (r == -ECONNRESET)
+            agent_end(agent, NULL);
+        Cloister__Message *message = NULL;
+        if (r == 0)
+            r = msg_decode(&agent->from_supervisor, data, len, 0, &message);
+        if (r < 0)
+            agent_end(agent, "cloisterd sent what it may not send");
+        supervisor_message(agent, message, data, len);
+        sp_done(agent->supervisor);
+    }
+}
+
+/* ---- loop ---- */
+
+static int poll_timeout(const struct agent *agent) {
+    if (!runner_runs(&agent->turn))
+        return -1;
+    uint64_t now = clock_ms(), left = agent->turn.kill_at - now;
+    if (agent->turn.kill_at <= now)
+        return 0;
+    return left < LONGEST_WAIT_MS ? (int)left : LONGEST_WAIT_MS;
+}
+
+static void agent_wait(struct agent *agent) {
+    bool waiting = sp_waiting(agent->supervisor);
+    struct pollfd fds[] = {
+        {sp_fd(agent->supervisor), (short)(POLLIN | (waiting ? POLLOUT : 0)), 0},
+        {agent->setup->keys_fd, 0, 0}, /* only its end */
+        {agent->setup->egress_fd, 0, 0},
+        {agent->turn.pidfd, POLLIN, 0},
+        /* What cloisterd has not taken yet keeps the turn from sending more. */
+        {waiting ? -1 : agent->turn.channel, POLLIN, 0},
+    };
+    if (poll(fds, COUNT_OF(fds), poll_timeout(agent)) < 0 && errno != EINTR)
+        agent_end(agent, "cannot wait");
+    if ((fds[1].revents | fds[2].revents) != 0)
+        agent_end(agent, "keys or egress is gone");
+    if ((fds[0].revents & POLLOUT) != 0 && sp_flush(agent->supervisor) < 0)
+        agent_end(agent, NULL);
+    if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+        supervisor_readable(agent);
+    if (agent->turn.channel >= 0 && fds[4].fd == agent->turn.channel && fds[4].revents != 0)
+        turn_readable(agent);
+    if (runner_runs(&agent->turn) && agent->turn.kill_at <= clock_ms()) {
+        agent->turn.kill_at = UINT64_MAX;
+        runner_kill(&agent->turn);
+    }
+    int signal, status;
+    /* All that the turn said comes before its end: its channel is drained first. */
+    bool drained = agent->turn.channel < 0 || (!waiting && fds[4].revents == 0);
+    if (drained && runner_reap(&agent->turn, &signal, &status))
+        turn_reaped(agent, signal, status);
+}
+
+static void say_hello(struct agent *agent) {
+    Cloister__AgentHello body = CLOISTER__AGENT_HELLO__INIT;
+    body.protocol = PROTOCOL_VERSION;
+    Cloister__Message message = MSG_OF(AGENT_HELLO, agent_hello, &body);
+    supervisor_send(agent, &message);
+}
+
+static int raise_walls(struct agent *agent) {
+    const struct agent_setup *setup = agent->setup;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+        return -errno;
+    int r = walls_capabilities();
+    if (r == 0)
+        r = walls_limits();
+    if (r == 0)
+        r = sp_dial(setup->agents_dir_fd, setup->socket, &agent->supervisor);
+    if (r < 0)
+        return r;
+    int keep[] = {setup->keys_fd, setup->egress_fd, sp_fd(agent->supervisor),
+                  setup->walls->landlock_fd};
+    r = fds_close_except(keep, COUNT_OF(keep));
+    if (r == 0)
+        r = walls_landlock(setup->walls);
+    if (r == 0)
+        r = walls_filter(setup->walls);
+    return r;
+}
+
+void agent_main(const struct agent_setup *setup) {
+    struct agent agent = {.setup = setup,
+                          .turn = RUNNER_NONE,
+                          .from_supervisor = {ROLE_SUPERVISOR, ROLE_AGENT, PHASE_READY, {0}}};
+    int r = raise_walls(&agent);
+    if (r < 0) {
+        log_error("an agent's walls are not up: %s", strerror(-r));
+        _exit(1);
+    }
+    say_hello(&agent); /* confined */
+    for (;;)
+        agent_wait(&agent);
+}

@@ -1,0 +1,22 @@
+/* The system-call filters of syscalls.def as kernel programs: compiled once, in the zygote, and
+ * loaded in every agent and turn as they are. */
+#ifndef CLOISTER_AGENT_FILTER_H
+#define CLOISTER_AGENT_FILTER_H
+
+#include <linux/filter.h>
+
+#include "ipc/base.h"
+
+enum filter_who { FILTER_AGENT = 1, FILTER_TURN = 2 };
+
+struct filter {
+    struct sock_filter *code;
+    unsigned short len;
+};
+
+/* Compiles the rows of `who`. 0 or -errno. */
+int filter_compile(enum filter_who who, struct filter *ret) MUST_CHECK;
+/* Puts this process (one thread, no_new_privs set) under the filter. 0 or -errno. */
+int filter_load(const struct filter *filter) MUST_CHECK;
+
+#endif

@@ -1,0 +1,136 @@
+#include "agent/probe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "agent/attempts.h"
+#include "agent/zygote.h"
+
+#define EXIT_STOPPED 0
+#define EXIT_THROUGH 1
+#define EXIT_BROKEN  2
+
+static int raise_layers(struct walls *walls, unsigned layers) {
+    int r = 0;
+    if (layers & PROBE_LIMITS) {
+        r = walls_capabilities();
+        if (r == 0)
+            r = walls_limits();
+    }
+    int keep[] = {walls->landlock_fd};
+    if (r == 0 && layers == PROBE_ALL)
+        r = fds_close_except(keep, COUNT_OF(keep));
+    if (r == 0 && (layers & PROBE_LANDLOCK))
+        r = walls_landlock(walls);
+    if (r == 0 && (layers & PROBE_SECCOMP))
+        r = walls_filter(walls);
+    if (r == 0 && (layers & PROBE_TURN))
+        r = walls_turn(walls);
+    return r;
+}
+
+static int outcome(int pidfd) {
+    siginfo_t info = {0};
+    int r;
+    do
+        r = waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED);
+    while (r < 0 && errno == EINTR);
+    if (r < 0)
+        return -errno;
+    if (info.si_code != CLD_EXITED)
+        return info.si_status == SIGSYS ? 0 : -EIO; /* the filter ended it: stopped */
+    if (info.si_status == EXIT_BROKEN)
+        return -EPROTO;
+    return info.si_status == EXIT_THROUGH ? 1 : 0;
+}
+
+static int attempt_run(struct walls *walls, const struct attempt *attempt, unsigned layers) {
+    struct walls how = *walls;
+    how.namespaces = walls->namespaces && (layers & PROBE_NAMESPACES) != 0;
+    struct attempt_target target = {.zygote = getpid()};
+    SCOPE_FD int pidfd = -1;
+    pid_t pid = zygote_clone(&how, false, &pidfd);
+    if (pid < 0)
+        return pid;
+    if (pid == 0) {
+        if (raise_layers(&how, layers) < 0)
+            _exit(EXIT_BROKEN);
+        _exit(attempt->gets_through(&target) ? EXIT_THROUGH : EXIT_STOPPED);
+    }
+    return outcome(pidfd);
+}
+
+static void layer_add(struct probe_report *report, const char *name) {
+    size_t used = strlen(report->layers);
+    if (strstr(report->layers, name) == NULL)
+        (void)snprintf(report->layers + used, sizeof(report->layers) - used, "%s%s",
+                       used > 0 ? "+" : "", name);
+}
+
+/* Which layer, alone, stops this attempt? What nothing is needed for is stopped by what the zygote
+ * itself has: its empty namespaces, no privilege, not being dumpable. */
+static int attribute(struct walls *walls, const struct attempt *attempt,
+                     struct probe_report *report) {
+    static const struct {
+        unsigned layer;
+        const char *name;
+    } layers[] = {{PROBE_NAMESPACES, "namespaces"},
+                  {PROBE_LANDLOCK, "landlock"},
+                  {PROBE_SECCOMP, "seccomp"},
+                  {PROBE_LIMITS, "limits"}};
+    int r = attempt_run(walls, attempt, 0);
+    if (r == 0)
+        layer_add(report, attempt->base);
+    for (size_t i = 0; i < COUNT_OF(layers) && r >= 0; i++) {
+        if ((layers[i].layer == PROBE_LANDLOCK && walls->landlock_fd < 0) ||
+            (layers[i].layer == PROBE_NAMESPACES && !walls->namespaces))
+            continue;
+        bool open_without = r == 1;
+        int alone = attempt_run(walls, attempt, layers[i].layer);
+        if (alone < 0)
+            return alone;
+        if (alone == 0 && (open_without || layers[i].layer == PROBE_SECCOMP))
+            layer_add(report, layers[i].name);
+    }
+    return r < 0 ? r : 0;
+}
+
+int probe_walls(struct walls *walls, struct probe_report ret[static WALL_MAX]) {
+    for (unsigned i = 0; i < WALL_MAX; i++)
+        ret[i] = (struct probe_report){.held = true};
+    for (size_t i = 0; i < attempts_count; i++) {
+        struct probe_report *report = &ret[attempts[i].property];
+        unsigned layers = PROBE_ALL | (attempts[i].as_turn ? PROBE_TURN : 0u);
+        int r = attempt_run(walls, &attempts[i], layers);
+        if (r < 0)
+            return r;
+        if (r == 1) {
+            report->held = false;
+            report->through = attempts[i].name;
+            continue;
+        }
+        if (attempts[i].as_turn || attempts[i].whole) {
+            layer_add(report, attempts[i].base);
+            continue;
+        }
+        r = attribute(walls, &attempts[i], report);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int probe_attempt(struct walls *walls, unsigned index, unsigned layers, const char **ret_name,
+                  enum wall_property *ret_property) {
+    if (index >= attempts_count)
+        return -ENOENT;
+    *ret_name = attempts[index].name;
+    *ret_property = attempts[index].property;
+    return attempt_run(walls, &attempts[index], layers);
+}

@@ -1,0 +1,109 @@
+#include "agent/runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/rand.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "ipc/log.h"
+
+#define DEADLINE_GRACE_MS 1000 /* a turn that still says what went wrong is worth a second */
+#define TURN_LONGEST_MS   3600000
+
+static int pair_new(int ret[static 2]) {
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0 ? -errno : 0;
+}
+
+/* Egress gets the other end of this turn's channel. */
+static int egress_announce(int egress_fd, int turn_end) {
+    Cloister__EgressTurn body = CLOISTER__EGRESS_TURN__INIT;
+    Cloister__Message message = MSG_OF(EGRESS_TURN, egress_turn, &body);
+    return seq_send(egress_fd, &message, turn_end);
+}
+
+static void NORETURN turn_process(const struct agent_setup *setup, const struct turn_setup *turn) {
+    log_open("cloister-turn");
+    int keep[] = {turn->agent_fd, turn->keys_fd, turn->egress_fd};
+    if (fds_close_except(keep, COUNT_OF(keep)) < 0)
+        _exit(101);
+    int r = walls_turn(setup->walls);
+    if (r < 0) {
+        log_error("a turn's walls are missing: %s", strerror(-r));
+        _exit(102);
+    }
+    /* Turns of different agents have equal pids in namespaces of their own, so OpenSSL cannot tell
+     * that it was forked: its generators are reseeded here. */
+    if (RAND_poll() != 1)
+        _exit(103);
+    _exit(turn_run(turn));
+}
+
+int runner_start(struct runner *runner, const struct agent_setup *setup,
+                 const Cloister__TurnStart *start) {
+    if (runner_runs(runner))
+        return -EBUSY;
+    if (start->turn[0] == '\0' || strlen(start->turn) >= sizeof(runner->id))
+        return -EINVAL;
+    int channel[2], egress[2];
+    int r = pair_new(channel);
+    if (r < 0)
+        return r;
+    SCOPE_FD int ours = channel[0], theirs = channel[1];
+    r = pair_new(egress);
+    if (r < 0)
+        return r;
+    SCOPE_FD int turn_end = egress[0], egress_end = egress[1];
+    r = egress_announce(setup->egress_fd, egress_end);
+    if (r == 0)
+        r = fd_nonblock(ours);
+    if (r < 0)
+        return r;
+    uint64_t lasts = start->deadline_ms < TURN_LONGEST_MS ? start->deadline_ms : TURN_LONGEST_MS;
+    uint64_t deadline = clock_ms() + lasts;
+    pid_t pid = fork();
+    if (pid < 0)
+        return -errno;
+    if (pid == 0) {
+        const struct turn_setup turn = {theirs, setup->keys_fd, turn_end,
+                                        start,  deadline,       setup->world};
+        turn_process(setup, &turn);
+    }
+    runner->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (runner->pidfd < 0) /* its channel closes with us: it ends */
+        return -errno;
+    runner->channel = take_fd(&ours);
+    runner->finished = false;
+    runner->kill_at = deadline + DEADLINE_GRACE_MS;
+    (void)snprintf(runner->id, sizeof(runner->id), "%s", start->turn);
+    return 0;
+}
+
+void runner_kill_within(struct runner *runner, uint64_t grace_ms) {
+    uint64_t at = clock_ms() + grace_ms;
+    if (runner->kill_at == 0 || at < runner->kill_at)
+        runner->kill_at = at;
+}
+
+void runner_kill(struct runner *runner) {
+    if (runner_runs(runner))
+        (void)syscall(SYS_pidfd_send_signal, runner->pidfd, SIGKILL, NULL, 0);
+}
+
+bool runner_reap(struct runner *runner, int *ret_signal, int *ret_status) {
+    siginfo_t info = {0};
+    if (!runner_runs(runner) ||
+        waitid(P_PIDFD, (id_t)runner->pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+        return false;
+    *ret_signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
+    *ret_status = info.si_code == CLD_EXITED ? info.si_status : 0;
+    (void)close(take_fd(&runner->pidfd));
+    if (runner->channel >= 0)
+        (void)close(take_fd(&runner->channel));
+    runner->kill_at = 0;
+    return true;
+}

@@ -1,0 +1,112 @@
+/* The walls of agents and turns: cheap, since they go up in every one of them. */
+#include "agent/walls.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#include "agent/landlock.h"
+#include "agent/relax.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+#define LOCK_PROOF 65536
+
+const char *wall_name(enum wall_property property) {
+#define WALL_TEXT(name, text) text,
+    static const char *const names[] = {WALL_PROPERTIES(WALL_TEXT)};
+#undef WALL_TEXT
+    return names[property];
+}
+
+int walls_prepare(struct walls *ret, bool namespaces, char *why, size_t why_len) {
+    *ret = (struct walls){.landlock_fd = -1, .namespaces = namespaces};
+    const char *what = "compile the system-call filters";
+    int r = filter_compile(FILTER_AGENT, &ret->agent);
+    if (r == 0)
+        r = filter_compile(FILTER_TURN, &ret->turn);
+    ret->landlock_abi = landlock_abi();
+    if (r == 0 && ret->landlock_abi > 0) {
+        what = "make the Landlock rules";
+        r = ret->landlock_fd = landlock_rules(ret->landlock_abi, WALLS_ZONEINFO);
+    }
+    if (r < 0)
+        (void)snprintf(why, why_len, "cannot %s: %s", what, strerror(-r));
+    return r < 0 ? r : 0;
+}
+
+int walls_landlock(struct walls *walls) {
+    if (walls->landlock_fd < 0)
+        return 0;
+    int r = landlock_enter(walls->landlock_fd);
+    (void)close(take_fd(&walls->landlock_fd));
+    return r;
+}
+
+/* A new user namespace starts with every capability in itself. */
+int walls_capabilities(void) {
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+    return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
+static int limit(int what, uint64_t most) {
+    struct rlimit now;
+    if (getrlimit(what, &now) < 0)
+        return -errno;
+    if (now.rlim_max > most)
+        now.rlim_max = most;
+    now.rlim_cur = now.rlim_max;
+    return setrlimit(what, &now) < 0 ? -errno : 0;
+}
+
+int walls_limits(void) {
+    static const struct {
+        int what;
+        uint64_t most;
+    } limits[] = {
+        {RLIMIT_CORE, 0},         {RLIMIT_FSIZE, 0},
+        {RLIMIT_NPROC, 4}, /* agent, turn, one that is ending, one to spare */
+        {RLIMIT_NOFILE, 64},      {RLIMIT_MEMLOCK, 8 * MIB},
+        {RLIMIT_MSGQUEUE, 0},     {RLIMIT_SIGPENDING, 64},
+        {RLIMIT_DATA, 256 * MIB}, {RLIMIT_AS, 1024 * MIB},
+    };
+    for (size_t i = 0; i < COUNT_OF(limits); i++) {
+        if (limits[i].what == RLIMIT_AS && relax.no_address_space_limit)
+            continue;
+        if (limits[i].what == RLIMIT_DATA && relax.no_address_space_limit)
+            continue;
+        int r = limit(limits[i].what, limits[i].most);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int walls_filter(const struct walls *walls) {
+    return filter_load(&walls->agent);
+}
+
+/* A lock does not outlive fork, so a turn must be able to lock anew before it holds a secret. */
+static int prove_lock(void) {
+    void *page = mmap(NULL, LOCK_PROOF, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return -errno;
+    int r = mlock(page, LOCK_PROOF) < 0 ? -errno : 0;
+    (void)munmap(page, LOCK_PROOF);
+    return r;
+}
+
+int walls_turn(const struct walls *walls) {
+    struct rlimit cpu = {30, 30}; /* seconds of computing; a turn mostly waits */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setrlimit(RLIMIT_CPU, &cpu) < 0)
+        return -errno;
+    int r = prove_lock();
+    return r < 0 ? r : filter_load(&walls->turn);
+}
