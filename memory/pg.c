@@ -150,7 +150,7 @@ static void on_down(void *pool, const char *why) {
 static void on_finished(void *pool, struct pg_query *query, const PGresult *result, int error) {
     struct pg *pg = pool;
     const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-    if (state != NULL)
+    if (error == -EIO && state != NULL)
         tell(pg, PG_REFUSED, state);
     wake(pg);
     end_query(query, error, result);

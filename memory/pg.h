@@ -22,7 +22,7 @@ struct pg_rows; /* the rows of one answer, valid during the callback */
 enum pg_news {
     PG_UP,      /* the first connection is usable */
     PG_DOWN,    /* the last one is gone, or could not be made; told once an outage */
-    PG_REFUSED, /* the server refused a statement */
+    PG_REFUSED, /* the server refused a statement for no reason that its caller is told: -EIO */
 };
 
 struct pg_options {

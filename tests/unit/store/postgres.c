@@ -144,17 +144,28 @@ void postgres_restart(void) {
         launch();
 }
 
-/* The backends are children of the server, each in a process group of its own. */
+/* The backends are children of the server, each in a process group of its own. The server stops
+ * first and goes on last, so that the list is the same both times. */
 void postgres_freeze(bool frozen) {
-    char path[64], line[4096];
-    snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)server, (int)server);
-    FILE *file = fopen(path, "re");
-    if (file == NULL || fgets(line, sizeof(line), file) == NULL)
-        die("no children list");
-    (void)fclose(file);
-    for (char *at = strtok(line, " \n"); at != NULL; at = strtok(NULL, " \n"))
+    static char stopped[4096];
+    char path[64];
+    if (frozen) {
+        snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)server, (int)server);
+        (void)kill(server, SIGSTOP);
+        (void)waitpid(server, NULL, WUNTRACED);
+        FILE *file = fopen(path, "re");
+        if (file == NULL || fgets(stopped, sizeof(stopped), file) == NULL)
+            die("no children list");
+        (void)fclose(file);
+    }
+    for (const char *at = stopped; *at != '\0'; at += strspn(at, " \n")) {
         (void)kill((pid_t)atoi(at), frozen ? SIGSTOP : SIGCONT);
-    (void)kill(server, frozen ? SIGSTOP : SIGCONT);
+        at += strcspn(at, " \n");
+    }
+    if (!frozen && stopped[0] != '\0')
+        (void)kill(server, SIGCONT);
+    if (!frozen)
+        stopped[0] = '\0';
 }
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where) {
@@ -184,11 +195,15 @@ const char *postgres_sql(const char *format, ...) {
     vsnprintf(sql, sizeof(sql), format, args);
     va_end(args);
     PGconn *conn = connect_as("cloister", "admin");
+    if (PQstatus(conn) != CONNECTION_OK) {
+        fprintf(stderr, "postgres fixture: %s", PQerrorMessage(conn));
+        exit(1);
+    }
     PQclear(PQexec(conn, "SET search_path = cloister, public; SET client_min_messages = error"));
     PGresult *result = PQexec(conn, sql);
     ExecStatusType status = PQresultStatus(result);
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-        fprintf(stderr, "postgres fixture: %s\n%s", sql, PQresultErrorMessage(result));
+        fprintf(stderr, "postgres fixture: %s\n%s", sql, PQerrorMessage(conn));
         exit(1);
     }
     last_value[0] = '\0';
