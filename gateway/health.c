@@ -88,7 +88,8 @@ void handle_metrics(struct call *call) {
     gauge(out, "upstream_asks", "Requests that wait for cloisterd.",
           upstream_open(gateway->upstream));
     gauge(out, "frontends", "Frontends loaded.", frontends_count(gateway->frontends));
-    gauge(out, "heap_bytes", "Heap in use.", mallinfo2().uordblks);
+    struct mallinfo2 heap = mallinfo2();
+    gauge(out, "heap_bytes", "Heap in use.", heap.uordblks + heap.hblkhd);
     gauge(out, "start_time_seconds", "When the process started.", counts->started_ms / 1000);
     (void)evbuffer_add_printf(out, "# EOF\n");
     size_t len = evbuffer_get_length(out);

@@ -63,7 +63,19 @@ static struct item *item_add(struct sse *sse, bool is_text, size_t cap) {
     return item;
 }
 
+/* What has left makes room first: otherwise a reader that never quite catches up would let it grow.
+ */
+static void item_compact(struct item *item) {
+    size_t left = item->len - item->taken;
+    memmove(item->bytes, item->bytes + item->taken, left);
+    explicit_bzero(item->bytes + left, item->taken);
+    item->len = left;
+    item->taken = 0;
+}
+
 static int item_grow(struct item *item, size_t more) {
+    if (item->cap - item->len < more)
+        item_compact(item);
     size_t cap = item->cap;
     while (cap - item->len < more)
         cap *= 2;

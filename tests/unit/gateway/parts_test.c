@@ -1,0 +1,348 @@
+/* The gateway's pure parts: routes, fields, queries, events, rates, frontends. */
+#include <check.h>
+#include <errno.h>
+#include <malloc.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "gateway/bucket.h"
+#include "gateway/fields.h"
+#include "gateway/frontends.h"
+#include "gateway/problem.h"
+#include "gateway/query.h"
+#include "gateway/routes.h"
+#include "gateway/sse.h"
+
+static struct slice slice_of(const char *text) {
+    return (struct slice){text, strlen(text)};
+}
+
+START_TEST(test_routes) {
+    static struct route_match match;
+    char allow[ROUTE_ALLOW_SIZE];
+    route_find(slice_of("DELETE"), slice_of("/v1/users/a%2Fb%20c/memory/m1"), WHERE_OWNER, &match);
+    ck_assert_ptr_nonnull(match.route);
+    ck_assert_str_eq(match.route->pattern, "/v1/users/{user}/memory/{id}");
+    ck_assert_str_eq(match.param[0], "a/b c");
+    ck_assert_str_eq(match.param[1], "m1");
+    route_find(slice_of("PUT"), slice_of("/v1/chat"), WHERE_OWNER, &match);
+    ck_assert(match.route == NULL && match.path_known);
+    route_allow(slice_of("/v1/users/x/memory"), WHERE_OWNER, allow);
+    ck_assert_str_eq(allow, "GET, DELETE, OPTIONS");
+    static const char *const nowhere[] = {
+        "/v1",       "/v1/",     "/v1/chat/", "/v1/users//memory",       "//",
+        "/connect/", "/metrics", "/readyz",   "/v1/users/x/memory/m1/n", "*"};
+    for (size_t i = 0; i < COUNT_OF(nowhere); i++) {
+        route_find(slice_of("GET"), slice_of(nowhere[i]), WHERE_OWNER, &match);
+        ck_assert_msg(match.route == NULL && !match.path_known, "%s", nowhere[i]);
+    }
+    route_find(slice_of("GET"), slice_of("/metrics"), WHERE_OPERATORS, &match);
+    ck_assert_ptr_nonnull(match.route);
+    route_find(slice_of("GET"), slice_of("/v1/chat"), WHERE_OPERATORS, &match);
+    ck_assert(match.route == NULL && !match.path_known);
+}
+END_TEST
+
+/* openapi.yaml describes every route of the table: path, then method below it. */
+START_TEST(test_openapi_has_every_route) {
+    static uint8_t text[200000];
+    ssize_t len = file_read(OPENAPI, text, sizeof(text) - 1);
+    ck_assert_int_gt(len, 0);
+    text[len] = '\0';
+    for (size_t i = 0; i < routes_count; i++) {
+        char path[128], method[32];
+        (void)snprintf(path, sizeof(path), "\n  %s:\n", routes[i].pattern);
+        (void)snprintf(method, sizeof(method), "\n    %s:\n", routes[i].method_name);
+        for (char *c = method; *c != '\0'; c++)
+            *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+        const char *at = strstr((const char *)text, path);
+        ck_assert_msg(at != NULL, "openapi.yaml has no %s", routes[i].pattern);
+        at += strlen(path) - 1;
+        const char *next = strstr(at, "\n  /"), *found = strstr(at, method);
+        ck_assert_msg(found != NULL && (next == NULL || found < next), "openapi.yaml has no %s %s",
+                      routes[i].method_name, routes[i].pattern);
+    }
+}
+END_TEST
+
+START_TEST(test_query) {
+    char out[32];
+    ck_assert_int_eq(query_get("a=1&b=x+y%21&c", "b", out, sizeof(out)), 1);
+    ck_assert_str_eq(out, "x y!");
+    ck_assert_int_eq(query_get("a=1&b", "b", out, sizeof(out)), 1);
+    ck_assert_str_eq(out, "");
+    ck_assert_int_eq(query_get("ab=1", "a", out, sizeof(out)), 0);
+    ck_assert_int_eq(query_get(NULL, "a", out, sizeof(out)), 0);
+    ck_assert_int_eq(query_get("a=1&a=2", "a", out, sizeof(out)), -EINVAL);
+    ck_assert_int_eq(query_get("a=%0", "a", out, sizeof(out)), -EINVAL);
+    ck_assert_int_eq(query_get("a=0123456789012345678901234567890123", "a", out, sizeof(out)),
+                     -ENOSPC);
+    ck_assert_int_eq(cookie_get("x=1; name=v; y=2", "name", out, sizeof(out)), 1);
+    ck_assert_str_eq(out, "v");
+    ck_assert_int_eq(cookie_get("xname=v", "name", out, sizeof(out)), 0);
+    ck_assert_int_eq(cookie_get("name=v; name=w", "name", out, sizeof(out)), -EINVAL);
+    char when[40];
+    ck_assert(time_text(1767225600123, when));
+    ck_assert_str_eq(when, "2026-01-01T00:00:00.123Z");
+    ck_assert(!time_text(-1, when));
+}
+END_TEST
+
+START_TEST(test_fields) {
+    struct field_fault fault;
+    static const char *const bad[] = {
+        "", "{", "[1]", "\"x\"", "{\"a\":1,\"a\":2}", "{}x", "{'a':1}", "{\"a\":\"\\u0000\"}"};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        ck_assert_ptr_null(fields_parse((const uint8_t *)bad[i], strlen(bad[i]), &fault));
+        ck_assert_str_eq(fault.code, "invalid_json");
+    }
+    ck_assert_ptr_null(fields_parse((const uint8_t *)"{\"a\":\"\xff\"}", 9, &fault));
+    ck_assert_str_eq(fault.code, "invalid_utf8");
+    char deep[200];
+    memset(deep, '[', sizeof(deep));
+    ck_assert_ptr_null(fields_parse((const uint8_t *)deep, sizeof(deep), &fault));
+    ck_assert_ptr_nonnull(strstr(fault.detail, "nested"));
+    json_t *object = fields_parse((const uint8_t *)"{\"a\":\"[[[[[[[[[[[[[[[[[[[[\"}", 28, &fault);
+    ck_assert_ptr_nonnull(object);
+    json_decref(object);
+    ck_assert(name_valid("Zoë Ω 日本", 128) && !name_valid("a\nb", 128) && !name_valid("", 128));
+    ck_assert(!name_valid("a\xc2\x85", 128) && !name_valid("\x7f", 128) && !name_valid("abc", 2));
+}
+END_TEST
+
+START_TEST(test_zones) {
+    static const char *const good[] = {"Europe/Berlin", "UTC", "America/Argentina/Ushuaia",
+                                       "Etc/GMT+5"};
+    static const char *const bad[] = {
+        "",         "Mars/Olympus",   "../passwd", "/etc/passwd", "Europe",       "Europe/",
+        "zone.tab", "Europe/Berlin ", "tzdata.zi", ".",           "Europe/../UTC"};
+    for (size_t i = 0; i < COUNT_OF(good); i++)
+        ck_assert_msg(timezone_known(good[i]), "%s", good[i]);
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        ck_assert_msg(!timezone_known(bad[i]), "%s", bad[i]);
+}
+END_TEST
+
+static char *escaped(const char *text, size_t len, bool more, size_t *ret_taken) {
+    struct evbuffer *out = evbuffer_new();
+    size_t taken = json_escape(out, text, len, more);
+    if (ret_taken != NULL)
+        *ret_taken = taken;
+    (void)evbuffer_add(out, "", 1);
+    char *copy = strdup((const char *)evbuffer_pullup(out, -1));
+    evbuffer_free(out);
+    return copy;
+}
+
+START_TEST(test_escape) {
+    size_t taken;
+    SCOPE_FREE char *plain = escaped("a\"b\\c\n\r\t\b\f\x01\x7f", 11, false, NULL);
+    ck_assert_str_eq(plain, "a\\\"b\\\\c\\n\\r\\t\\b\\f\\u0001");
+    SCOPE_FREE char *wide = escaped("é日🙂", 9, false, NULL);
+    ck_assert_str_eq(wide, "é日🙂");
+    SCOPE_FREE char *broken = escaped("a\xff\xc3(\xed\xa0\x80", 7, false, NULL);
+    ck_assert_str_eq(broken, "a\xef\xbf\xbd\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+    SCOPE_FREE char *half = escaped("ok\xe6\x97", 4, true, &taken);
+    ck_assert_str_eq(half, "ok");
+    ck_assert_uint_eq(taken, 2);
+}
+END_TEST
+
+/* Every event is one JSON line, text comes back whole, memory and credit stay within their bounds.
+ */
+START_TEST(test_events) {
+    struct sse *sse;
+    struct evbuffer *out = evbuffer_new();
+    static char text[20000];
+    ck_assert_int_eq(sse_new(65536, 16384, &sse), 0);
+    for (size_t i = 0; i + 3 < sizeof(text); i += 3)
+        memcpy(text + i, i % 2 == 0 ? "日" : "a\nb", 3);
+    ck_assert_int_eq(sse_text(sse, text, strlen(text)), 0);
+    ck_assert_int_eq(sse_event(sse, "tool", "{\"name\":\"x\"}"), 0);
+    ck_assert_int_eq(sse_event(sse, "tool", "{\n}"), -EINVAL);
+    sse_pump(sse, 16384, out);
+    ck_assert_uint_eq(evbuffer_get_length(out), 0); /* the client takes nothing: nothing goes */
+    ck_assert_uint_eq(sse_credit(sse), 0);
+    sse_pump(sse, 0, out);
+    ck_assert(!sse_empty(sse));
+    ck_assert_uint_lt(evbuffer_get_length(out), 16384 + 6 * SSE_TEXT_MAX + 64);
+    for (unsigned turns = 0; !sse_empty(sse); turns++) {
+        ck_assert_uint_lt(turns, 100);
+        sse_pump(sse, 0, out);
+    }
+    (void)evbuffer_add(out, "", 1);
+    const char *at = (const char *)evbuffer_pullup(out, -1);
+    char *joined = calloc(1, sizeof(text)), *end = joined;
+    for (const char *data; (data = strstr(at, "data: ")) != NULL; at = data + 1) {
+        json_t *object = json_loadb(data + 6, strcspn(data + 6, "\n"), 0, NULL);
+        ck_assert_ptr_nonnull(object);
+        ck_assert_int_eq(strncmp(data + 6 + strcspn(data + 6, "\n"), "\n\n", 2), 0);
+        end = stpcpy(end, field_text(object, "text"));
+        json_decref(object);
+    }
+    ck_assert_str_eq(joined, text);
+    ck_assert_uint_eq(sse_credit(sse), strlen(text));
+    free(joined);
+    evbuffer_free(out);
+    sse_free(sse);
+}
+END_TEST
+
+START_TEST(test_event_bounds) {
+    struct sse *sse;
+    char text[1024];
+    memset(text, 'x', sizeof(text));
+    ck_assert_int_eq(sse_new(4096, 1024, &sse), 0);
+    for (unsigned i = 0; i < 4; i++)
+        ck_assert_int_eq(sse_text(sse, text, sizeof(text)), 0);
+    ck_assert_int_eq(sse_text(sse, text, 1), -EDQUOT);
+    for (unsigned i = 0; i < SSE_EVENTS_MAX; i++)
+        ck_assert_int_eq(sse_event(sse, "tool", "{}"), 0);
+    ck_assert_int_eq(sse_event(sse, "tool", "{}"), -ENOBUFS);
+    /* Half given back is not yet all: what has left counts until its credit was sent. */
+    struct evbuffer *out = evbuffer_new();
+    sse_pump(sse, 0, out);
+    ck_assert_uint_eq(sse_credit(sse), 4096);
+    ck_assert_int_eq(sse_text(sse, text, sizeof(text)), 0);
+    evbuffer_free(out);
+    sse_free(sse);
+}
+END_TEST
+
+static size_t heap_used(void) {
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+/* A reader that never quite catches up: the queue turns over for ever in the same memory. */
+START_TEST(test_never_empty) {
+    struct sse *sse;
+    char text[4000];
+    memset(text, 'x', sizeof(text));
+    ck_assert_int_eq(sse_new(16384, 8192, &sse), 0);
+    struct evbuffer *out = evbuffer_new();
+    ck_assert_int_eq(sse_text(sse, text, sizeof(text)), 0);
+    size_t before = heap_used();
+    for (unsigned i = 0; i < 20000; i++) {
+        ck_assert_int_eq(sse_text(sse, text, sizeof(text)), 0);
+        sse_pump(sse, 8191, out); /* room for one event */
+        ck_assert(!sse_empty(sse));
+        (void)evbuffer_drain(out, evbuffer_get_length(out));
+        while (sse_credit(sse) > 0) {
+        }
+        if (i % 20 == 19) /* events of 4096 outrun pieces of 4000 */
+            ck_assert_int_eq(sse_text(sse, text, 96 * 20), 0);
+    }
+    ck_assert_uint_lt(heap_used(), before + 65536);
+    evbuffer_free(out);
+    sse_free(sse);
+}
+END_TEST
+
+START_TEST(test_rates) {
+    struct buckets *buckets;
+    ck_assert_int_ge(sodium_init(), 0);
+    ck_assert_int_eq(buckets_new(16, &buckets), 0);
+    for (unsigned i = 0; i < 10; i++)
+        ck_assert_uint_eq(buckets_take(buckets, "a", 1, 2, 10, 1000), 0);
+    ck_assert_uint_eq(buckets_take(buckets, "a", 1, 2, 10, 1000), 500);
+    ck_assert_uint_eq(buckets_take(buckets, "b", 1, 2, 10, 1000), 0);
+    ck_assert_uint_eq(buckets_take(buckets, "a", 1, 2, 10, 1500), 0);
+    ck_assert_uint_gt(buckets_take(buckets, "a", 1, 2, 10, 1500), 0);
+    for (unsigned i = 0; i < 1000; i++) /* more keys than slots: no harm */
+        ck_assert_uint_eq(buckets_take(buckets, &i, sizeof(i), 2, 10, 2000), 0);
+    buckets_free(buckets);
+}
+END_TEST
+
+static unsigned reports;
+static void count_report(const char *name, const char *why) {
+    (void)name;
+    ck_assert_uint_gt(strlen(why), 10);
+    reports++;
+}
+
+static void write_text(const char *dir, const char *name, const char *text) {
+    char path[160];
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    FILE *file = fopen(path, "we");
+    (void)fputs(text, file);
+    (void)fclose(file);
+}
+
+START_TEST(test_frontends) {
+    char dir[] = "/tmp/gateway-frontends-XXXXXX", command[64], text[256], hex[65];
+    uint8_t digest[32];
+    struct frontends *frontends;
+    ck_assert_int_ge(sodium_init(), 0);
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    (void)crypto_hash_sha256(digest, (const uint8_t *)"key", 3);
+    hex_encode(digest, 32, hex);
+    (void)snprintf(text, sizeof(text), "# a comment\nkey_sha256 = %s\nreturn_to = https://a/b\n",
+                   hex);
+    write_text(dir, "good.conf", text);
+    write_text(dir, "bad-key.conf", "key_sha256=123\n");
+    write_text(dir, "bad-line.conf", "what\n");
+    write_text(dir, "no-key.conf", "return_to=https://a/b\n");
+    write_text(dir, "bad-return.conf", "return_to=javascript:alert(1)\n");
+    write_text(dir, "bad-name.conf", "colour=red\n");
+    write_text(dir, "README", "not ours");
+    ck_assert_int_eq(frontends_load(dir, count_report, &frontends), 0);
+    ck_assert_uint_eq(reports, 5);
+    ck_assert_uint_eq(frontends_count(frontends), 1);
+    const struct frontend *good = frontends_by_key(frontends, "key", 3);
+    ck_assert_ptr_nonnull(good);
+    ck_assert_str_eq(good->name, "good");
+    ck_assert_ptr_null(frontends_by_key(frontends, "kez", 3));
+    ck_assert_ptr_null(frontends_by_key(frontends, "", 0));
+    ck_assert(frontend_may_return(good, "https://a/b") &&
+              !frontend_may_return(good, "https://a/b/"));
+    uint64_t before = frontends_stamp(dir);
+    ck_assert_uint_eq(before, frontends_stamp(dir));
+    write_text(dir, "another.conf", text);
+    ck_assert_uint_ne(before, frontends_stamp(dir));
+    frontends_free(frontends);
+    ck_assert_int_eq(frontends_load("/nowhere", count_report, &frontends), -ENOENT);
+    (void)snprintf(command, sizeof(command), "rm -rf %s", dir);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
+START_TEST(test_problem) {
+    struct problem problem = {.status = 429,
+                              .code = "busy",
+                              .detail = "Say \"please\"\n\xff",
+                              .retry_after_ms = 5,
+                              .action_url = "javascript:x"};
+    SCOPE_FREE char *text = problem_document(&problem);
+    ck_assert_str_eq(text,
+                     "{\"type\":\"about:blank\",\"title\":\"Too Many Requests\",\"status\":429,"
+                     "\"code\":\"busy\",\"retry_after_ms\":5}");
+    ck_assert(web_address("https://a/") && !web_address("https://a/ b") && !web_address("ftp://a"));
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("gateway parts");
+    TCase *tcase = tcase_create("parts");
+    tcase_add_test(tcase, test_routes);
+    tcase_add_test(tcase, test_openapi_has_every_route);
+    tcase_add_test(tcase, test_query);
+    tcase_add_test(tcase, test_fields);
+    tcase_add_test(tcase, test_zones);
+    tcase_add_test(tcase, test_escape);
+    tcase_add_test(tcase, test_events);
+    tcase_add_test(tcase, test_event_bounds);
+    tcase_add_test(tcase, test_never_empty);
+    tcase_add_test(tcase, test_rates);
+    tcase_add_test(tcase, test_frontends);
+    tcase_add_test(tcase, test_problem);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}

@@ -1,0 +1,74 @@
+/* A gateway in a process of its own, with small limits, a supervisor played by a thread of the test
+ * over real nng, and raw sockets on the other side. One rig per test. */
+#ifndef CLOISTER_TESTS_GATEWAY_RIG_H
+#define CLOISTER_TESTS_GATEWAY_RIG_H
+
+#include <sys/types.h>
+
+#include "gateway/gateway.h"
+
+#define RIG_KEY     "a-frontend-key-for-tests"
+#define RIG_KEY_OLD "the-key-before"
+#define RIG_RETURN  "http://app.example/back?x=1"
+#define RIG_ORIGIN  "https://web.example"
+
+struct rig {
+    char dir[64];
+    uint16_t port;
+    pid_t gateway;
+    struct fake *fake; /* NULL while stopped */
+    char operators[108];
+};
+
+/* What the played supervisor has seen, ever increasing. */
+struct fake_seen {
+    unsigned hellos, chats, cancels, credits, others;
+    uint64_t credit_bytes, sent_bytes; /* of text */
+    char last_cookie[160], last_user[160], last_key[300], last_zone[80], last_grant[300];
+    char last_code[300], last_return[300], last_conversation[160];
+};
+
+/* The limits that tests begin with: everything short. */
+struct gateway_limits rig_limits(void);
+/* Starts both; waits until they are connected. `config_more` is added to the configuration. */
+void rig_start(struct rig *rig, const struct gateway_limits *limits, const char *config_more);
+void rig_stop(struct rig *rig);
+/* The supervisor goes away, and comes back. */
+void rig_fake_stop(struct rig *rig);
+void rig_fake_start(struct rig *rig);
+struct fake_seen rig_seen(struct rig *rig);
+/* Waits up to ten seconds until `counter(seen) >= wanted`; fails the test otherwise. */
+void rig_wait(struct rig *rig, unsigned (*counter)(const struct fake_seen *seen), unsigned wanted);
+unsigned seen_cancels(const struct fake_seen *seen);
+unsigned seen_chats(const struct fake_seen *seen);
+unsigned seen_credits(const struct fake_seen *seen);
+unsigned seen_hellos(const struct fake_seen *seen);
+
+/* A blocking connection with a 15 s limit on every wait. */
+int rig_connect(const struct rig *rig);
+void rig_send(int fd, const void *data, size_t len);
+void rig_send_text(int fd, const char *text);
+/* Reads until the peer closes (or `limit` bytes); NUL-terminated, to free. */
+char *rig_read_all(int fd, size_t limit, size_t *ret_len);
+/* Reads until `text` has been seen; what was read, to free. Fails the test when it does not come.
+ */
+char *rig_read_until(int fd, const char *text);
+/* connect, send, read to the end, close. */
+char *rig_raw(const struct rig *rig, const char *bytes, size_t len);
+/* A whole request with the key; headers is "" or "Name: value\r\n…". The whole response, to free.
+ */
+char *rig_call(const struct rig *rig, const char *method, const char *path, const char *headers,
+               const char *body);
+/* POST /v1/chat with JSON {user:"ann", message}, `accept` as given. */
+char *rig_chat(const struct rig *rig, const char *message, const char *accept);
+void rig_chat_send(int fd, const char *message, const char *accept);
+/* Parts of a response. */
+unsigned status_of(const char *response);
+const char *body_of(const char *response);
+bool has_header(const char *response, const char *line_start);
+/* Problem documents: 1 when status, content type and code are as wanted. */
+void check_problem(const char *response, unsigned status, const char *code);
+/* Resident KiB of the gateway. */
+long rig_rss(const struct rig *rig);
+
+#endif
