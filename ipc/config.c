@@ -113,12 +113,29 @@ static int config_line(void *ctx, const char *section, const char *name, const c
     return 0;
 }
 
+#define ENVIRONMENT_NAME_MAX 96
+
+static void environment_name(const struct setting *setting, char name[ENVIRONMENT_NAME_MAX]) {
+    (void)snprintf(name, ENVIRONMENT_NAME_MAX, "CLOISTER_%s_%s", setting->section, setting->key);
+    for (char *c = name; *c != '\0'; c++)
+        *c = (char)toupper((unsigned char)*c);
+}
+
+bool config_is_environment(const char *assignment) {
+    for (size_t i = 0; i < CONFIG_MAX; i++) {
+        char name[ENVIRONMENT_NAME_MAX];
+        environment_name(&settings[i], name);
+        size_t len = strlen(name);
+        if (strncmp(assignment, name, len) == 0 && assignment[len] == '=')
+            return true;
+    }
+    return false;
+}
+
 static int config_environment(struct config *config) {
     for (size_t i = 0; i < CONFIG_MAX; i++) {
-        char name[96];
-        (void)snprintf(name, sizeof(name), "CLOISTER_%s_%s", settings[i].section, settings[i].key);
-        for (char *c = name; *c != '\0'; c++)
-            *c = (char)toupper((unsigned char)*c);
+        char name[ENVIRONMENT_NAME_MAX];
+        environment_name(&settings[i], name);
         const char *value = getenv(name);
         if (value == NULL)
             continue;

@@ -32,6 +32,8 @@ int config_list(const struct config *config, enum config_key key,
 int config_key_of(const char *name, enum config_key *ret) MUST_CHECK;
 /* True when the file or the environment gives it, false when the default holds. */
 bool config_is_set(const struct config *config, enum config_key key);
+/* True when "NAME=VALUE" names a setting: what a launcher passes on to the programs. */
+bool config_is_environment(const char *assignment);
 /* "<runtime dir>/<name>" into `out`. 0 or -ENAMETOOLONG. */
 int config_runtime_path(const struct config *config, const char *name, char *out,
                         size_t cap) MUST_CHECK;

@@ -91,7 +91,7 @@ static char **clean_environment(void) {
     size_t n = 0;
     kept[n++] = strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin");
     for (char **e = environ; *e != NULL && n + 1 < COUNT_OF(kept); e++)
-        if (strncmp(*e, "CLOISTER_", 9) == 0)
+        if (config_is_environment(*e) || strncmp(*e, "CLOISTER_DEBUG=", 15) == 0)
             kept[n++] = *e;
     return kept;
 }
