@@ -484,6 +484,24 @@ START_TEST(egress_gone) {
 }
 END_TEST
 
+/* What egress does when a turn is over, seen from a turn that goes on all the same. */
+START_TEST(revoked_midway) {
+    struct turn turn = turn_begin();
+    struct http_transfer *t;
+    struct http_request request = get(stack_url(_i == 0 ? SERVER_GOOD : SERVER_PLAIN, "/drip"));
+    ck_assert_int_eq(http_start(turn.http, &request, &t), 0);
+    while (http_status(t) == 0)
+        ck_assert_int_eq(http_step(turn.http, 100), 0);
+    uint64_t begun = clock_ms();
+    (void)close(turn.agent);
+    ck_assert_int_eq(http_wait(turn.http, t), -ECONNRESET);
+    ck_assert_uint_lt(clock_ms() - begun, 3000);
+    http_finish(t);
+    expect(&turn, stack_url(SERVER_GOOD, "/ok"), -EPIPE, 0);
+    http_free(turn.http);
+}
+END_TEST
+
 START_TEST(no_descriptor_left_over) {
     struct turn turn = turn_begin();
     SCOPE_FD int before = fcntl(turn.channel, F_DUPFD_CLOEXEC, 3);
@@ -586,6 +604,7 @@ int main(void) {
     tcase_add_test(t, given_up_midway);
     tcase_add_test(t, watched_descriptor);
     tcase_add_test(t, egress_gone);
+    tcase_add_loop_test(t, revoked_midway, 0, 2);
     tcase_add_test(t, no_descriptor_left_over);
     tcase_add_test(t, randomness_differs);
     tcase_add_test(t, trust_that_is_wrong);
