@@ -1,0 +1,780 @@
+/* The story of a connection through the handlers, with a real store and stand-ins for the rest:
+ * connect, redeem, see, disconnect; every refusal; every part failing on the way. */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "supervisor/api.h"
+#include "tests/unit/store/fakes.h"
+#include "tests/unit/store/loop.h"
+#include "tests/unit/store/postgres.h"
+#include "tests/unit/store/settings.h"
+
+#define FREEBUSY "https://www.googleapis.com/auth/calendar.freebusy"
+#define EVENTS   "https://www.googleapis.com/auth/calendar.events"
+#define CALLBACK "https://cloister.test/connect/google/callback"
+
+static struct event_base *base;
+static struct config *config;
+static struct store *store;
+static struct api *api;
+static uint64_t request;
+
+static void setup(void) {
+    base = event_base_new();
+    config = settings_load();
+    fakes_reset(base);
+    request = 0;
+    ck_assert_int_eq(store_new(base, config, &store), 0);
+    ck_assert_int_eq(api_new(base, config, store, fake_keys, fake_turns, &api), 0);
+    loop_until(base, store_ready(store));
+}
+
+static void teardown(void) {
+    api_free(api);
+    store_free(store);
+    (void)event_base_loop(base, EVLOOP_NONBLOCK);
+    config_free(config);
+    event_base_free(base);
+    fakes_reset(NULL);
+    postgres_restart();
+    postgres_clean();
+}
+
+/* ---- asking ---- */
+
+static const Cloister__Message *answer(void) {
+    struct fake_answer *got = fake_answer(request);
+    loop_until(base, got->count > 0);
+    (void)event_base_loop(base, EVLOOP_NONBLOCK);
+    ck_assert_uint_eq(got->count, 1); /* exactly once */
+    return got->message;
+}
+
+static const Cloister__Failure *failure(void) {
+    const Cloister__Message *message = answer();
+    ck_assert_int_eq(message->body_case, CLOISTER__MESSAGE__BODY_FAILURE);
+    return message->failure;
+}
+
+#define ck_failed(want_status, want_code)                                                          \
+    do {                                                                                           \
+        const Cloister__Failure *failed_ = failure();                                              \
+        ck_assert_str_eq(failed_->code, want_code);                                                \
+        ck_assert_uint_eq(failed_->status, want_status);                                           \
+        ck_assert(failed_->detail[0] != '\0');                                                     \
+    } while (0)
+
+static Cloister__Caller *caller(const char *frontend, const char *user) {
+    static Cloister__Caller made;
+    cloister__caller__init(&made);
+    made.frontend = (char *)(uintptr_t)frontend;
+    made.user = (char *)(uintptr_t)user;
+    return &made;
+}
+
+static void link_create(const char *user, const char *feature1, const char *feature2,
+                        const char *return_to) {
+    Cloister__ConnectLinkCreate body = CLOISTER__CONNECT_LINK_CREATE__INIT;
+    char *features[] = {(char *)(uintptr_t)feature1, (char *)(uintptr_t)feature2};
+    body.request = ++request;
+    body.caller = caller("web", user);
+    body.n_features = feature1 == NULL ? 0 : feature2 == NULL ? 1 : 2;
+    body.features = features;
+    body.return_to = (char *)(uintptr_t)return_to;
+    api_connect_link_create(api, fake_end, &body);
+}
+
+static void open_link(const char *link, const char *cookie) {
+    Cloister__ConnectOpen body = CLOISTER__CONNECT_OPEN__INIT;
+    body.request = ++request;
+    body.link = (char *)(uintptr_t)link;
+    body.cookie = (char *)(uintptr_t)cookie;
+    api_connect_open(api, fake_end, &body);
+}
+
+static void callback(const char *state, const char *code, const char *error, const char *cookie) {
+    Cloister__ConnectCallback body = CLOISTER__CONNECT_CALLBACK__INIT;
+    body.request = ++request;
+    body.state_token = (char *)(uintptr_t)state;
+    body.code = (char *)(uintptr_t)code;
+    body.error = (char *)(uintptr_t)error;
+    body.cookie = (char *)(uintptr_t)cookie;
+    api_connect_callback(api, fake_end, &body);
+}
+
+static void redeem(const char *frontend, const char *user, const char *code) {
+    Cloister__Redeem body = CLOISTER__REDEEM__INIT;
+    body.request = ++request;
+    body.caller = caller(frontend, user);
+    body.code = (char *)(uintptr_t)code;
+    api_redeem(api, fake_end, &body);
+}
+
+static const Cloister__ConnectionState *connection(const char *user) {
+    Cloister__ConnectionGet body = CLOISTER__CONNECTION_GET__INIT;
+    body.request = ++request;
+    body.caller = caller("web", user);
+    api_connection_get(api, fake_end, &body);
+    const Cloister__Message *message = answer();
+    return message->body_case == CLOISTER__MESSAGE__BODY_CONNECTION_STATE
+               ? message->connection_state
+               : NULL;
+}
+
+static void disconnect(const char *user) {
+    Cloister__ConnectionDelete body = CLOISTER__CONNECTION_DELETE__INIT;
+    body.request = ++request;
+    body.caller = caller("web", user);
+    api_connection_delete(api, fake_end, &body);
+}
+
+static const Cloister__ConnectionDeleted *disconnected(void) {
+    const Cloister__Message *message = answer();
+    ck_assert_int_eq(message->body_case, CLOISTER__MESSAGE__BODY_CONNECTION_DELETED);
+    return message->connection_deleted;
+}
+
+/* ---- the browser's side ---- */
+
+static struct { char link[64], cookie[64], state[64], code[64], location[4096]; } browser;
+
+static void parameter(const char *url, const char *name, char *out, size_t cap) {
+    char wanted[64];
+    snprintf(wanted, sizeof(wanted), "%s=", name);
+    const char *at = url;
+    while ((at = strpbrk(at, "?&")) != NULL && strncmp(++at, wanted, strlen(wanted)) != 0)
+        ;
+    ck_assert_msg(at != NULL, "%s in %s", name, url);
+    at += strlen(wanted);
+    snprintf(out, cap, "%.*s", (int)strcspn(at, "&"), at);
+}
+
+static void get_link(const char *user) {
+    link_create(user, "events", "availability", "https://app.test/back?x=1");
+    const Cloister__Message *message = answer();
+    ck_assert_int_eq(message->body_case, CLOISTER__MESSAGE__BODY_CONNECT_LINK);
+    ck_assert(strncmp(message->connect_link->url, "https://cloister.test/connect/", 30) == 0);
+    ck_assert(llabs(message->connect_link->expires_at_ms - wall_ms() - 600000) < 5000);
+    snprintf(browser.link, sizeof(browser.link), "%s", message->connect_link->url + 30);
+    browser.cookie[0] = '\0';
+}
+
+static void go_to_google(void) {
+    open_link(browser.link, browser.cookie);
+    const Cloister__Message *message = answer();
+    ck_assert_int_eq(message->body_case, CLOISTER__MESSAGE__BODY_CONNECT_REDIRECT);
+    snprintf(browser.cookie, sizeof(browser.cookie), "%s", message->connect_redirect->cookie);
+    snprintf(browser.location, sizeof(browser.location), "%s", message->connect_redirect->location);
+    parameter(browser.location, "state", browser.state, sizeof(browser.state));
+    ck_assert_uint_eq(strlen(browser.cookie), 43);
+}
+
+static void come_back(void) {
+    callback(browser.state, "4/google+code", "", browser.cookie);
+    loop_until(base, fake_turn.running);
+    ck_assert_int_eq(fake_turn.kind, CLOISTER__TURN_KIND__TURN_CONNECT);
+}
+
+static void put_token(const char *scope1, const char *scope2) {
+    char *scopes[] = {(char *)(uintptr_t)scope1, (char *)(uintptr_t)scope2};
+    Cloister__PutToken put = CLOISTER__PUT_TOKEN__INIT;
+    put.refresh.data = (uint8_t *)(uintptr_t) "sealed refresh";
+    put.refresh.len = 14;
+    put.version = 1;
+    put.n_scopes = scope2 == NULL ? 1 : 2;
+    put.scopes = scopes;
+    Cloister__HostCall call = CLOISTER__HOST_CALL__INIT;
+    call.call = 7;
+    call.op_case = CLOISTER__HOST_CALL__OP_PUT_TOKEN;
+    call.put_token = &put;
+    fake_turn_host_call(&call);
+    loop_until(base, fake_turn.replied == 7);
+}
+
+static void finish_turn(void) {
+    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+    fake_turn_done(&done);
+    const Cloister__Message *message = answer();
+    ck_assert_int_eq(message->body_case, CLOISTER__MESSAGE__BODY_CONNECT_REDIRECT);
+    snprintf(browser.location, sizeof(browser.location), "%s", message->connect_redirect->location);
+    parameter(browser.location, "code", browser.code, sizeof(browser.code));
+}
+
+static void consent(const char *user) {
+    get_link(user);
+    go_to_google();
+    come_back();
+    put_token(FREEBUSY, EVENTS);
+    ck_assert_int_eq(fake_turn.reply_error, 0);
+    finish_turn();
+}
+
+static void connect_user(const char *user) {
+    consent(user);
+    redeem("web", user, browser.code);
+    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_REDEEMED);
+}
+
+static const char *rows(const char *state) {
+    return postgres_sql("SELECT count(*) FROM connections WHERE state = '%s'", state);
+}
+
+/* ---- the story ---- */
+
+START_TEST(a_user_connects_and_disconnects) {
+    get_link("zoë");
+    go_to_google();
+    static const char wanted[] =
+        "https://accounts.test/auth?hl=en&client_id=id%20%26%20co&redirect_uri=https%3A%2F%2F"
+        "cloister.test%2Fconnect%2Fgoogle%2Fcallback&response_type=code&scope=openid%20email%20"
+        "https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fcalendar.freebusy%20"
+        "https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fcalendar.events&state=";
+    ck_assert_msg(strncmp(browser.location, wanted, strlen(wanted)) == 0, "%s", browser.location);
+    ck_assert(strstr(browser.location, "&code_challenge=challenge-of-") != NULL);
+    ck_assert(strstr(browser.location,
+                     "&code_challenge_method=S256&access_type=offline&prompt=consent"
+                     "&include_granted_scopes=true") != NULL);
+    come_back();
+    ck_assert_str_eq(fake_turn.origin, "connect");
+    ck_assert_str_eq(fake_turn.user, "");
+    ck_assert_str_eq(fake_turn.code, "4/google+code");
+    ck_assert_str_eq(fake_turn.state_token, browser.state);
+    ck_assert_str_eq(fake_turn.redirect_uri, CALLBACK);
+    char pending[ID_LEN + 1], name[64];
+    strcpy(pending, fake_turn.connection);
+    snprintf(name, sizeof(name), "connection:%s", pending);
+    ck_assert(fake_key_exists(name));
+    ck_assert_str_eq(fake_key_user(pending), "");
+    put_token(FREEBUSY, EVENTS);
+    finish_turn();
+    ck_assert(strncmp(browser.location, "https://app.test/back?x=1&code=", 31) == 0);
+    ck_assert_ptr_null(connection("zoë")); /* not theirs yet */
+    ck_failed(404, "unknown_user");
+
+    redeem("web", "zoë", browser.code);
+    const Cloister__Message *message = answer();
+    ck_assert_int_eq(message->body_case, CLOISTER__MESSAGE__BODY_REDEEMED);
+    ck_assert_uint_eq(strlen(message->redeemed->grant), 43);
+    ck_assert_uint_eq(message->redeemed->n_scopes, 2);
+    ck_assert_str_eq(fake_key_user(pending), postgres_sql("SELECT id FROM users"));
+
+    const Cloister__ConnectionState *state = connection("zoë");
+    ck_assert_str_eq(state->state, "active");
+    ck_assert_uint_eq(state->n_features, 2);
+    ck_assert_uint_eq(state->n_missing, 0);
+
+    disconnect("zoë");
+    loop_until(base, fake_turn.running);
+    ck_assert_int_eq(fake_turn.kind, CLOISTER__TURN_KIND__TURN_REVOKE);
+    ck_assert_str_eq(fake_turn.origin, "owner");
+    ck_assert_str_eq(fake_turn.refresh, "sealed refresh");
+    ck_assert(fake_key_exists(name));
+    ck_assert_uint_eq(fake_ended_count, 1);
+    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+    done.revoked = true;
+    fake_turn_done(&done);
+    ck_assert(disconnected()->revoked);
+    ck_assert_uint_eq(fake_ended_count, 2); /* the agent that asked Google, too */
+    ck_assert(!fake_key_exists(name));
+    ck_assert_str_eq(postgres_sql("SELECT count(*) FROM connections"), "0");
+    ck_assert_str_eq(connection("zoë")->state, "none");
+    disconnect("zoë");
+    ck_failed(404, "not_connected");
+    disconnect("nobody");
+    ck_failed(404, "unknown_user");
+}
+END_TEST
+
+START_TEST(a_part_of_the_scopes_will_do) {
+    get_link("a");
+    go_to_google();
+    come_back();
+    put_token("openid", EVENTS);
+    finish_turn();
+    redeem("web", "a", browser.code);
+    (void)answer();
+    const Cloister__ConnectionState *state = connection("a");
+    ck_assert_uint_eq(state->n_features, 1);
+    ck_assert_str_eq(state->features[0], "events");
+    ck_assert_uint_eq(state->n_missing, 1);
+    ck_assert_str_eq(state->missing[0], "availability");
+}
+END_TEST
+
+START_TEST(reconnecting_replaces_and_erases_the_old_key) {
+    connect_user("a");
+    char old[ID_LEN + 1], name[64];
+    snprintf(old, sizeof(old), "%s", postgres_sql("SELECT id FROM connections"));
+    snprintf(name, sizeof(name), "connection:%s", old);
+    unsigned turns = fake_turn_count;
+    connect_user("a");
+    loop_until(base, !fake_key_exists(name));
+    loop_until(base, strcmp(rows("discarded"), "0") == 0);
+    ck_assert_str_eq(rows("active"), "1");
+    ck_assert_uint_eq(fake_turn_count,
+                      turns + 1); /* nothing was revoked: that ends the whole grant */
+}
+END_TEST
+
+START_TEST(a_broken_connection_says_where_to_reconnect) {
+    connect_user("a");
+    (void)postgres_sql("UPDATE connections SET state = 'broken'");
+    const Cloister__ConnectionState *state = connection("a");
+    ck_assert_str_eq(state->state, "broken");
+    ck_assert(strncmp(state->action_url, "https://cloister.test/connect/", 30) == 0);
+    snprintf(browser.link, sizeof(browser.link), "%s", state->action_url + 30);
+    browser.cookie[0] = '\0';
+    go_to_google();
+    come_back();
+    put_token(FREEBUSY, EVENTS);
+    finish_turn();
+    redeem("web", "a", browser.code);
+    (void)answer();
+    ck_assert_str_eq(connection("a")->state, "active");
+}
+END_TEST
+
+static char made_url[256];
+static int made_calls;
+static void on_made(void *ctx, const char *url) {
+    (void)ctx;
+    made_calls++;
+    snprintf(made_url, sizeof(made_url), "%s", url);
+}
+
+START_TEST(no_connection_no_reconnect_address) {
+    made_calls = 0;
+    api_reconnect_url(api, "11111111111111111111111111111111", on_made, NULL);
+    loop_until(base, made_calls == 1);
+    ck_assert_str_eq(made_url, "");
+}
+END_TEST
+
+/* ---- refusals ---- */
+
+START_TEST(links_are_asked_for_in_form) {
+    static const char *const bad[] = {
+        "",           "ftp://app.test/",       "javascript:alert(1)",      "https://",
+        "//app.test", "https://u@app.test/",   "https://app.test/#here",   "https://app.test/a b",
+        "http://:80", "https://app.test/\r\n", "https://app.test/\xc3\xa4"};
+    char large[1100], name[200];
+    memset(large, 'a', sizeof(large) - 1);
+    large[sizeof(large) - 1] = '\0';
+    memcpy(large, "https://a.test/", 15);
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        link_create("a", "events", NULL, bad[i]);
+        ck_failed(400, "invalid_field");
+    }
+    link_create("a", "events", NULL, large);
+    ck_failed(400, "invalid_field");
+    link_create("a", NULL, NULL, "https://app.test/");
+    ck_failed(400, "invalid_field");
+    link_create("a", "events", "mail", "https://app.test/");
+    ck_failed(400, "invalid_field");
+    ck_assert(strstr(failure()->detail, "availability, events") != NULL);
+    link_create("", "events", NULL, "https://app.test/");
+    ck_failed(400, "invalid_field");
+    link_create(name, "events", NULL, "https://app.test/");
+    ck_failed(400, "invalid_field");
+    link_create("a", "events", "events", "http://127.0.0.1:9/x");
+    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_CONNECT_LINK);
+    ck_assert_str_eq(postgres_sql("SELECT array_to_string(features, ' ') FROM connect_links"),
+                     "events");
+}
+END_TEST
+
+START_TEST(a_link_is_one_browsers_and_one_use) {
+    open_link("nonsense", "");
+    ck_failed(400, "link_invalid");
+    open_link("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "");
+    ck_failed(400, "link_invalid");
+    ck_assert_uint_eq(fake_keys_count(), 0); /* no key for what is no link */
+    get_link("a");
+    go_to_google();
+    char first_state[64], cookie[64];
+    strcpy(first_state, browser.state);
+    strcpy(cookie, browser.cookie);
+    open_link(browser.link, ""); /* another browser */
+    ck_failed(403, "wrong_browser");
+    open_link(browser.link, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    ck_failed(403, "wrong_browser");
+    go_to_google(); /* the same again: begins anew, with another state and cookie */
+    ck_assert_str_ne(first_state, browser.state);
+    ck_assert_str_ne(cookie, browser.cookie);
+    ck_assert_uint_eq(fake_keys_count(), 1);
+    callback(first_state, "code", "", cookie);
+    ck_failed(400, "link_invalid");
+    callback(browser.state, "code", "", "");
+    ck_failed(403, "wrong_browser");
+    callback(browser.state, "code", "", cookie);
+    ck_failed(403, "wrong_browser");
+    callback("x", "code", "", browser.cookie);
+    ck_failed(400, "link_invalid");
+    come_back();
+    callback(browser.state, "code", "",
+             browser.cookie); /* replayed, while the first is under way */
+    ck_failed(400, "link_invalid");
+    open_link(browser.link, browser.cookie);
+    ck_failed(400, "link_invalid");
+    ck_assert_uint_eq(fake_turn_count, 1);
+}
+END_TEST
+
+START_TEST(links_states_and_codes_expire) {
+    get_link("a");
+    (void)postgres_sql("UPDATE connect_links SET expires_at = now()");
+    open_link(browser.link, "");
+    ck_failed(410, "link_expired");
+    (void)postgres_sql("UPDATE connect_links SET expires_at = now() + interval '1 minute'");
+    go_to_google();
+    (void)postgres_sql("UPDATE connect_links SET state_expires_at = now()");
+    callback(browser.state, "code", "", browser.cookie);
+    ck_failed(410, "link_expired");
+    (void)postgres_sql("UPDATE connect_links SET state_expires_at = now() + interval '1 minute'");
+    come_back();
+    put_token(FREEBUSY, EVENTS);
+    finish_turn();
+    (void)postgres_sql("UPDATE connect_links SET code_expires_at = now()");
+    redeem("web", "a", browser.code);
+    ck_failed(400, "code_invalid");
+}
+END_TEST
+
+START_TEST(a_refused_consent_connects_nothing) {
+    get_link("a");
+    go_to_google();
+    callback(browser.state, "", "access_denied", browser.cookie);
+    ck_failed(409, "consent_refused");
+    ck_assert_str_eq(failure()->action_url, "https://app.test/back?x=1&error=access_denied");
+    callback(browser.state, "code", "", browser.cookie);
+    ck_failed(400, "link_invalid");
+    loop_until(base, fake_keys_count() == 0); /* its key goes as well */
+    loop_until(base, strcmp(postgres_sql("SELECT count(*) FROM connections"), "0") == 0);
+    get_link("a");
+    go_to_google();
+    callback(browser.state, "", "server_error<script>", browser.cookie);
+    ck_failed(502, "connect_failed");
+    ck_assert_ptr_null(strstr(failure()->action_url, "script"));
+    ck_assert_uint_eq(fake_turn_count, 0);
+}
+END_TEST
+
+START_TEST(a_code_is_one_users_and_one_use) {
+    consent("a");
+    redeem("other", "a", browser.code);
+    ck_failed(400, "code_invalid");
+    redeem("web", "b", browser.code);
+    ck_failed(400, "code_invalid");
+    redeem("web", "a", "nonsense");
+    ck_failed(400, "code_invalid");
+    redeem("web", "a", browser.link); /* a token of another kind */
+    ck_failed(400, "code_invalid");
+    ck_assert_str_eq(postgres_sql("SELECT count(*) FROM users"), "0");
+    redeem("web", "a", browser.code);
+    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_REDEEMED);
+    redeem("web", "a", browser.code);
+    ck_failed(400, "code_invalid");
+    consent("a");
+    redeem("web", "a", browser.code);
+    uint64_t first = request;
+    redeem("web", "a", browser.code); /* two at once: one wins */
+    (void)answer();
+    loop_until(base, fake_answer(first)->count == 1);
+    ck_assert_int_eq((fake_answer(first)->message->body_case == CLOISTER__MESSAGE__BODY_REDEEMED) +
+                         (answer()->body_case == CLOISTER__MESSAGE__BODY_REDEEMED),
+                     1);
+}
+END_TEST
+
+/* ---- parts that fail ---- */
+
+START_TEST(the_connect_cell_may_fail) {
+    static const char *const codes[] = {"google_unavailable", "connect_failed", "made up"};
+    for (size_t i = 0; i < COUNT_OF(codes); i++) {
+        get_link("a");
+        go_to_google();
+        come_back();
+        fake_turn_error(codes[i], i == 0);
+        if (i < 2)
+            ck_failed(502, codes[i]);
+        else
+            ck_failed(500, "internal");
+        ck_assert(failure()->retryable == (i == 0));
+        ck_assert_str_eq(failure()->action_url, "https://app.test/back?x=1&error=connect_failed");
+    }
+    get_link("a");
+    go_to_google();
+    come_back();
+    fake_turn_lost();
+    ck_failed(502, "agent_lost");
+    get_link("a");
+    go_to_google();
+    come_back();
+    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+    fake_turn_done(&done); /* without a token */
+    ck_failed(502, "connect_failed");
+    get_link("a");
+    go_to_google();
+    fake_turns_full = true;
+    callback(browser.state, "code", "", browser.cookie);
+    ck_failed(503, "full");
+    loop_until(base, fake_keys_count() == 0);
+}
+END_TEST
+
+START_TEST(a_connect_cell_may_ask_for_its_token_only) {
+    get_link("a");
+    go_to_google();
+    come_back();
+    Cloister__MarkBroken mark = CLOISTER__MARK_BROKEN__INIT;
+    Cloister__HostCall call = CLOISTER__HOST_CALL__INIT;
+    call.call = 3;
+    call.op_case = CLOISTER__HOST_CALL__OP_MARK_BROKEN;
+    call.mark_broken = &mark;
+    fake_turn_host_call(&call);
+    ck_assert_uint_eq(fake_turn.replied, 3);
+    ck_assert_int_eq(fake_turn.reply_error, EPERM);
+    put_token(FREEBUSY, EVENTS);
+    ck_assert_int_eq(fake_turn.reply_error, 0);
+    put_token("openid", NULL); /* a second time */
+    ck_assert_int_eq(fake_turn.reply_error, EPERM);
+    finish_turn();
+}
+END_TEST
+
+START_TEST(a_cell_lost_while_its_token_is_stored) {
+    get_link("a");
+    go_to_google();
+    come_back();
+    Cloister__PutToken put = CLOISTER__PUT_TOKEN__INIT;
+    Cloister__HostCall call = CLOISTER__HOST_CALL__INIT;
+    put.refresh.data = (uint8_t *)(uintptr_t) "sealed";
+    put.refresh.len = 6;
+    call.call = 1;
+    call.op_case = CLOISTER__HOST_CALL__OP_PUT_TOKEN;
+    call.put_token = &put;
+    fake_turn_host_call(&call);
+    fake_turn_lost();
+    ck_failed(502, "agent_lost");
+    loop_until(base, fake_keys_count() == 0);
+}
+END_TEST
+
+START_TEST(keys_away_is_said_and_leaves_the_link_usable) {
+    get_link("a");
+    fake_keys_away = true;
+    open_link(browser.link, "");
+    ck_failed(503, "keys_unavailable");
+    ck_assert(failure()->retryable);
+    fake_keys_away = false;
+    go_to_google();
+    come_back();
+    put_token(FREEBUSY, EVENTS);
+    finish_turn();
+    fake_keys_away = true;
+    redeem("web", "a", browser.code);
+    ck_failed(503, "keys_unavailable");
+    fake_keys_away = false;
+    redeem("web", "a", browser.code);
+    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_REDEEMED);
+}
+END_TEST
+
+START_TEST(disconnecting_goes_on_when_google_does_not_answer) {
+    connect_user("a");
+    disconnect("a");
+    uint64_t first = request;
+    loop_until(base, fake_turn.running);
+    disconnect("a"); /* meanwhile: waits for the same end */
+    (void)event_base_loop(base, EVLOOP_NONBLOCK);
+    Cloister__MarkBroken mark = CLOISTER__MARK_BROKEN__INIT;
+    Cloister__HostCall call = CLOISTER__HOST_CALL__INIT;
+    call.call = 4;
+    call.op_case = CLOISTER__HOST_CALL__OP_MARK_BROKEN;
+    call.mark_broken = &mark;
+    fake_turn_host_call(&call);
+    ck_assert_uint_eq(fake_turn.replied, 4);
+    ck_assert_int_eq(fake_turn.reply_error, 0);
+    fake_turn_error("google_unavailable", true);
+    ck_assert(!disconnected()->revoked);
+    ck_assert(strstr(disconnected()->detail, "https://myaccount.google.com/permissions") != NULL);
+    ck_assert_uint_eq(fake_answer(first)->count, 1);
+    ck_assert_uint_eq(fake_keys_count(), 1); /* the user's own */
+    ck_assert_str_eq(postgres_sql("SELECT count(*) FROM connections"), "0");
+}
+END_TEST
+
+START_TEST(disconnecting_goes_on_when_keys_is_away) {
+    connect_user("a");
+    disconnect("a");
+    loop_until(base, fake_turn.running);
+    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+    done.revoked = true;
+    fake_keys_away = true;
+    fake_turn_done(&done);
+    ck_assert(disconnected()->revoked);
+    ck_assert(strstr(disconnected()->detail, "retried") != NULL);
+    ck_assert_str_eq(postgres_sql("SELECT state || (sealed_refresh IS NULL) FROM connections"),
+                     "discardedtrue");
+    ck_assert_str_eq(connection("a")->state, "none");
+    fake_keys_away = false;
+    api_free(api); /* as after a restart */
+    ck_assert_int_eq(api_new(base, config, store, fake_keys, fake_turns, &api), 0);
+    loop_until(base, fake_keys_count() == 1);
+    loop_until(base, strcmp(postgres_sql("SELECT count(*) FROM connections"), "0") == 0);
+}
+END_TEST
+
+START_TEST(an_interrupted_disconnect_is_finished_after_a_restart) {
+    connect_user("a");
+    disconnect("a");
+    loop_until(base, fake_turn.running);
+    api_free(api);
+    ck_assert(fake_turn.cancelled);
+    ck_assert_uint_eq(fake_answer(request)->count, 0);
+    ck_assert_int_eq(api_new(base, config, store, fake_keys, fake_turns, &api), 0);
+    loop_until(base, fake_turn.running);
+    ck_assert_int_eq(fake_turn.kind, CLOISTER__TURN_KIND__TURN_REVOKE);
+    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+    done.revoked = true;
+    fake_turn_done(&done);
+    loop_until(base, fake_keys_count() == 1);
+    loop_until(base, strcmp(postgres_sql("SELECT count(*) FROM connections"), "0") == 0);
+}
+END_TEST
+
+START_TEST(the_reconciler_waits_for_a_chance_to_ask_google) {
+    connect_user("a");
+    (void)postgres_sql("UPDATE connections SET state = 'disconnecting', changed_at = now()");
+    api_free(api);
+    fake_turns_full = true;
+    ck_assert_int_eq(api_new(base, config, store, fake_keys, fake_turns, &api), 0);
+    loop_until(base, fake_ended_count > 0);
+    uint64_t end = clock_ms() + 300;
+    loop_until(base, clock_ms() > end);
+    ck_assert_str_eq(rows("disconnecting"), "1"); /* not yet */
+    (void)postgres_sql("UPDATE connections SET changed_at = now() - interval '11 minutes'");
+    api_free(api);
+    ck_assert_int_eq(api_new(base, config, store, fake_keys, fake_turns, &api), 0);
+    loop_until(base, strcmp(postgres_sql("SELECT count(*) FROM connections"), "0") == 0);
+}
+END_TEST
+
+START_TEST(without_a_database_everything_says_so) {
+    connect_user("a");
+    postgres_kill();
+    loop_until(base, !store_ready(store));
+    link_create("a", "events", NULL, "https://app.test/");
+    ck_failed(503, "database_unavailable");
+    open_link(browser.link, browser.cookie);
+    ck_failed(503, "database_unavailable");
+    callback(browser.state, "c", "", browser.cookie);
+    ck_failed(503, "database_unavailable");
+    redeem("web", "a", browser.code);
+    ck_failed(503, "database_unavailable");
+    ck_assert_ptr_null(connection("a"));
+    ck_failed(503, "database_unavailable");
+    disconnect("a");
+    ck_failed(503, "database_unavailable");
+    postgres_restart();
+    loop_until(base, store_ready(store));
+    ck_assert_str_eq(connection("a")->state, "active");
+}
+END_TEST
+
+/* ---- memories ---- */
+
+static void memory_list(const char *user) {
+    Cloister__MemoryList body = CLOISTER__MEMORY_LIST__INIT;
+    body.request = ++request;
+    body.caller = caller("web", user);
+    api_memory_list(api, fake_end, &body);
+}
+
+static void memory_delete(const char *user, const char *id) {
+    Cloister__MemoryDelete body = CLOISTER__MEMORY_DELETE__INIT;
+    body.request = ++request;
+    body.caller = caller("web", user);
+    body.id = (char *)(uintptr_t)id;
+    api_memory_delete(api, fake_end, &body);
+}
+
+START_TEST(memories_are_listed_and_deleted) {
+    memory_list("a");
+    ck_failed(404, "unknown_user");
+    connect_user("a");
+    memory_list("a");
+    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_MEMORIES);
+    (void)postgres_sql(
+        "INSERT INTO preferences (id, user_id, sealed) SELECT repeat(x, 32), id, 'x' "
+        "FROM users, (VALUES ('a'), ('b'), ('c')) v (x)");
+    unsigned turns = fake_turn_count;
+    memory_list("a");
+    loop_until(base, fake_turn_count > turns);
+    ck_assert_int_eq(fake_turn.kind, CLOISTER__TURN_KIND__TURN_MEMORY_LIST);
+    ck_assert_uint_eq(fake_turn.n_preferences, 3);
+    Cloister__Memory memory = CLOISTER__MEMORY__INIT, *items[] = {&memory};
+    memory.text = (char *)(uintptr_t) "mornings only";
+    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+    done.n_memories = 1;
+    done.memories = items;
+    fake_turn_done(&done);
+    ck_assert_str_eq(answer()->memories->items[0]->text, "mornings only");
+    memory_list("a");
+    loop_until(base, fake_turn_count > turns + 1);
+    fake_turn_lost();
+    ck_failed(502, "agent_lost");
+
+    memory_delete("a", "nonsense");
+    ck_failed(404, "not_found");
+    memory_delete("a", "dddddddddddddddddddddddddddddddd");
+    ck_failed(404, "not_found");
+    memory_delete("a", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
+    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_OK);
+    ck_assert_str_eq(postgres_sql("SELECT count(*) FROM preferences"), "2");
+    memory_delete("b", "");
+    ck_failed(404, "unknown_user");
+    memory_delete("a", "");
+    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_OK);
+    ck_assert_str_eq(postgres_sql("SELECT count(*) FROM preferences"), "0");
+}
+END_TEST
+
+int main(void) {
+    postgres_start();
+    Suite *suite = suite_create("api");
+    TCase *cases = tcase_create("api");
+    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_test(cases, a_user_connects_and_disconnects);
+    tcase_add_test(cases, a_part_of_the_scopes_will_do);
+    tcase_add_test(cases, reconnecting_replaces_and_erases_the_old_key);
+    tcase_add_test(cases, a_broken_connection_says_where_to_reconnect);
+    tcase_add_test(cases, no_connection_no_reconnect_address);
+    tcase_add_test(cases, links_are_asked_for_in_form);
+    tcase_add_test(cases, a_link_is_one_browsers_and_one_use);
+    tcase_add_test(cases, links_states_and_codes_expire);
+    tcase_add_test(cases, a_refused_consent_connects_nothing);
+    tcase_add_test(cases, a_code_is_one_users_and_one_use);
+    tcase_add_test(cases, the_connect_cell_may_fail);
+    tcase_add_test(cases, a_connect_cell_may_ask_for_its_token_only);
+    tcase_add_test(cases, a_cell_lost_while_its_token_is_stored);
+    tcase_add_test(cases, keys_away_is_said_and_leaves_the_link_usable);
+    tcase_add_test(cases, disconnecting_goes_on_when_google_does_not_answer);
+    tcase_add_test(cases, disconnecting_goes_on_when_keys_is_away);
+    tcase_add_test(cases, an_interrupted_disconnect_is_finished_after_a_restart);
+    tcase_add_test(cases, the_reconciler_waits_for_a_chance_to_ask_google);
+    tcase_add_test(cases, without_a_database_everything_says_so);
+    tcase_add_test(cases, memories_are_listed_and_deleted);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK); /* the server belongs to this process */
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    postgres_remove();
+    return failed == 0 ? 0 : 1;
+}
