@@ -1,0 +1,497 @@
+/* Turns that meet trouble: tokens, Google, the model, budgets, cancellation, slow readers; and the
+ * turns that are no conversation. */
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/calendar.h"
+#include "fake.h"
+#include "providers/json_get.h"
+
+#define CREATE                                                                                     \
+    "{\\\"title\\\":\\\"Lunch\\\",\\\"start\\\":\\\"2026-11-23T15:00:00\\\",\\\"end\\\":"          \
+    "\\\"2026-11-23T16:00:00\\\"}"
+#define SPAN "{\\\"start\\\":\\\"2026-11-23T00:00:00\\\",\\\"end\\\":\\\"2026-11-24T00:00:00\\\"}"
+#define LOOK CALL(0, "check_availability", SPAN) END_TOOLS
+
+static struct fake *fake;
+
+static void setup(void) {
+    fake = fake_new();
+}
+static void teardown(void) {
+    fake_free(fake);
+}
+
+static void look(void) {
+    fake->model[0] = LOOK;
+    fake->model[1] = SAY("Free.") END_TURN;
+    fake_chat(fake, "Am I free?");
+}
+
+/* ---- Google ---- */
+
+static struct {
+    struct fake_reply reply;
+    unsigned times;
+} google_fault;
+
+static bool fail_google(struct fake *f, const char *method, const char *url,
+                        struct fake_reply *reply, bool *after) {
+    (void)method, (void)after;
+    if (strncmp(url, "https://cal.test", 16) != 0 || f->fault_count >= google_fault.times)
+        return false;
+    f->fault_count++;
+    *reply = google_fault.reply;
+    if (google_fault.reply.body != NULL)
+        reply->body = strdup(google_fault.reply.body);
+    return true;
+}
+
+#define REASON(r) (char *)"{\"error\":{\"errors\":[{\"reason\":\"" r "\"}]}}"
+static const struct {
+    struct fake_reply reply;
+    unsigned times;
+    const char *code, *tool_error;
+    unsigned refreshes, broken;
+} googles[] = {
+    {{.status = 401}, 1, "", "", 2, 0},
+    {{.status = 401}, 9, "reconnect_required", "", 2, 1},
+    {{.status = 403, .body = REASON("rateLimitExceeded")}, 1, "", "", 1, 0},
+    {{.status = 429, .headers = "retry-after: 1"}, 1, "", "", 1, 0},
+    {{.status = 429, .headers = "retry-after: 3600"}, 9, "google_rate_limited", "", 1, 0},
+    {{.status = 403, .body = REASON("quotaExceeded")}, 1, "google_quota", "", 1, 0},
+    {{.status = 403, .body = REASON("accessNotConfigured")}, 1, "google_rejected", "", 1, 0},
+    {{.status = 403, .body = REASON("insufficientPermissions")}, 1, "", "missing_permission", 1, 0},
+    {{.status = 400, .body = REASON("timeRangeTooLong")}, 1, "", "google_rejected", 1, 0},
+    {{.status = 503}, 2, "", "", 1, 0},
+    {{.status = 200, .body = (char *)"<html>"}, 1, "", "", 1, 0},
+    {{.status = 200,
+      .body = (char *)"{\"calendars\":{\"primary\":{\"errors\":[{\"reason\":\"notFound\"}]}}}"},
+     1,
+     "",
+     "unknown",
+     1,
+     0},
+    {{.status = 200, .body = (char *)"{}"}, 1, "", "unknown", 1, 0},
+    {{.error = -ECONNRESET}, 1, "", "", 1, 0},
+    {{.error = -EKEYREJECTED}, 1, "google_unavailable", "", 1, 0},
+    {{.error = -EACCES}, 1, "google_unavailable", "", 1, 0},
+    {{.error = -EPIPE}, 1, "egress_unavailable", "", 1, 0},
+    {{.error = -EFBIG}, 1, "google_unavailable", "", 1, 0},
+};
+
+START_TEST(google_faults) {
+    google_fault.reply = googles[_i].reply;
+    google_fault.times = googles[_i].times;
+    fake->fault = fail_google;
+    look();
+    ck_assert_str_eq(fake_code(fake), googles[_i].code);
+    ck_assert(!fake_unknown(fake));
+    ck_assert_uint_eq(fake->refreshes, googles[_i].refreshes);
+    ck_assert_uint_eq(fake->broken, googles[_i].broken);
+    if (*googles[_i].code != '\0')
+        return;
+    json_t *result = fake_result(fake, 1, 0);
+    ck_assert_str_eq(json_text(result, "error"), googles[_i].tool_error);
+    json_decref(result);
+}
+END_TEST
+
+START_TEST(grant_is_gone) {
+    fake->token_status = 400;
+    fake->token_answer = "{\"error\":\"invalid_grant\"}";
+    look();
+    ck_assert_str_eq(fake_code(fake), "reconnect_required");
+    ck_assert_uint_eq(fake->broken, 1);
+    ck_assert(!fake->last->turn_error->retryable);
+    /* No calendar needed: the answer comes, and the connection is marked all the same. */
+    fake->model[0] = SAY("Hello.") END_TURN;
+    fake_chat(fake, "Hello");
+    ck_assert_str_eq(fake_code(fake), "");
+    ck_assert_uint_eq(fake->broken, 2);
+    fake->token_answer = "{\"error\":\"invalid_client\"}";
+    look();
+    ck_assert_str_eq(fake_code(fake), "google_rejected");
+    ck_assert_uint_eq(fake->broken, 2);
+}
+END_TEST
+
+START_TEST(scopes_as_far_as_they_go) {
+    static const char *events[] = {GOOGLE_SCOPE_EVENTS}, *busy[] = {GOOGLE_SCOPE_FREEBUSY};
+    fake_event(fake, "a",
+               "{\"summary\":\"SECRET\",\"start\":{\"dateTime\":\"2026-11-23T09:00:00+01:00\"},"
+               "\"end\":{\"dateTime\":\"2026-11-23T10:00:00+01:00\"}}",
+               false);
+    fake_event(fake, "b",
+               "{\"transparency\":\"transparent\",\"start\":{\"date\":\"2026-11-23\"},\"end\":{"
+               "\"date\":\"2026-11-24\"}}",
+               false);
+    fake->state.scopes = (char **)events;
+    fake->state.n_scopes = 1;
+    look();
+    ck_assert_uint_eq(fake->freebusies, 0);
+    json_t *result = fake_result(fake, 1, 0);
+    char *text = json_dumps(result, JSON_COMPACT);
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "\"free\":false,\"busy\":[{\"start\":\"2026-11-23T09:00:00+01:00"
+                                 "\",\"end\":\"2026-11-23T10:00:00+01:00\"}]"));
+    ck_assert_ptr_null(strstr(text, "SECRET"));
+    ck_assert(!fake->last->turn_done->audit->tainted);
+    free(text);
+    json_decref(result);
+    fake->state.scopes = (char **)busy;
+    look();
+    ck_assert_uint_eq(fake->freebusies, 1);
+    fake->model[0] = CALL(0, "create_event", CREATE) END_TOOLS;
+    fake_chat(fake, "Book it.");
+    result = fake_result(fake, 1, 0);
+    ck_assert_str_eq(json_text(result, "error"), "missing_permission");
+    ck_assert_ptr_nonnull(strstr(json_text(result, "detail"), "\"events\""));
+    json_decref(result);
+}
+END_TEST
+
+/* ---- the model ---- */
+
+static struct {
+    struct fake_reply reply;
+    unsigned times;
+} model_fault;
+
+static bool fail_model(struct fake *f, const char *method, const char *url,
+                       struct fake_reply *reply, bool *after) {
+    (void)method, (void)after;
+    if (strncmp(url, "https://model.test", 18) != 0 || f->fault_count >= model_fault.times)
+        return false;
+    f->fault_count++;
+    *reply = model_fault.reply;
+    reply->body = strdup(model_fault.reply.body != NULL ? model_fault.reply.body : "");
+    return true;
+}
+
+#define OVERLOADED                                                                                 \
+    "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n"
+static const struct {
+    struct fake_reply reply;
+    unsigned times;
+    const char *code;
+    unsigned tries; /* that met the fault */
+} models[] = {
+    {{.status = 529}, 1, "", 1},
+    {{.status = 529}, 9, "model_unavailable", 3},
+    {{.status = 429, .headers = "retry-after: 0"}, 2, "", 2},
+    {{.status = 429, .headers = "retry-after: 3600"}, 9, "model_rate_limited", 1},
+    {{.status = 500, .headers = "x-should-retry: false"}, 9, "model_unavailable", 1},
+    {{.status = 400, .headers = "x-should-retry: true"}, 1, "", 1},
+    {{.status = 400}, 9, "model_rejected", 1},
+    {{.status = 401}, 9, "model_misconfigured", 1},
+    {{.error = -ECONNREFUSED}, 1, "", 1},
+    {{.error = -ECONNRESET, .sent = true}, 9, "model_unavailable", 3},
+    {{.error = -EKEYREJECTED}, 9, "model_misconfigured", 1},
+    {{.error = -EFBIG}, 9, "model_unavailable", 1},
+    {{.error = -EPIPE}, 9, "egress_unavailable", 1},
+    {{.status = 200, .body = (char *)OVERLOADED}, 1, "", 1},
+    {{.status = 200, .body = (char *)SAY("Half")},
+     1,
+     "model_unavailable",
+     1}, /* shown: no second try */
+    {{.status = 200, .body = (char *)SAY("Half") OVERLOADED}, 1, "model_unavailable", 1},
+    {{.status = 200, .body = (char *)"data: nonsense\n\n"}, 1, "", 1},
+    {{.status = 200, .body = (char *)END_WITH("refusal")}, 1, "model_refused", 1},
+    {{.status = 200, .body = (char *)END_TURN}, 1, "model_unavailable", 1},
+    {{.status = 200, .body = (char *)CALL(0, "create_event", CREATE) END_WITH("max_tokens")},
+     1,
+     "budget_exhausted",
+     1},
+};
+
+START_TEST(model_faults) {
+    model_fault.reply = models[_i].reply;
+    model_fault.times = models[_i].times;
+    fake->fault = fail_model;
+    fake->model[0] = SAY("Hello.") END_TURN;
+    fake_chat(fake, "Hello");
+    ck_assert_str_eq(fake_code(fake), models[_i].code);
+    ck_assert_uint_eq(fake->fault_count, models[_i].tries);
+    ck_assert_uint_eq(fake->posts, 0);
+    if (*models[_i].code == '\0')
+        ck_assert_str_eq(fake->text, "Hello.");
+}
+END_TEST
+
+START_TEST(cut_answer_says_so) {
+    fake->model[0] = SAY("Long") END_WITH("max_tokens");
+    fake_chat(fake, "Hello");
+    ck_assert_str_eq(fake_code(fake), "");
+    ck_assert_ptr_nonnull(strstr(fake->text, "cut off"));
+}
+END_TEST
+
+START_TEST(nonsense_calls_are_answered) {
+    fake->model[0] = CALL(0, "fly_to_moon", "{}") CALL(1, "create_event", "{\\\"title\\\":1}")
+        CALL(2, "get_event", "{broken") CALL(3, "get_event", "{\\\"event\\\":\\\"../../x\\\"}")
+            CALL(4, "check_availability",
+                 "{\\\"start\\\":\\\"tomorrow\\\",\\\"end\\\":\\\"2026-11-23\\\"}")
+                CALL(5, "update_event", "{\\\"event\\\":\\\"nope\\\"}") END_TOOLS;
+    fake->model[1] = SAY("Sorry.") END_TURN;
+    fake_chat(fake, "Do things.");
+    ck_assert_str_eq(fake_code(fake), "");
+    static const char *const codes[] = {"unknown_tool",  "bad_arguments", "bad_arguments",
+                                        "bad_arguments", "bad_arguments", "not_found"};
+    for (size_t i = 0; i < COUNT_OF(codes); i++) {
+        json_t *result = fake_result(fake, 1, i);
+        ck_assert_str_eq(json_text(result, "error"), codes[i]);
+        json_decref(result);
+    }
+}
+END_TEST
+
+START_TEST(loops_end) {
+    for (size_t i = 0; i < FAKE_MODEL_CALLS; i++)
+        fake->model[i] = LOOK;
+    fake_chat(fake, "Loop.");
+    ck_assert_str_eq(fake_code(fake), "budget_exhausted");
+    ck_assert_uint_eq(fake->model_calls, TURN_MODEL_CALLS);
+}
+END_TEST
+
+START_TEST(writes_are_counted) {
+    for (size_t i = 0; i < 6; i++)
+        fake->model[i] = CALL(0, "create_event", CREATE) CALL(1, "create_event", CREATE) END_TOOLS;
+    fake->model[6] = SAY("Done.") END_TURN;
+    fake_chat(fake, "Many.");
+    ck_assert_str_eq(fake_code(fake), "");
+    ck_assert_uint_eq(json_object_size(fake->events), TURN_WRITES);
+    json_t *result = fake_result(fake, 6, 1);
+    ck_assert_str_eq(json_text(result, "error"), "budget_exhausted");
+    json_decref(result);
+}
+END_TEST
+
+/* ---- the reader ---- */
+
+static bool hang_write(struct fake *f, const char *method, const char *url,
+                       struct fake_reply *reply, bool *after) {
+    (void)f, (void)url, (void)after;
+    *reply = (struct fake_reply){.hang = true, .sent = true};
+    return strcmp(method, "POST") == 0 && strstr(url, "/events") != NULL;
+}
+
+START_TEST(cancel_while_writing) {
+    fake->fault = hang_write;
+    fake->cancel_on_tool = "create_event";
+    fake->model[0] = CALL(0, "create_event", CREATE) END_TOOLS;
+    uint64_t start = clock_ms();
+    fake_chat(fake, "Book.");
+    ck_assert_str_eq(fake_code(fake), "cancelled");
+    ck_assert(fake_unknown(fake));
+    ck_assert_uint_ge(clock_ms() - start, PUMP_SETTLE_MS - 100);
+    ck_assert_uint_le(clock_ms() - start, PUMP_SETTLE_MS + 1500);
+}
+END_TEST
+
+static bool hang_model(struct fake *f, const char *method, const char *url,
+                       struct fake_reply *reply, bool *after) {
+    (void)method, (void)after;
+    *reply = (struct fake_reply){.hang = true};
+    return f->model_calls == 1 && strncmp(url, "https://model.test", 18) == 0;
+}
+
+START_TEST(cancel_while_thinking) {
+    fake->fault = hang_model;
+    fake->cancel_on_tool = "check_availability";
+    fake->model[0] = LOOK;
+    uint64_t start = clock_ms();
+    fake_chat(fake, "Look.");
+    ck_assert_str_eq(fake_code(fake), "cancelled");
+    ck_assert(!fake_unknown(fake));
+    ck_assert_uint_le(clock_ms() - start, 1000);
+}
+END_TEST
+
+START_TEST(time_runs_out) {
+    fake->fault = hang_model;
+    fake->model[0] = CALL(0, "create_event", CREATE) END_TOOLS;
+    fake->timeout_ms = 1500;
+    fake_chat(fake, "Look.");
+    ck_assert_str_eq(fake_code(fake), "turn_timeout");
+    ck_assert(!fake->last->turn_error->retryable); /* a repeat without a key would book again */
+    ck_assert_ptr_nonnull(strstr(fake->last->turn_error->detail, "Changes made before this: 1."));
+    ck_assert_uint_gt(fake->last->turn_error->notes.len, 0);
+}
+END_TEST
+
+START_TEST(credit_is_kept) {
+    fake->start.credit = 5;
+    fake->more_credit = 5;
+    fake->model[0] = SAY("Gr\xc3\xbc\xc3\x9f Gott, was darf es sein \xf0\x9f\x98\x80?") END_TURN;
+    fake_chat(fake, "Hello");
+    ck_assert_str_eq(fake_code(fake), "");
+    ck_assert_str_eq(fake->text, "Gr\xc3\xbc\xc3\x9f Gott, was darf es sein \xf0\x9f\x98\x80?");
+    fake->more_credit = 0; /* a reader that stopped */
+    fake->timeout_ms = 1500;
+    fake_chat(fake, "Hello");
+    ck_assert_str_eq(fake_code(fake), "turn_timeout");
+    ck_assert_uint_le(strlen(fake->text), 5);
+}
+END_TEST
+
+/* ---- keys and state ---- */
+
+START_TEST(keys_and_tokens) {
+    fake->key_error = EKEYREVOKED;
+    look();
+    ck_assert_str_eq(fake_code(fake), "disconnected");
+    fake->key_error = EIO;
+    look();
+    ck_assert_str_eq(fake_code(fake), "keys_unavailable");
+    fake->key_error = 0;
+    fake->floor = 2; /* the sealed token is of version 1 */
+    look();
+    ck_assert_str_eq(fake_code(fake), "disconnected");
+    fake->floor = 1;
+    fake->state.refresh.data[fake->state.refresh.len - 1] ^= 1;
+    look();
+    ck_assert_str_eq(fake_code(fake), "reconnect_required");
+    fake->state.refresh.len = 0;
+    look();
+    ck_assert_str_eq(fake_code(fake), "not_connected");
+    fake->state.refresh.len = 1;
+}
+END_TEST
+
+/* ---- connect and revoke ---- */
+
+static char *token_answer(const char *client, const char *state, int64_t lives, bool refresh) {
+    char text[256], nonce[33], part[600], *answer;
+    uint8_t digest[32];
+    (void)snprintf(text, sizeof(text), "cloister-nonce:%s", state);
+    (void)crypto_hash_sha256(digest, (const uint8_t *)text, strlen(text));
+    hex_encode(digest, 16, nonce);
+    (void)snprintf(
+        text, sizeof(text),
+        "{\"iss\":\"https://accounts.google.com\",\"aud\":\"%s\",\"sub\":\"123\",\"exp\":"
+        "%lld,\"nonce\":\"%s\"}",
+        client, (long long)(wall_ms() / 1000 + lives), nonce);
+    base64url_encode((const uint8_t *)text, strlen(text), part);
+    ck_assert_int_gt(asprintf(&answer,
+                              "{\"access_token\":\"AT\",\"expires_in\":3599,%s\"scope\":\"openid "
+                              "https://www.googleapis.com/auth/userinfo.email %s\",\"id_token\":"
+                              "\"e30.%s.sig\"}",
+                              refresh ? "\"refresh_token\":\"1//RT\"," : "", GOOGLE_SCOPE_FREEBUSY,
+                              part),
+                     0);
+    return answer;
+}
+
+static const struct {
+    const char *client, *state;
+    int64_t lives;
+    bool refresh;
+    const char *code;
+} connects[] = {
+    {"client", "S", 3600, true, ""},
+    {"client", "S", -200, true, ""}, /* clocks may differ a little */
+    {"client", "S", -400, true, "connect_failed"},
+    {"other", "S", 3600, true, "connect_failed"},
+    {"client", "T", 3600, true, "connect_failed"},
+    {"client", "S", 3600, false, "connect_failed"},
+};
+
+START_TEST(connects_or_says_why) {
+    char *answer = token_answer(connects[_i].client, connects[_i].state, connects[_i].lives,
+                                connects[_i].refresh);
+    fake->token_answer = answer;
+    fake->start.origin = (char *)"connect";
+    fake->start.state_token = (char *)"S";
+    fake->start.code = (char *)"4/code";
+    fake->start.redirect_uri = (char *)"https://gw/connect/google/callback";
+    fake->floor = 4;
+    fake_run(fake, CLOISTER__TURN_KIND__TURN_CONNECT);
+    ck_assert_str_eq(fake_code(fake), connects[_i].code);
+    bool good = *connects[_i].code == '\0';
+    ck_assert(good == (fake->put_token != NULL));
+    ck_assert_uint_eq(fake->committed, good);
+    if (good) {
+        const Cloister__PutToken *put = fake->put_token->host_call->put_token;
+        struct seal_label label = {"google-refresh", fake->state.connection, 3, 5};
+        SCOPE_SECRET char *plain = NULL;
+        size_t len;
+        ck_assert_uint_eq(put->version, 5);
+        ck_assert_int_eq(seal_open(fake->connection_key, &label, put->refresh.data,
+                                   put->refresh.len, &plain, &len),
+                         0);
+        ck_assert_str_eq(plain, "1//RT");
+        ck_assert_uint_eq(put->n_scopes, 3);
+        ck_assert_str_eq(put->scopes[1], "email");
+        ck_assert_uint_eq(put->subject_tag.len, 32);
+    }
+    free(answer);
+}
+END_TEST
+
+START_TEST(code_used_twice) {
+    fake->token_status = 400;
+    fake->token_answer = "{\"error\":\"invalid_grant\"}";
+    fake->start.origin = (char *)"connect";
+    fake->start.state_token = (char *)"S";
+    fake_run(fake, CLOISTER__TURN_KIND__TURN_CONNECT);
+    ck_assert_str_eq(fake_code(fake), "connect_failed");
+    ck_assert_uint_eq(fake->broken, 0);
+}
+END_TEST
+
+static bool revoke_says(struct fake *f, const char *method, const char *url,
+                        struct fake_reply *reply, bool *after) {
+    (void)method, (void)after;
+    if (strcmp(url, "https://token.test/revoke") != 0)
+        return false;
+    *reply = (struct fake_reply){.status = f->fault_count == 1 ? 400 : 503};
+    reply->body = strdup("{\"error\":\"invalid_token\"}");
+    return true;
+}
+
+START_TEST(revokes) {
+    fake_run(fake, CLOISTER__TURN_KIND__TURN_REVOKE);
+    ck_assert_str_eq(fake_code(fake), "");
+    ck_assert(fake->last->turn_done->revoked);
+    fake->fault = revoke_says;
+    fake->fault_count = 1;
+    fake_run(fake, CLOISTER__TURN_KIND__TURN_REVOKE);
+    ck_assert(fake->last->turn_done->revoked);
+    fake->fault_count = 2;
+    fake_run(fake, CLOISTER__TURN_KIND__TURN_REVOKE);
+    ck_assert_str_eq(fake_code(fake), "google_unavailable");
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("faults");
+    TCase *tc = tcase_create("all");
+    tcase_set_timeout(tc, 60);
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_loop_test(tc, google_faults, 0, (int)COUNT_OF(googles));
+    tcase_add_test(tc, grant_is_gone);
+    tcase_add_test(tc, scopes_as_far_as_they_go);
+    tcase_add_loop_test(tc, model_faults, 0, (int)COUNT_OF(models));
+    tcase_add_test(tc, cut_answer_says_so);
+    tcase_add_test(tc, nonsense_calls_are_answered);
+    tcase_add_test(tc, loops_end);
+    tcase_add_test(tc, writes_are_counted);
+    tcase_add_test(tc, cancel_while_writing);
+    tcase_add_test(tc, cancel_while_thinking);
+    tcase_add_test(tc, time_runs_out);
+    tcase_add_test(tc, credit_is_kept);
+    tcase_add_test(tc, keys_and_tokens);
+    tcase_add_loop_test(tc, connects_or_says_why, 0, (int)COUNT_OF(connects));
+    tcase_add_test(tc, code_used_twice);
+    tcase_add_test(tc, revokes);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
