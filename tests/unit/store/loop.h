@@ -16,14 +16,15 @@ static inline void loop_tick(evutil_socket_t fd, short what, void *ctx) {
 /* A tick keeps the loop turning while it waits for a clock. */
 #define loop_until_within(base, condition, ms)                                                     \
     do {                                                                                           \
+        bool loop_met_;                                                                            \
         uint64_t loop_end_ = clock_ms() + (ms);                                                    \
         struct event *loop_tick_ = event_new((base), -1, EV_PERSIST, loop_tick, NULL);             \
         struct timeval loop_every_ = {0, 10000};                                                   \
         (void)event_add(loop_tick_, &loop_every_);                                                 \
-        while (!(condition) && clock_ms() < loop_end_)                                             \
+        while (!(loop_met_ = (condition)) && clock_ms() < loop_end_)                               \
             (void)event_base_loop((base), EVLOOP_ONCE);                                            \
         event_free(loop_tick_);                                                                    \
-        ck_assert_msg((condition), "waited %d ms for " #condition, (int)(ms));                     \
+        ck_assert_msg(loop_met_, "waited %d ms for " #condition, (int)(ms));                       \
     } while (0)
 #define loop_until(base, condition) loop_until_within(base, condition, 15000)
 
