@@ -34,7 +34,7 @@ static void setup(void) {
 static void teardown(void) {
     api_free(api);
     store_free(store);
-    (void)event_base_loop(base, EVLOOP_NONBLOCK);
+    fakes_settle();
     config_free(config);
     event_base_free(base);
     fakes_reset(NULL);

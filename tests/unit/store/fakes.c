@@ -5,9 +5,11 @@
 #include <string.h>
 
 static struct event_base *loop;
+static unsigned deferred;
 
 static void defer(void (*run)(evutil_socket_t, short, void *), void *arg) {
     struct timeval soon = {0, 1000};
+    deferred++;
     if (event_base_once(loop, -1, EV_TIMEOUT, run, arg, &soon) < 0)
         abort();
 }
@@ -73,6 +75,7 @@ static void on_key_answer(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
     result.challenge = answer->challenge;
+    deferred--;
     answer->done(answer->ctx, answer->error, answer->error == 0 ? &result : NULL);
     free(answer);
 }
@@ -224,6 +227,7 @@ static void on_ended(evutil_socket_t fd, short what, void *arg) {
     struct ended *ended = arg;
     (void)fd;
     (void)what;
+    deferred--;
     ended->ended(ended->ctx);
     free(ended);
 }
@@ -259,6 +263,11 @@ void fake_turn_lost(void) {
     static const struct turn_failure lost = {502, "agent_lost", "The agent ended.", true};
     fake_turn.running = false;
     fake_turn.ops->failed(fake_turn.ctx, &lost);
+}
+
+void fakes_settle(void) {
+    while (deferred > 0)
+        (void)event_base_loop(loop, EVLOOP_ONCE);
 }
 
 void fakes_reset(struct event_base *base) {

@@ -9,6 +9,8 @@
 
 /* Each begins anew. */
 void fakes_reset(struct event_base *base);
+/* Lets what is still to be answered be answered. */
+void fakes_settle(void);
 
 /* ---- gateway ---- */
 struct gateway_end;
