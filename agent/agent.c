@@ -1,13 +1,13 @@
 #include "agent/agent.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include "agent/heap.h"
 #include "agent/runner.h"
 #include "ipc/log.h"
 #include "ipc/sp.h"
@@ -63,7 +63,7 @@ static void turn_reaped(struct agent *agent, int signal, int status) {
     }
     agent->turn.id[0] = '\0';
     agent->from_supervisor.phase = PHASE_READY;
-    (void)malloc_trim(0);
+    heap_shrink();
     if (agent->next != NULL)
         turn_start(agent, take_ptr(agent->next));
 }

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include "agent/heap.h"
 #include "agent/probe.h"
 #include "agent/relax.h"
 #include "agent/zygote.h"
@@ -132,6 +133,7 @@ int main(int argc, char **argv) {
     r = turn_world_new(config, &world, why, sizeof(why));
     if (r < 0)
         fatal("%s", why[0] != '\0' ? why : strerror(-r));
+    environ = NULL; /* warming the zone database has set TZ */
     zygote.world = world;
     zygote.keys_fd = channel_open(config, "keys/keys.sock");
     zygote.egress_fd = channel_open(config, "egress/egress.sock");
@@ -146,5 +148,6 @@ int main(int argc, char **argv) {
     if (r < 0)
         fatal("cannot try the walls: %s", strerror(-r));
     report_walls(config, report);
+    heap_settle();
     return zygote_serve(&zygote); /* confined */
 }

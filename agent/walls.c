@@ -16,7 +16,9 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-#define LOCK_PROOF 65536
+#define LOCK_PROOF       65536
+#define TURN_CPU_S       30 /* of computing; a turn mostly waits */
+#define TURN_DESCRIPTORS 64
 
 const char *wall_name(enum wall_property property) {
 #define WALL_TEXT(name, text) text,
@@ -71,11 +73,18 @@ int walls_limits(void) {
         int what;
         uint64_t most;
     } limits[] = {
-        {RLIMIT_CORE, 0},         {RLIMIT_FSIZE, 0},
+        {RLIMIT_CORE, 0},
+        {RLIMIT_FSIZE, 0},
         {RLIMIT_NPROC, 4}, /* agent, turn, one that is ending, one to spare */
-        {RLIMIT_NOFILE, 64},      {RLIMIT_MEMLOCK, 8 * MIB},
-        {RLIMIT_MSGQUEUE, 0},     {RLIMIT_SIGPENDING, 64},
-        {RLIMIT_DATA, 256 * MIB}, {RLIMIT_AS, 1024 * MIB},
+        {RLIMIT_MEMLOCK, 8 * MIB},
+        {RLIMIT_MSGQUEUE, 0},
+        {RLIMIT_SIGPENDING, 64},
+        {RLIMIT_DATA, 256 * MIB},
+        {RLIMIT_AS, 1024 * MIB},
+        /* Not for the dozen it has: the kernel counts the descriptors in flight in messages of all
+         * agents together, and refuses a sender whose own limit they exceed. Turns, where what is
+         * hostile would be, have a small one and so cannot use up what agents need. */
+        {RLIMIT_NOFILE, 16384},
     };
     for (size_t i = 0; i < COUNT_OF(limits); i++) {
         if (limits[i].what == RLIMIT_AS && relax.no_address_space_limit)
@@ -104,9 +113,12 @@ static int prove_lock(void) {
 }
 
 int walls_turn(const struct walls *walls) {
-    struct rlimit cpu = {30, 30}; /* seconds of computing; a turn mostly waits */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || setrlimit(RLIMIT_CPU, &cpu) < 0)
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         return -errno;
-    int r = prove_lock();
+    int r = limit(RLIMIT_CPU, TURN_CPU_S);
+    if (r == 0)
+        r = limit(RLIMIT_NOFILE, TURN_DESCRIPTORS);
+    if (r == 0)
+        r = prove_lock();
     return r < 0 ? r : filter_load(&walls->turn);
 }

@@ -21,7 +21,8 @@
 #define WAIT_MS              10000
 
 static void copy_program(const char *to, uid_t owner, gid_t group) {
-    SCOPE_FD int in = open(AGENT_PROGRAM, O_RDONLY | O_CLOEXEC);
+    const char *other = getenv("TEST_AGENT_PROGRAM"); /* measuring the product itself */
+    SCOPE_FD int in = open(other != NULL ? other : AGENT_PROGRAM, O_RDONLY | O_CLOEXEC);
     SCOPE_FD int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
     ck_assert_int_ge(in, 0);
     ck_assert_int_ge(out, 0);

@@ -1,0 +1,32 @@
+#include "agent/heap.h"
+
+#include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#define LARGEST  (64u << 10) /* larger blocks are mapped, or found no hole */
+#define SMALLEST 16u
+
+/* Takes blocks of `size` until one lies behind all others: no hole of that size is left. */
+static uintptr_t holes_fill(size_t size, uintptr_t highest) {
+    for (;;) {
+        uintptr_t block = (uintptr_t)malloc(size); /* kept for ever, by intent */
+        if (block == 0)
+            return highest;
+        if (block > highest)
+            return block;
+    }
+}
+
+void heap_settle(void) {
+    uintptr_t highest = 0;
+    (void)mallopt(M_MMAP_THRESHOLD, 2 * LARGEST); /* fixed: it does not grow with what is freed */
+    for (size_t size = LARGEST; size >= 2048; size /= 2)
+        highest = holes_fill(size, highest);
+    for (size_t size = 1024 + SMALLEST; size >= SMALLEST; size -= SMALLEST)
+        highest = holes_fill(size + 8, highest);
+}
+
+void heap_shrink(void) {
+    (void)malloc_trim(0);
+}
