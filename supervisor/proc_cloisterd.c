@@ -10,11 +10,7 @@
 #include "build_config.h"
 #include "ipc/confine.h"
 #include "ipc/log.h"
-#if __has_include("ipc/rights.h")
 #include "ipc/rights.h"
-#else
-#define rights_print() (void)0
-#endif
 #include "supervisor/daemon.h"
 #include "supervisor/start.h"
 

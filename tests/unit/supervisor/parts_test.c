@@ -72,7 +72,7 @@ static int put(const char *user, const char *conversation, const char *text) {
 
 static bool has(const char *user, const char *conversation, const char *text) {
     struct session_blob blob = sessions_notes(sessions, user, "owner", conversation, CONN);
-    return blob.len == strlen(text) && memcmp(blob.data, text, blob.len) == 0;
+    return blob.len == strlen(text) && (blob.len == 0 || memcmp(blob.data, text, blob.len) == 0);
 }
 
 START_TEST(sessions_keep_apart) {
