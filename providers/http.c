@@ -196,8 +196,10 @@ static int wait_for_something(struct http *http, int timeout_ms) {
 }
 
 int http_step(struct http *http, int timeout_ms) {
+    uint64_t news = http->news;
     progress(http);
-    int r = wait_for_something(http, check_time(http, timeout_ms));
+    /* What the caller waits for may just have happened: then nothing else may ever wake the poll. */
+    int r = wait_for_something(http, http->news != news ? 0 : check_time(http, timeout_ms));
     progress(http);
     return r < 0 ? r : 0;
 }

@@ -57,6 +57,7 @@ struct http {
     struct conn *conns;
     struct http_transfer *transfers;
     uint16_t last_number;
+    uint64_t news; /* counts what callers wait for: bytes delivered, transfers ended */
     int watch_fd;
     int (*watch_ready)(void *ctx);
     void *watch_ctx;

@@ -54,6 +54,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx) {
     t->body_seen += len;
     if (t->body_seen > t->max_body)
         return (size_t)callback_fail(t, -EFBIG, "the answer is too long");
+    t->http->news++;
     if (t->on_body != NULL && t->status >= 200 && t->status <= 299) {
         int r = t->on_body(t->ctx, data, len);
         return r == 0 ? len : (size_t)callback_fail(t, r, "the answer was not wanted any further");
@@ -162,6 +163,7 @@ static void release(struct http_transfer *t) {
 void transfer_end(struct http_transfer *t, int error, const char *why) {
     if (t->state == TRANSFER_DONE)
         return;
+    t->http->news++;
     transfer_note_sent(t);
     struct conn *conn = t->conn;
     enum transfer_state was = t->state;
