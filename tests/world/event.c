@@ -342,5 +342,6 @@ json_t *event_plant(struct world *w, json_t *account, const json_t *body, const 
         json_decref(copy);
         return NULL;
     }
+    *message = NULL;
     return event_store(w, account, id, copy);
 }

@@ -2,6 +2,7 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/pem.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,4 +58,16 @@ json_t *jwt_key_set(EVP_PKEY *key) {
     return json_pack("{s:[{s:s,s:s,s:s,s:s,s:o,s:o}]}", "keys", "kty", "RSA", "alg", "RS256", "use",
                      "sig", "kid", KEY_ID, "n", number_param(key, OSSL_PKEY_PARAM_RSA_N), "e",
                      number_param(key, OSSL_PKEY_PARAM_RSA_E));
+}
+
+json_t *jwt_key_pem(EVP_PKEY *key) {
+    BIO *bio = BIO_new(BIO_s_mem());
+    json_t *all = json_object();
+    char *text = NULL;
+    if (bio && PEM_write_bio_PUBKEY(bio, key) == 1) {
+        long len = BIO_get_mem_data(bio, &text);
+        json_object_set_new(all, KEY_ID, json_stringn(text, (size_t)len));
+    }
+    BIO_free(bio);
+    return all;
 }

@@ -9,5 +9,7 @@
 char *jwt_sign(EVP_PKEY *key, json_t *claims);
 /* New {"keys":[…]}. */
 json_t *jwt_key_set(EVP_PKEY *key);
+/* New {key id: PEM}. */
+json_t *jwt_key_pem(EVP_PKEY *key);
 
 #endif

@@ -241,7 +241,7 @@ static void userinfo(struct exchange *x) {
 }
 
 static void tokeninfo(struct exchange *x) {
-    const char *token = exchange_query(x, "access_token");
+    const char *asked = exchange_query(x, "access_token"), *token = asked ? asked : bearer(x);
     const json_t *record = token ? token_check_access(x->world, token) : NULL;
     if (!record) {
         token_error(x, 400, "invalid_token", "Invalid Value");
@@ -276,6 +276,8 @@ void openid_handle(struct exchange *x) {
         tokeninfo(x);
     else if (strcmp(x->path, "/oauth2/v3/certs") == 0)
         answer_json(x, 200, jwt_key_set(x->world->jwt_key));
+    else if (strcmp(x->path, "/oauth2/v1/certs") == 0)
+        answer_json(x, 200, jwt_key_pem(x->world->jwt_key));
     else if (strcmp(x->path, "/.well-known/openid-configuration") == 0)
         discovery(x);
     else
