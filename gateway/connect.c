@@ -228,7 +228,7 @@ void handle_connect_callback(struct call *call) {
 void handle_root(struct call *call) {
     struct page page = {
         .status = 200,
-        .title = "Cloister",
+        .title = "A Cloister server",
         .text =
             "This is the address of a Cloister server: every connected person has a scheduling "
             "agent of their own here, walled off from all others. People talk to it through a chat "

@@ -60,8 +60,16 @@ static void on_drain_deadline(evutil_socket_t fd, short what, void *ctx) {
     (void)fd;
     (void)what;
     struct gateway *gateway = ctx;
+    struct timeval farewell = {1, 0};
+    if (gateway->cut_off) {
+        (void)event_base_loopbreak(gateway->base);
+        return;
+    }
+    /* Their clients are told, and have a second to hear it. */
+    gateway->cut_off = true;
     log_warn("%zu requests are cut off at the end of the draining time", gateway->calls);
-    (void)event_base_loopbreak(gateway->base);
+    (void)event_add(gateway->drain_deadline, &farewell);
+    upstream_abandon(gateway->upstream);
 }
 
 /* A turn may wait behind others of its user; the supervisor's own deadlines come first. */

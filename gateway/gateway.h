@@ -38,7 +38,7 @@ struct gateway {
     struct gateway_counts counts;
     size_t calls; /* requests not yet over */
     struct event *reload, *drain_deadline;
-    bool draining;
+    bool draining, cut_off;
 };
 
 /* Listening sockets, opened before the process is confined; -1 where there is none. */

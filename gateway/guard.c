@@ -289,7 +289,7 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
         return;
     if (waiting == 0)
         event_del(conn->timer);
-    else if (info->n_deleted > 0 || info->orig_size == 0)
+    else if (info->n_deleted > 0 || !evtimer_pending(conn->timer, NULL))
         conn_timer(conn, conn->guard->limits->stall_ms);
     if (info->n_deleted > 0 && conn->streaming)
         event_active(conn->pump, EV_WRITE, 0);

@@ -160,6 +160,10 @@ static void on_down(void *ctx) {
     if (upstream->connected)
         log_warn("cloisterd is gone; requests get 503 until it is back");
     upstream->connected = false;
+    upstream_abandon(upstream);
+}
+
+void upstream_abandon(struct upstream *upstream) {
     for (size_t i = 0; i < TABLE; i++)
         for (struct ask *ask; (ask = LIST_FIRST(&upstream->table[i])) != NULL;)
             ask_end(ask, UPSTREAM_LOST);

@@ -32,6 +32,8 @@ int upstream_ask(struct upstream *upstream, uint64_t number, Cloister__Message *
 void upstream_tell(struct upstream *upstream, Cloister__Message *message);
 /* Forgets an ask: its answers are thrown away. Unknown numbers are fine. */
 void upstream_forget(struct upstream *upstream, uint64_t number);
+/* Ends every ask as if the link were lost (the process is about to end). */
+void upstream_abandon(struct upstream *upstream);
 size_t upstream_open(const struct upstream *upstream);
 
 #endif

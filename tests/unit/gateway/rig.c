@@ -327,3 +327,12 @@ long rig_rss(const struct rig *rig) {
     (void)fclose(file);
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
+
+void rig_grown_less(const struct rig *rig, long before, long kib) {
+#ifdef __SANITIZE_ADDRESS__
+    (void)rig, (void)before, (void)kib;
+#else
+    long grown = rig_rss(rig) - before;
+    ck_assert_msg(grown < kib, "the gateway grew by %ld KiB", grown);
+#endif
+}

@@ -70,5 +70,8 @@ bool has_header(const char *response, const char *line_start);
 void check_problem(const char *response, unsigned status, const char *code);
 /* Resident KiB of the gateway. */
 long rig_rss(const struct rig *rig);
+/* Fails the test when it has grown by `kib` or more since `before`. Not under AddressSanitizer,
+ * which keeps what is freed in a quarantine of its own: there growth says nothing. */
+void rig_grown_less(const struct rig *rig, long before, long kib);
 
 #endif
