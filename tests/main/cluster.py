@@ -84,7 +84,7 @@ ca_file={n['CA_FILE']}
 [model]
 provider={self.provider}
 base_url={base}
-model=stand-in-1
+model=stand-in
 api_key_file={n['MODEL_KEY_FILE']}
 ca_file={n['CA_FILE']}
 [egress]
