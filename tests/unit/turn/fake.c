@@ -27,6 +27,10 @@ struct fake *fake_new(void) {
     fake->busy = "{\"busy\":[]}";
     fake->calendar_zone = "Europe/Berlin";
     fake->timeout_ms = 20000;
+    fake->egress_fd = -1;
+    fake->client_secret = "secret";
+    fake->model_key = "apikey";
+    fake->verifier = "verifier";
     memset(fake->user_key, 1, 32);
     memset(fake->connection_key, 2, 32);
     cloister__turn_start__init(&fake->start);
@@ -87,12 +91,16 @@ static void *run_turn(void *ctx) {
     int *fds = (int[]){fake->agent_fd, fake->keys_fd};
     struct turn_setup setup = {.agent_fd = fds[0],
                                .keys_fd = fds[1],
-                               .egress_fd = -1,
+                               .egress_fd = fake->egress_fd,
                                .start = &fake->start,
                                .deadline = clock_ms() + fake->timeout_ms,
                                .world = &fake->world};
     (void)turn_run(&setup);
     return NULL;
+}
+
+static ProtobufCBinaryData bytes_of(const char *text) {
+    return (ProtobufCBinaryData){strlen(text), (uint8_t *)text};
 }
 
 static void answer_keys(struct fake *fake, int fd) {
@@ -112,10 +120,10 @@ static void answer_keys(struct fake *fake, int fd) {
     grant.user_key = (ProtobufCBinaryData){32, fake->user_key};
     grant.epoch = 3;
     grant.token_version = fake->floor;
-    grant.google_client_secret = (ProtobufCBinaryData){6, (uint8_t *)"secret"};
-    grant.model_api_key = (ProtobufCBinaryData){6, (uint8_t *)"apikey"};
+    grant.google_client_secret = bytes_of(fake->client_secret);
+    grant.model_api_key = bytes_of(fake->model_key);
     if (*ask->key_ask->state_token != '\0')
-        grant.pkce_verifier = (ProtobufCBinaryData){8, (uint8_t *)"verifier"};
+        grant.pkce_verifier = bytes_of(fake->verifier);
     Cloister__Message m = MSG_OF(KEY_GRANT, key_grant, &grant);
     ck_assert_int_eq(seq_send(fd, &m, -1), 0);
 }

@@ -58,6 +58,10 @@ struct fake {
     Cloister__Message *put_token;
     unsigned committed;
     int agent_fd, keys_fd;
+
+    /* without the fake network: what stands behind it */
+    int egress_fd;
+    const char *client_secret, *model_key, *verifier;
 };
 
 struct fake *fake_new(void);
