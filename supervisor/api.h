@@ -15,20 +15,27 @@ void api_free(struct api *api);
 
 void api_connect_link_create(struct api *api, struct gateway_end *end,
                              const Cloister__ConnectLinkCreate *request);
-void api_connect_open(struct api *api, struct gateway_end *end, const Cloister__ConnectOpen *request);
+void api_connect_open(struct api *api, struct gateway_end *end,
+                      const Cloister__ConnectOpen *request);
 void api_connect_callback(struct api *api, struct gateway_end *end,
                           const Cloister__ConnectCallback *request);
+/* A code is redeemed once, strictly: a frontend that lost the answer asks for the connection's
+ * state and needs a new link only for the grant. 400 "code_invalid" for a code that is unknown,
+ * another's, used or expired, without telling which. */
 void api_redeem(struct api *api, struct gateway_end *end, const Cloister__Redeem *request);
 void api_connection_get(struct api *api, struct gateway_end *end,
                         const Cloister__ConnectionGet *request);
+/* Answers when the connection is gone, whether Google confirmed or not. 404 "not_connected" when
+ * there is none, 404 "unknown_user" for a user who never connected; while one is being ended, a
+ * second request waits for the same answer. */
 void api_connection_delete(struct api *api, struct gateway_end *end,
                            const Cloister__ConnectionDelete *request);
 void api_memory_list(struct api *api, struct gateway_end *end, const Cloister__MemoryList *request);
 void api_memory_delete(struct api *api, struct gateway_end *end,
                        const Cloister__MemoryDelete *request);
 
-/* Makes a connect link for a user whose connection broke, with the features and return address of the
- * last one; `made` gets the address ("" when that failed). For the action_url of an error. */
+/* Makes a connect link for a user whose connection broke, with the features and return address of
+ * the last one; `made` gets the address ("" when that failed). For the action_url of an error. */
 void api_reconnect_url(struct api *api, const char *user, void (*made)(void *ctx, const char *url),
                        void *ctx);
 

@@ -39,7 +39,7 @@ void store_session(struct store *store, const char *frontend, const char *name,
 typedef void store_done(void *ctx, int error);
 void store_put_preference(struct store *store, const char *user, const Cloister__PutPreference *put,
                           store_done *done,
-                          void *ctx); /* -ENOSPC over 64, -EINVAL over 1024 bytes */
+                          void *ctx); /* -ENOSPC over 64, -EINVAL over 1280 bytes */
 void store_delete_preference(struct store *store, const char *user, const char *id,
                              store_done *done, void *ctx); /* "" deletes all */
 void store_mark_broken(struct store *store, const char *connection, store_done *done, void *ctx);

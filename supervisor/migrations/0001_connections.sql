@@ -65,10 +65,11 @@ CREATE TABLE connect_links (
 CREATE INDEX connect_links_age ON connect_links (created_at);
 CREATE INDEX connect_links_connection ON connect_links (connection_id);
 
+-- At most 64 a user, 300 characters each: all of them fit into one TURN_START beside its message.
 CREATE TABLE preferences (
     id opaque_id PRIMARY KEY,
     user_id opaque_id NOT NULL REFERENCES users ON DELETE CASCADE,
-    sealed bytea NOT NULL CHECK (octet_length(sealed) BETWEEN 1 AND 1024),
+    sealed bytea NOT NULL CHECK (octet_length(sealed) BETWEEN 1 AND 1280),
     created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX preferences_of_user ON preferences (user_id, created_at);

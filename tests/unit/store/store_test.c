@@ -376,7 +376,7 @@ START_TEST(preferences_are_the_users_own) {
 END_TEST
 
 START_TEST(preferences_are_bounded) {
-    char id[ID_LEN + 1], large[1025] = {1};
+    char id[ID_LEN + 1], large[1281] = {1};
     connect_user("a", USER1, ID_A, 1);
     ck_assert_int_eq(put_preference(USER1, ID_C, large, sizeof(large)), -EINVAL);
     for (int i = 0; i < 64; i++) {
