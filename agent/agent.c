@@ -203,8 +203,8 @@ static void agent_wait(struct agent *agent) {
         {sp_fd(agent->supervisor), (short)(POLLIN | (waiting ? POLLOUT : 0)), 0},
         {agent->setup->keys_fd, 0, 0}, /* only its end */
         {agent->setup->egress_fd, 0, 0},
-        {agent->turn.pidfd, POLLIN, 0},
         /* What cloisterd has not taken yet keeps the turn from sending more. */
+        {waiting ? -1 : agent->turn.pidfd, POLLIN, 0},
         {waiting ? -1 : agent->turn.channel, POLLIN, 0},
     };
     if (poll(fds, COUNT_OF(fds), poll_timeout(agent)) < 0 && errno != EINTR)
@@ -222,9 +222,10 @@ static void agent_wait(struct agent *agent) {
         runner_kill(&agent->turn);
     }
     int signal, status;
-    /* All that the turn said comes before its end: its channel is drained first. */
+    /* All that the turn said comes before its end: poll looked at the pidfd first, so when that
+     * told of the end and the channel then had nothing, nothing is left in it. */
     bool drained = agent->turn.channel < 0 || (!waiting && fds[4].revents == 0);
-    if (drained && runner_reap(&agent->turn, &signal, &status))
+    if (fds[3].revents != 0 && drained && runner_reap(&agent->turn, &signal, &status))
         turn_reaped(agent, signal, status);
 }
 
