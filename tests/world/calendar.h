@@ -13,7 +13,7 @@ struct cal {
     const char *scope;       /* of the access token */
 };
 
-/* event_read.c */
+/* event_read.c, freebusy.c */
 void events_list(struct cal *c);
 void events_get(struct cal *c, const char *id);
 void events_instances(struct cal *c, const char *id);

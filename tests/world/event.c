@@ -228,8 +228,10 @@ const char *event_check(json_t *resource, const struct zone *zone, const char **
     *message = "Start and end times must either both be date or both be dateTime.";
     if (!event_span(resource, zone, &start, &end, &all_day))
         return "invalid";
+    if (end > start)
+        return NULL;
     *message = "The specified time range is empty.";
-    return end <= start ? "timeRangeEmpty" : NULL;
+    return "timeRangeEmpty";
 }
 
 /* ---- changing ---- */

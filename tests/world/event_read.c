@@ -1,15 +1,12 @@
-/* events.get, list, instances and freeBusy.query. */
+/* events.get, list and instances. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "tests/world/calendar.h"
+#include "tests/world/event_query.h"
 #include "tests/world/expand.h"
 
-#define FAR        INT64_C(253402300799) /* year 9999 */
-#define NEAR       (-INT64_C(62135596800))
 #define EXPAND_MAX 5000
-#define BUSY_SPAN  (92 * DAY_S)
 
 static const char *text(const json_t *object, const char *key) {
     return json_string_value(json_object_get(object, key));
@@ -27,7 +24,7 @@ static json_t *instance(struct cal *c, const char *id) {
     struct occurrence *list = NULL;
     size_t count = 0;
     json_t *found = NULL;
-    if (expand(master, c->zone, NEAR, FAR, EXPAND_MAX, &list, &count) == 0)
+    if (expand(master, c->zone, TIME_NEAR, TIME_FAR, EXPAND_MAX, &list, &count) == 0)
         for (size_t i = 0; i < count && !found; i++)
             if (strcmp(list[i].stamp, bar + 1) == 0)
                 found = expand_instance(master, c->zone, &list[i]);
@@ -83,27 +80,8 @@ void events_get(struct cal *c, const char *id) {
 
 /* ---- many ---- */
 
-struct ask {
-    int64_t min, max, updated_min, since; /* since: change number of a sync token, 0 none */
-    bool single, deleted, by_start, by_updated;
-    const char *words, *uid;
-    const struct zone *zone;
-    size_t offset, limit;
-};
-
-struct found {
-    int64_t start;
-    const char *updated;
-    size_t order;
-    json_t *resource; /* owned */
-};
-
-struct findings {
-    struct found *list;
-    size_t count, room;
-};
-
-static void found_add(struct findings *f, const struct ask *a, int64_t start, json_t *resource) {
+static void found_add(struct findings *f, const struct event_query *a, int64_t start,
+                      json_t *resource) {
     if (f->count == f->room) {
         f->room = f->room ? 2 * f->room : 64;
         f->list = realloc(f->list, f->room * sizeof(*f->list));
@@ -164,7 +142,8 @@ static bool type_match(const struct cal *c, const json_t *resource) {
     return exchange_query(c->x, "eventTypes") == NULL;
 }
 
-static bool filters_match(const struct cal *c, const struct ask *a, const json_t *resource) {
+static bool filters_match(const struct cal *c, const struct event_query *a,
+                          const json_t *resource) {
     const char *uid = text(resource, "iCalUID");
     return words_match(resource, a->words) && type_match(c, resource) &&
            property_match(c, resource, "privateExtendedProperty", "private") &&
@@ -172,21 +151,21 @@ static bool filters_match(const struct cal *c, const struct ask *a, const json_t
            (!a->uid || (uid && strcmp(a->uid, uid) == 0));
 }
 
-static bool in_range(const struct ask *a, int64_t start, int64_t end) {
+static bool in_range(const struct event_query *a, int64_t start, int64_t end) {
     return end > a->min && start < a->max;
 }
 
-static bool updated_since(const struct ask *a, const json_t *resource) {
+static bool updated_since(const struct event_query *a, const json_t *resource) {
     struct civil when;
     int offset = 0;
     const char *updated = text(resource, "updated");
-    return a->updated_min == NEAR ||
+    return a->updated_min == TIME_NEAR ||
            (updated && rfc3339_parse(updated, &when, &offset) == RFC3339_OFFSET &&
             civil_seconds(&when) >= a->updated_min);
 }
 
 /* Occurrences of a recurring event that have no record of their own. */
-static void collect_occurrences(struct cal *c, const struct ask *a, const json_t *resource,
+static void collect_occurrences(struct cal *c, const struct event_query *a, const json_t *resource,
                                 struct findings *f) {
     struct occurrence *list = NULL;
     size_t count = 0;
@@ -202,7 +181,7 @@ static void collect_occurrences(struct cal *c, const struct ask *a, const json_t
     free(list);
 }
 
-static void collect_one(struct cal *c, const struct ask *a, const json_t *record,
+static void collect_one(struct cal *c, const struct event_query *a, const json_t *record,
                         struct findings *f) {
     const json_t *resource = json_object_get(record, "r");
     bool gone = event_cancelled(resource), series = json_object_get(resource, "recurrence") != NULL;
@@ -211,7 +190,8 @@ static void collect_one(struct cal *c, const struct ask *a, const json_t *record
     if (json_integer_value(json_object_get(record, "seq")) <= a->since ||
         !updated_since(a, resource))
         return;
-    bool want_gone = a->deleted || a->since || a->updated_min != NEAR || (exception && !a->single);
+    bool want_gone =
+        a->deleted || a->since || a->updated_min != TIME_NEAR || (exception && !a->single);
     if ((gone && !want_gone) || !filters_match(c, a, resource))
         return;
     bool has_span = event_span(resource, c->zone, &start, &end, &all_day);
@@ -246,7 +226,7 @@ static int by_updated(const void *a, const void *b) {
     return r ? r : by_order(a, b);
 }
 
-static void collect(struct cal *c, const struct ask *a, struct findings *f) {
+void events_collect(struct cal *c, const struct event_query *a, struct findings *f) {
     const char *id;
     json_t *record;
     json_object_foreach(json_object_get(c->account, "events"), id, record)
@@ -258,7 +238,7 @@ static void collect(struct cal *c, const struct ask *a, struct findings *f) {
                               : by_order);
 }
 
-static void answer_found(struct cal *c, const struct ask *a, struct findings *f) {
+static void answer_found(struct cal *c, const struct event_query *a, struct findings *f) {
     json_t *items = json_array();
     size_t end = a->offset + a->limit < f->count ? a->offset + a->limit : f->count;
     for (size_t i = a->offset; i < end; i++)
@@ -300,12 +280,12 @@ static bool time_query(const struct cal *c, const char *name, int64_t *ret) {
     return true;
 }
 
-static bool bad(struct cal *c, const char *reason, const char *message) {
+bool query_bad(struct cal *c, const char *reason, const char *message) {
     calendar_error(c->x, 400, reason, message);
     return false;
 }
 
-static bool sync_query(struct cal *c, struct ask *a) {
+static bool sync_query(struct cal *c, struct event_query *a) {
     static const char *const clash[] = {
         "iCalUID", "orderBy",   "privateExtendedProperty", "q", "sharedExtendedProperty", "timeMin",
         "timeMax", "updatedMin"};
@@ -314,7 +294,7 @@ static bool sync_query(struct cal *c, struct ask *a) {
         return true;
     for (size_t i = 0; i < COUNT_OF(clash); i++)
         if (exchange_query(c->x, clash[i]))
-            return bad(c, "badRequest", "Sync token cannot be used with this parameter.");
+            return query_bad(c, "badRequest", "Sync token cannot be used with this parameter.");
     uint64_t since = 0;
     json_int_t floor = json_integer_value(json_object_get(c->account, "sync_floor"));
     if (token[0] != 's' || parse_u64(token + 1, 0, INT64_MAX, &since) < 0 ||
@@ -328,34 +308,34 @@ static bool sync_query(struct cal *c, struct ask *a) {
     return true;
 }
 
-static bool page_query(struct cal *c, struct ask *a) {
+static bool page_query(struct cal *c, struct event_query *a) {
     const char *limit = exchange_query(c->x, "maxResults"),
                *page = exchange_query(c->x, "pageToken");
     uint64_t value;
     a->limit = 250;
     if (limit && parse_u64(limit, 1, 1000000, &value) < 0)
-        return bad(c, "invalidParameter", "Invalid value for maxResults.");
+        return query_bad(c, "invalidParameter", "Invalid value for maxResults.");
     if (limit)
         a->limit = value > 2500 ? 2500 : (size_t)value;
     if (page && (page[0] != 'p' || parse_u64(page + 1, 0, SIZE_MAX / 2, &value) < 0))
-        return bad(c, "badRequest", "Invalid page token.");
+        return query_bad(c, "badRequest", "Invalid page token.");
     if (page)
         a->offset = (size_t)value;
     return true;
 }
 
-static bool read_ask(struct cal *c, struct ask *a) {
+static bool read_ask(struct cal *c, struct event_query *a) {
     bool ok;
     const char *order = exchange_query(c->x, "orderBy");
-    *a = (struct ask){.min = NEAR, .max = FAR, .updated_min = NEAR};
+    *a = (struct event_query){.min = TIME_NEAR, .max = TIME_FAR, .updated_min = TIME_NEAR};
     a->zone = answer_zone(c, &ok);
     if (!ok)
         return false;
     if (!time_query(c, "timeMin", &a->min) || !time_query(c, "timeMax", &a->max) ||
         !time_query(c, "updatedMin", &a->updated_min))
-        return bad(c, "badRequest", "Bad Request");
+        return query_bad(c, "badRequest", "Bad Request");
     if (a->max <= a->min)
-        return bad(c, "timeRangeEmpty", "The specified time range is empty.");
+        return query_bad(c, "timeRangeEmpty", "The specified time range is empty.");
     a->single = flag(c, "singleEvents");
     a->deleted = flag(c, "showDeleted");
     a->words = exchange_query(c->x, "q");
@@ -363,24 +343,24 @@ static bool read_ask(struct cal *c, struct ask *a) {
     a->by_start = order && strcmp(order, "startTime") == 0;
     a->by_updated = order && strcmp(order, "updated") == 0;
     if (order && !a->by_start && !a->by_updated)
-        return bad(c, "invalidParameter", "Invalid value for orderBy.");
+        return query_bad(c, "invalidParameter", "Invalid value for orderBy.");
     if (a->by_start && !a->single)
-        return bad(c, "badRequest",
-                   "The requested ordering is not available for the particular query.");
+        return query_bad(c, "badRequest",
+                         "The requested ordering is not available for the particular query.");
     return sync_query(c, a) && page_query(c, a);
 }
 
 void events_list(struct cal *c) {
-    struct ask a;
+    struct event_query a;
     struct findings f = {0};
     if (!read_ask(c, &a))
         return;
-    collect(c, &a, &f);
+    events_collect(c, &a, &f);
     answer_found(c, &a, &f);
 }
 
 void events_instances(struct cal *c, const char *id) {
-    struct ask a;
+    struct event_query a;
     struct findings f = {0};
     if (!read_ask(c, &a))
         return;
@@ -401,105 +381,4 @@ void events_instances(struct cal *c, const char *id) {
     if (f.count > 1)
         qsort(f.list, f.count, sizeof(*f.list), by_start);
     answer_found(c, &a, &f);
-}
-
-/* ---- free and busy ---- */
-
-static bool declined(const json_t *resource) {
-    size_t i;
-    const json_t *one;
-    json_array_foreach(json_object_get(resource, "attendees"), i, one) {
-        const char *answer = text(one, "responseStatus");
-        if (json_is_true(json_object_get(one, "self")) && answer && strcmp(answer, "declined") == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool counts_as_busy(const json_t *resource) {
-    const char *transparency = text(resource, "transparency"), *type = text(resource, "eventType");
-    return !event_cancelled(resource) && !declined(resource) &&
-           (!transparency || strcmp(transparency, "transparent") != 0) &&
-           (!type || (strcmp(type, "workingLocation") != 0 && strcmp(type, "birthday") != 0));
-}
-
-static json_t *busy_spans(struct cal *c, const struct ask *a) {
-    struct findings f = {0};
-    json_t *busy = json_array();
-    collect(c, a, &f);
-    for (size_t i = 0; i < f.count; i++) {
-        int64_t start, end;
-        bool all_day;
-        json_t *resource = f.list[i].resource;
-        if (counts_as_busy(resource) && event_span(resource, c->zone, &start, &end, &all_day)) {
-            char from[STAMP_N], to[STAMP_N];
-            rfc3339_format(start, a->zone, from);
-            rfc3339_format(end, a->zone, to);
-            json_array_append_new(busy, json_pack("{s:s,s:s}", "start", from, "end", to));
-        }
-        json_decref(resource);
-    }
-    free(f.list);
-    return busy;
-}
-
-static bool body_time(const json_t *body, const char *key, int64_t *ret) {
-    const char *value = text(body, key);
-    struct civil when;
-    int offset = 0;
-    if (!value || rfc3339_parse(value, &when, &offset) != RFC3339_OFFSET)
-        return false;
-    *ret = civil_seconds(&when) - offset;
-    return true;
-}
-
-static bool read_busy_ask(struct cal *c, const json_t *body, struct ask *a) {
-    const char *name = text(body, "timeZone");
-    const json_t *items = json_object_get(body, "items");
-    *a = (struct ask){.updated_min = NEAR, .single = true, .by_start = true};
-    a->zone = zone_find(name ? name : "UTC");
-    if (!a->zone)
-        return bad(c, "invalid", "Invalid time zone definition.");
-    if (!body_time(body, "timeMin", &a->min) || !body_time(body, "timeMax", &a->max))
-        return bad(c, "badRequest", "Bad Request");
-    if (a->max <= a->min)
-        return bad(c, "timeRangeEmpty", "The specified time range is empty.");
-    if (a->max - a->min > BUSY_SPAN)
-        return bad(c, "timeRangeTooLong", "The requested time range is too long.");
-    json_int_t most = json_integer_value(json_object_get(body, "calendarExpansionMax"));
-    if (!json_is_array(items) || most > 50)
-        return bad(c, json_is_array(items) ? "invalid" : "required", "Bad Request");
-    return true;
-}
-
-void freebusy_query(struct cal *c) {
-    json_t *body = cal_body(c);
-    struct ask a;
-    if (!body)
-        return;
-    if (read_busy_ask(c, body, &a)) {
-        json_t *calendars = json_object();
-        size_t i;
-        const json_t *item;
-        json_array_foreach(json_object_get(body, "items"), i, item) {
-            const char *id = text(item, "id");
-            if (!id)
-                continue;
-            json_t *one = json_pack("{s:[]}", "busy");
-            if (cal_mine(c, id))
-                json_object_set_new(one, "busy", busy_spans(c, &a));
-            else
-                json_object_set_new(
-                    one, "errors",
-                    json_pack("[{s:s,s:s}]", "domain", "global", "reason", "notFound"));
-            json_object_set_new(calendars, id, one);
-        }
-        char from[STAMP_N], to[STAMP_N];
-        rfc3339_format(a.min, zone_find("UTC"), from);
-        rfc3339_format(a.max, zone_find("UTC"), to);
-        cal_answer(c, 200,
-                   json_pack("{s:s,s:s,s:s,s:o}", "kind", "calendar#freeBusy", "timeMin", from,
-                             "timeMax", to, "calendars", calendars));
-    }
-    json_decref(body);
 }

@@ -430,9 +430,10 @@ static void one_clause(struct clause *c, struct intent *in) {
     if (is_command(w) && !(word_in(w, "list show find") || (word_in(w, "check") && asking)) &&
         command(c, verb, in))
         return;
-    if (question(c, in))
+    bool about = find(c, 0, "about") == 1 && word_in(word(c, 0), "what how");
+    if (about && again(c, in))
         return;
-    if (again(c, in))
+    if (question(c, in) || again(c, in))
         return;
     /* "I'd love to put lunch there": a command further in. */
     for (size_t i = verb; c->from + i < c->to && !asking; i++)

@@ -175,6 +175,7 @@ json_t *mind_think(const json_t *conversation, int64_t now) {
     json_t *done = NULL;
     if (find_message(&m)) {
         context_clock(&m, now);
+        context_earlier(&m);
         m.done = done = collect_done(&m);
         if (!special(&m))
             think(&m);

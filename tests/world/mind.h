@@ -28,8 +28,10 @@ struct mind {
     struct when when; /* for "there" */
     bool refused;     /* the slot asked about is taken */
     bool has_event;
-    struct seen_event event; /* for "it" */
-    struct intent before;    /* for "and on Friday?" */
+    struct seen_event event;      /* for "it" */
+    struct intent before;         /* for "and on Friday?" */
+    struct seen_event earlier[8]; /* made by this same request before it broke off */
+    size_t earlier_count;
 };
 
 struct outcome {
@@ -44,18 +46,38 @@ void mind_say(struct mind *m, const char *format, ...) PRINTF_LIKE(2, 3);
 /* mind_find.c: the event an intent means. 1 found, 0 a step is pending, -1 not found (said). */
 int mind_event(struct mind *m, const struct intent *in, struct seen_event *ret);
 
-/* mind_acts.c: each returns false when a step is pending. */
+/* mind_acts.c, mind_ask.c, mind_say.c: each act returns false when a step is pending. */
 bool act(struct mind *m, struct intent *in);
+bool act_free(struct mind *m, struct intent *in);
+bool act_find(struct mind *m, struct intent *in);
+bool act_list(struct mind *m, struct intent *in);
+bool act_when_is(struct mind *m, struct intent *in);
+bool act_remember(struct mind *m, struct intent *in);
+bool act_forget(struct mind *m, struct intent *in);
+bool act_recall(struct mind *m);
+/* "there" takes what it lacks from the time spoken of before. */
+void mind_settle(struct mind *m, struct when *w);
+/* Keeps a time for the next "there". */
+void mind_keep(struct mind *m, const struct when *w);
+void mind_no_tool(struct mind *m, const char *what);
+const struct zone *mind_zone(const struct mind *m, const struct when *w);
+int64_t local_day(int64_t at, const struct zone *zone);
+void day_words(int64_t day, char *out, size_t cap);
 
 /* mind_context.c */
 /* The time the request itself names, or the fallback; the zone likewise. */
 void context_clock(struct mind *m, int64_t fallback);
+/* Events that the system text lists as already made by this request. */
+void context_earlier(struct mind *m);
 /* The time spoken of in earlier messages of the user, for "there"; and what they asked. */
 void context_before(struct mind *m);
 /* The last handle that earlier records speak of; false when there is none. */
 bool context_handle(const struct mind *m, char *out, size_t cap);
 /* Id of the remembered line that shares most words with `text`. */
 bool context_memory(const struct mind *m, const char *text, char *out, size_t cap);
+
+/* Joins the remembered lines; false when there are none. */
+bool context_memories(const struct mind *m, char *out, size_t cap);
 
 /* Times in words: "Monday 23 November 2026 from 15:00 to 16:00". */
 void span_words(int64_t start, int64_t end, bool all_day, const struct zone *zone, char *out,

@@ -119,6 +119,38 @@ void context_before(struct mind *m) {
     }
 }
 
+/* Next date-time with an offset in `line`; moves past it. */
+static bool next_moment(const char **line, int64_t *ret) {
+    for (const char *p = *line; *p; p++) {
+        char piece[48];
+        struct civil c;
+        int offset = 0;
+        size_t len = strspn(p, "0123456789-:.+TZ");
+        snprintf(piece, sizeof(piece), "%.*s", (int)(len < 47 ? len : 47), p);
+        while (len > 0 && len < 47 && strchr(".:-", piece[len - 1]))
+            piece[--len] = '\0';
+        if (rfc3339_parse(piece, &c, &offset) == RFC3339_OFFSET) {
+            *ret = civil_seconds(&c) - offset;
+            *line = p + len;
+            return true;
+        }
+    }
+    return false;
+}
+
+void context_earlier(struct mind *m) {
+    const char *list = m->system ? strcasestr(m->system, "already done") : NULL;
+    SCOPE_FREE char *copy = strdup(list ? list : "");
+    char *save = NULL;
+    for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        struct seen_event e = {.timed = true};
+        const char *p = line;
+        if (m->earlier_count < COUNT_OF(m->earlier) && strcasestr(line, "created") &&
+            next_moment(&p, &e.start) && next_moment(&p, &e.end))
+            m->earlier[m->earlier_count++] = e;
+    }
+}
+
 static bool handle_char(char c) {
     return isalnum((unsigned char)c) || c == '_' || c == '-';
 }
@@ -244,4 +276,29 @@ bool context_memory(const struct mind *m, const char *wanted, char *out, size_t 
         }
     }
     return most > 0;
+}
+
+/* "- 5f3a…: text": a line that begins with an id. */
+static const char *memory_text(const char *line) {
+    const char *p = line + strspn(line, " -*[(#");
+    size_t len = 0, digits = 0;
+    for (; handle_char(p[len]); len++)
+        digits += isdigit((unsigned char)p[len]) != 0;
+    if (p == line || len < 6 || digits == 0)
+        return NULL;
+    p += len + strspn(p + len, "]) ");
+    return *p == ':' ? p + 1 + strspn(p + 1, " ") : NULL;
+}
+
+bool context_memories(const struct mind *m, char *out, size_t cap) {
+    SCOPE_FREE char *copy = strdup(m->system ? m->system : "");
+    char *save = NULL;
+    out[0] = '\0';
+    for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        const char *said = memory_text(line);
+        size_t n = strlen(out);
+        if (said)
+            snprintf(out + n, cap - n, "%s%s", n ? "; " : "", said);
+    }
+    return out[0] != '\0';
 }
