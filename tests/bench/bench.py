@@ -96,10 +96,11 @@ def turn_times(front, user, zone, n, message):
 
 def recorded_calls(cluster, user, message, zone):
     """The HTTP calls of one turn, as the rival makes them again."""
+    cluster.admin.call("POST", "/requests", {"bodies": True})
     cluster.admin.clear_requests()
     got = cluster.front.stream(user, message, timezone=zone, conversation="recorded")
     assert got.error is None and got.done, got
-    tokens = cluster.admin.call("GET", f"/accounts/{user}/tokens")["access"]
+    tokens = cluster.admin.call("GET", f"/tokens/{user}")["access"]
     named = cluster.named
     key = pathlib.Path(named["MODEL_KEY_FILE"]).read_text().strip()
     calls = []

@@ -39,7 +39,7 @@ class Ask(Case):
     def test_json_answer(self):
         user = self.person("Asia/Tokyo")
         got = self.finished(self.front.ask(user, "Am I free tomorrow at 10am?", timezone="Asia/Tokyo"))
-        self.assertEqual(sorted(got.json), ["proposals", "reply", "turn"])
+        self.assertLessEqual({"proposals", "reply", "turn"}, set(got.json))
         self.assertIn("free", got.json["reply"].lower())
 
     def test_zones_days_and_lengths(self):

@@ -49,7 +49,7 @@ class Leaks(Case):
         self.finished(self.front.stream(user, f"Put lunch with {said} tomorrow at 3pm", timezone=ZONE))
         self.finished(self.front.stream(user, f"Remember that I like {said}", timezone=ZONE))
         self.front.stream(user, f"bad arguments {said}", timezone=ZONE)
-        account = self.admin.call("GET", f"/accounts/{user}/tokens")
+        account = self.admin.call("GET", f"/tokens/{user}")
         tokens = [t for kind in ("access", "refresh") for t in account.get(kind, [])]
         self.assertGreaterEqual(len(tokens), 2, "the control: tokens to look for")
         secrets = [pathlib.Path(self.cluster.named[n]).read_text().strip() for n in ("CLIENT_SECRET_FILE", "MODEL_KEY_FILE")]

@@ -139,7 +139,7 @@ allow={host(n['GOOGLE_URL'])} {host(n['MODEL_URL'])}
         """name -> pid of what the launcher runs now."""
         got = {}
         for pid in children(self.launcher_pid()):
-            got[comm(pid)] = pid
+            got[program_of(pid)] = pid
         return got
 
     def cell_pids(self):
@@ -180,9 +180,9 @@ allow={host(n['GOOGLE_URL'])} {host(n['MODEL_URL'])}
                         "env", "-C", "/", *command], check=True, timeout=60, stdout=subprocess.DEVNULL)
 
 
-def comm(pid):
+def program_of(pid):
     try:
-        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+        return pathlib.Path(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")).name
     except OSError:
         return ""
 
