@@ -178,7 +178,7 @@ static void on_chat(struct fake *fake, const Cloister__ChatRequest *chat) {
         *flood = (struct flood){id, strtoull(words + 6, NULL, 10), chat->credit};
         flood_go(fake, flood);
     } else if (begins(words, "overrun")) {
-        struct flood flood = {id, (uint64_t)chat->credit * 3, (uint64_t)chat->credit * 3};
+        struct flood flood = {id, (uint64_t)chat->credit * 100, (uint64_t)chat->credit * 100};
         flood_go(fake, &flood);
     } else if (begins(words, "split")) {
         text(fake, id, "caf\xc3");

@@ -109,9 +109,18 @@ START_TEST(test_failures) {
     check_problem(json, 502, "agent_lost");
     ck_assert(has_header(json, "Retry-After: 2"));
     ck_assert_ptr_nonnull(strstr(json, "\"unknown_writes\":true"));
-    SCOPE_FREE char *over = stream("overrun");
-    ck_assert_ptr_nonnull(strstr(over, "event: error\ndata: {\"code\":\"internal\""));
+}
+END_TEST
+
+/* A supervisor that sends more than it was given credit for, to a reader that does not read. */
+START_TEST(test_overrun) {
+    SCOPE_FD int fd = rig_connect(&rig);
+    int small = 2048;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    rig_chat_send(fd, "overrun", SSE);
     rig_wait(&rig, seen_cancels, 1);
+    SCOPE_FREE char *over = rig_read_all(fd, 16u << 20, NULL);
+    ck_assert_ptr_nonnull(strstr(over, "event: error\ndata: {\"code\":\"internal\""));
 }
 END_TEST
 
@@ -316,6 +325,7 @@ int main(void) {
     tcase_add_test(tcase, test_characters_cut_in_two);
     tcase_add_test(tcase, test_proposal_and_tools);
     tcase_add_test(tcase, test_failures);
+    tcase_add_test(tcase, test_overrun);
     tcase_add_test(tcase, test_heartbeat);
     tcase_add_test(tcase, test_reader_gone);
     tcase_add_test(tcase, test_flood);
