@@ -148,9 +148,13 @@ void rig_fake_stop(struct rig *rig) {
 }
 
 void rig_stop(struct rig *rig) {
+    ck_assert_int_eq(kill(rig->gateway, SIGTERM), 0);
+    rig_ended(rig);
+}
+
+void rig_ended(struct rig *rig) {
     char command[128];
     int status = -1;
-    ck_assert_int_eq(kill(rig->gateway, SIGTERM), 0);
     ck_assert_int_eq(waitpid(rig->gateway, &status, 0), rig->gateway);
     ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the gateway ended with %x",
                   status);

@@ -33,6 +33,8 @@ struct gateway_limits rig_limits(void);
 /* Starts both; waits until they are connected. `config_more` is added to the configuration. */
 void rig_start(struct rig *rig, const struct gateway_limits *limits, const char *config_more);
 void rig_stop(struct rig *rig);
+/* Its second half: waits for the gateway's good end, stops the supervisor, cleans up. */
+void rig_ended(struct rig *rig);
 /* The supervisor goes away, and comes back. */
 void rig_fake_stop(struct rig *rig);
 void rig_fake_start(struct rig *rig);
