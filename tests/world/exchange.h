@@ -10,8 +10,10 @@
 #include "tests/world/faults.h"
 #include "tests/world/world.h"
 
+struct server;
 struct exchange {
     struct world *world;
+    const struct server *server;
     struct evhttp_request *req;
     enum service service;
     const char *method;
@@ -32,6 +34,7 @@ struct exchange {
     size_t next_piece;
     bool started, closing;
     struct event *timer;
+    struct exchange *next_live, **link; /* all unfinished ones, for a clean end */
 };
 
 /* NULL when absent. */

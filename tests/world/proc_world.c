@@ -308,7 +308,21 @@ int main(int argc, char **argv) {
     (void)fflush(stdout);
     (void)event_base_dispatch(w->base);
 
-    if (w->opt.persist)
+    if (w->opt.persist) {
         save(-1, 0, w);
+        event_free(w->persist_timer);
+    }
+    for (int s = SITE_GOOGLE; s <= SITE_ADMIN; s++)
+        server_free(servers[s]);
+    certs_free(&certs);
+    event_free(term);
+    event_free(intr);
+    event_base_free(w->base);
+    EVP_PKEY_free(w->jwt_key);
+    faults_free(w->faults);
+    request_log_free(w->log);
+    json_t *state[] = {w->accounts, w->refresh, w->access, w->codes};
+    for (size_t i = 0; i < COUNT_OF(state); i++)
+        json_decref(state[i]);
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <event2/listener.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -28,9 +29,15 @@ struct server {
     const struct certs *certs;
 };
 
+static struct exchange *live;
+
 /* ---- answers ---- */
 
 static void exchange_free(struct exchange *x) {
+    if (x->link)
+        *x->link = x->next_live;
+    if (x->next_live)
+        x->next_live->link = x->link;
     if (x->timer)
         event_free(x->timer);
     evhttp_clear_headers(&x->query);
@@ -55,6 +62,17 @@ static bool gone(const struct exchange *x) {
     return evhttp_request_get_connection(x->req) == NULL;
 }
 
+/* evhttp does not read while a request waits for its answer, so it has to be asked whether the
+ * client has closed its end. */
+static bool hung_up(const struct exchange *x) {
+    struct evhttp_connection *conn = evhttp_request_get_connection(x->req);
+    struct pollfd p = {.events = POLLRDHUP};
+    if (!conn)
+        return true;
+    p.fd = bufferevent_getfd(evhttp_connection_get_bufferevent(conn));
+    return poll(&p, 1, 0) == 1;
+}
+
 /* Frees a request whose client has left. */
 static void finish_gone(struct exchange *x) {
     request_log_cut(x->world->log, x->record);
@@ -71,12 +89,29 @@ static void drop_step(evutil_socket_t fd, short what, void *arg) {
         return;
     }
     if (x->fault.kind == FAULT_RESET) {
-        struct linger linger = {.l_onoff = 1, .l_linger = 0};
-        evutil_socket_t sock = bufferevent_getfd(evhttp_connection_get_bufferevent(conn));
-        (void)setsockopt(sock, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+        /* Dissolving the association sends the reset at once; closing would send FIN first. */
+        const struct sockaddr none = {.sa_family = AF_UNSPEC};
+        (void)connect(bufferevent_getfd(evhttp_connection_get_bufferevent(conn)), &none,
+                      sizeof(none));
     }
     evhttp_connection_free(conn);
     exchange_free(x);
+}
+
+static void cut_step(evutil_socket_t fd, short what, void *arg) {
+    struct exchange *x = arg;
+    request_log_cut(x->world->log, x->record);
+    drop_step(fd, what, arg);
+}
+
+static void hang_step(evutil_socket_t fd, short what, void *arg) {
+    struct exchange *x = arg;
+    if (hung_up(x))
+        cut_step(fd, what, x);
+    else if (++x->next_piece > HANG_S * 20)
+        drop_step(fd, what, x);
+    else
+        later(x, 50, hang_step);
 }
 
 static void drained(struct evhttp_connection *conn, void *arg) {
@@ -213,6 +248,10 @@ static void send_step(evutil_socket_t fd, short what, void *arg) {
         finish_gone(x);
         return;
     }
+    if (x->timer && hung_up(x)) { /* left during the delay */
+        later(x, 0, cut_step);
+        return;
+    }
     bool empty = !x->pieces && x->out_len == 0;
     switch (x->fault.kind) {
     case FAULT_LOST_ANSWER:
@@ -220,7 +259,7 @@ static void send_step(evutil_socket_t fd, short what, void *arg) {
         later(x, 0, drop_step);
         return;
     case FAULT_HANG:
-        later(x, HANG_S * 1000, drop_step);
+        later(x, 50, hang_step);
         return;
     case FAULT_OVERSIZE:
         send_oversize(x);
@@ -279,6 +318,7 @@ static struct exchange *exchange_new(struct server *server, struct evhttp_reques
     if (!x)
         return NULL;
     x->world = server->world;
+    x->server = server;
     x->req = req;
     x->method = method_name(evhttp_request_get_command(req));
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
@@ -296,6 +336,11 @@ static struct exchange *exchange_new(struct server *server, struct evhttp_reques
     }
     (void)evbuffer_copyout(in, x->body, x->body_len);
     x->body[x->body_len] = '\0';
+    x->next_live = live;
+    x->link = &live;
+    if (live)
+        live->link = &x->next_live;
+    live = x;
     return x;
 }
 
@@ -421,6 +466,11 @@ void server_free(struct server *server) {
     if (!server)
         return;
     if (server->http)
-        evhttp_free(server->http);
+        evhttp_free(server->http); /* with its requests */
+    for (struct exchange *x = live, *next; x; x = next) {
+        next = x->next_live;
+        if (x->server == server)
+            exchange_free(x);
+    }
     free(server);
 }
