@@ -115,6 +115,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg) {
         if (agent->pidfd >= 0) {
             log_warn("agent %d has been killed and is still there", (int)agent->pid);
             (void)process_kill(agent->pidfd);
+        } else if (agent->asked) { /* the kill waits for its pidfd */
+            zygote_suspect(agent->turns->zygote);
         }
         agent_arm(agent);
         break;

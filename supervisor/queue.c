@@ -207,7 +207,9 @@ static bool make_room(struct turns *turns) {
 static struct agent *need_agent(struct turns *turns, const char *user, const char *origin,
                                 const char *connection, struct turn_failure *ret_failure) {
     struct agent *agent = agent_find(turns, user[0] != '\0' ? user : connection, origin);
-    if (agent != NULL && agent->queue_len >= turns->setup.queued_per_user) {
+    /* One may run, whether it has begun yet or not; the bound is for those behind it. */
+    if (agent != NULL &&
+        agent->queue_len >= turns->setup.queued_per_user + (agent->running == NULL ? 1u : 0u)) {
         *ret_failure = failure_busy;
         return NULL;
     }

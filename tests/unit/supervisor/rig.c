@@ -64,16 +64,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg) {
     *(bool *)arg = true;
 }
 
-void rig_for_ms(struct rig *rig, unsigned ms) {
-    bool late = false;
-    struct timeval limit = {ms / 1000, ms % 1000 * 1000};
-    struct event *timer = evtimer_new(rig->base, on_timer, &late);
-    (void)event_add(timer, &limit);
-    while (!late)
-        ck_assert_int_eq(event_base_loop(rig->base, EVLOOP_ONCE), 0);
-    event_free(timer);
-}
-
 void rig_until(struct rig *rig, bool (*done)(void *ctx), void *ctx) {
     bool late = false;
     struct timeval limit = {10, 0};

@@ -25,7 +25,6 @@ void rig_start(struct rig *rig);
 void rig_stop(struct rig *rig);
 /* Runs the loop until `done` says so; fails the test after 10 s. */
 void rig_until(struct rig *rig, bool (*done)(void *ctx), void *ctx);
-void rig_for_ms(struct rig *rig, unsigned ms);
 
 struct heard {
     struct turn *turn;

@@ -354,6 +354,43 @@ START_TEST(deadline_cancels) {
 }
 END_TEST
 
+START_TEST(drain_has_a_limit) {
+    rig_prepare(&rig, "normal");
+    rig.setup.drain_ms = 100;
+    rig_start(&rig);
+    struct heard running, waiting;
+    unsigned drained = 0;
+    ck_assert(rig_submit(&rig, USER_A, "owner", "hang", CREDIT, &running));
+    ck_assert(rig_submit(&rig, USER_A, "owner", "hang", CREDIT, &waiting));
+    rig_until(&rig, heard_started, &running);
+    turns_drain(rig.turns, count, &drained);
+    rig_until(&rig, is_empty, NULL);
+    ck_assert_str_eq(running.code, "draining");
+    ck_assert_str_eq(waiting.code, "draining");
+    ck_assert_uint_eq(drained, 1);
+    teardown();
+}
+END_TEST
+
+START_TEST(many_at_once) {
+    rig_prepare(&rig, "normal");
+    rig.setup.max = 100;
+    rig_start(&rig);
+    static struct heard heard[100];
+    char user[ID_LEN + 1];
+    for (unsigned i = 0; i < COUNT_OF(heard); i++) {
+        (void)snprintf(user, sizeof(user), "%032x", i);
+        ck_assert(rig_submit(&rig, user, "owner", "say mine", CREDIT, &heard[i]));
+    }
+    for (unsigned i = 0; i < COUNT_OF(heard); i++) {
+        rig_until(&rig, heard_over, &heard[i]);
+        ck_assert_str_eq(heard[i].text, "mine");
+    }
+    ck_assert_uint_eq(status().counters.spawns, COUNT_OF(heard));
+    teardown();
+}
+END_TEST
+
 START_TEST(zygote_that_never_starts) {
     rig_prepare(&rig, "never");
     rig_start(&rig);
@@ -372,6 +409,12 @@ START_TEST(zygote_that_never_starts) {
 }
 END_TEST
 
+static bool no_zombie(void *ctx) {
+    (void)ctx;
+    siginfo_t info = {0};
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+}
+
 START_TEST(zygote_that_dies_half_way) {
     rig_prepare(&rig, "half");
     rig_start(&rig);
@@ -385,7 +428,7 @@ START_TEST(zygote_that_dies_half_way) {
     rig_set_mode(&rig, "normal");
     rig_until(&rig, heard_over, &heard);
     ck_assert_str_eq(heard.text, "1");
-    rig_for_ms(&rig, 6500); /* a stray that found nobody is reaped after 6 s */
+    rig_until(&rig, no_zombie, NULL); /* the stray that found nobody is reaped after 6 s */
     teardown();
 }
 END_TEST
@@ -433,6 +476,8 @@ static Suite *suite(void) {
     tcase_add_test(t, full_parks_the_longest_idle);
     tcase_add_test(t, idle_agents_are_parked);
     tcase_add_test(t, deadline_cancels);
+    tcase_add_test(t, drain_has_a_limit);
+    tcase_add_test(t, many_at_once);
     tcase_add_test(t, zygote_that_never_starts);
     tcase_add_test(t, zygote_that_dies_half_way);
     tcase_add_test(t, zygote_that_does_not_answer);
