@@ -29,15 +29,14 @@ bool mind_step(struct mind *m, const json_t *tool, json_t *args, struct outcome 
 }
 
 void mind_say(struct mind *m, const char *format, ...) {
-    size_t used = strlen(m->said);
-    if (used > 0 && used + 1 < SAY_N) {
-        m->said[used++] = ' ';
-        m->said[used] = '\0';
-    }
+    if (m->said_len > 0 && m->said_len + 2 < SAY_N)
+        m->said[m->said_len++] = ' ';
     va_list ap;
     va_start(ap, format);
-    vsnprintf(m->said + used, SAY_N - used, format, ap);
+    int n = vsnprintf(m->said + m->said_len, SAY_N - m->said_len, format, ap);
     va_end(ap);
+    size_t room = SAY_N - m->said_len - 1;
+    m->said_len += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room;
 }
 
 /* ---- the request ---- */
@@ -102,7 +101,7 @@ static void call(struct mind *m, const char *name, json_t *args) {
 
 static void long_answer(struct mind *m, const char *at) {
     unsigned long words = strtoul(at, NULL, 10);
-    for (unsigned long i = 1; i <= (words ? words : 100) && strlen(m->said) < SAY_N - 32; i++)
+    for (unsigned long i = 1; i <= (words ? words : 100) && m->said_len < SAY_N - 32; i++)
         mind_say(m, "word%lu", i);
 }
 

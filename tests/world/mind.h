@@ -10,7 +10,7 @@
 #include "tests/world/results.h"
 #include "tests/world/toolbox.h"
 
-#define SAY_N 65536
+#define SAY_N (256 * 1024)
 
 struct mind {
     const json_t *tools, *turns;
@@ -22,6 +22,7 @@ struct mind {
     size_t next;        /* first of `done` not replayed */
     json_t *calls;      /* of this answer */
     char *said;         /* SAY_N bytes */
+    size_t said_len;
 
     /* what this message has spoken of so far */
     bool has_when;
