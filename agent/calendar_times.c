@@ -55,6 +55,9 @@ static const char *read_timed(const char *end, int64_t seconds, struct event_tim
         return "\"end\" needs a time of day.";
     } else {
         ret->to = zone_moment(ret->zone, &ret->end);
+        /* A start that the clocks jump over moves later; its event keeps its length. */
+        if (ret->fit == ZONE_GAP && ret->to <= ret->from && ret->end.kind == STAMP_LOCAL)
+            ret->to = ret->from + stamp_seconds(&ret->end) - stamp_seconds(&ret->start);
     }
     if (ret->to <= ret->from)
         return "\"end\" must be after \"start\".";

@@ -8,7 +8,17 @@
 /* Kept from the deadline for the last message. */
 #define LAST_WORD_MS 250
 
+/* Dialling and handshakes begin before anything else: they run while keys and the model answer. */
+static void prepare_connections(struct turn *turn) {
+    const struct turn_world *world = turn->world;
+    if (turn->start->kind != CLOISTER__TURN_KIND__TURN_CHAT)
+        return;
+    http_prepare(turn->pump.http, world->model.url, world->model.trust);
+    http_prepare(turn->pump.http, world->google.calendar_url, world->google.trust);
+}
+
 static int act(struct turn *turn, struct turn_outcome *outcome) {
+    prepare_connections(turn);
     int r = keys_ask(turn->setup->keys_fd, turn->start, &turn->keys, &turn->fault);
     if (r < 0)
         return r;

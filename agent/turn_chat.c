@@ -155,7 +155,6 @@ static int prepare(struct turn *turn) {
     turn_open_preferences(turn);
     turn_open_notes(turn);
     google_refresh_begin(turn->google); /* runs beside the model's thinking */
-    google_prepare(turn->google);
     r = turn_find_zone(turn);
     return r < 0 ? r : turn_find_earlier(turn);
 }

@@ -98,6 +98,8 @@ uint8_t *turn_seal_access(struct turn *turn, size_t *ret_len) {
 
 void turn_open_preferences(struct turn *turn) {
     const Cloister__SealedState *state = turn->start->state;
+    if (turn->origin == ORIGIN_CUSTOMER) /* what the owner prefers is the owner's business */
+        return;
     for (size_t i = 0; state != NULL && turn->keys->has_user && i < state->n_preferences &&
                        turn->npreferences < TURN_PREFERENCES;
          i++) {

@@ -5,6 +5,10 @@
 #include "agent/turn_state.h"
 #include "providers/json_get.h"
 
+/* Not worth keeping the owner waiting longer: without it the model is told that the zone is
+ * unknown. */
+#define LOOK_MS 4000
+
 static bool zone_set(struct turn *turn, const char *zone, enum zone_source source) {
     if (!zone_valid(zone))
         return false;
@@ -20,13 +24,19 @@ static int zone_of_calendar(struct turn *turn) {
         .method = "GET", .path = {"calendars", "primary", "events"}, .params = params};
     struct google_answer answer = {0};
     struct fault fault = {0};
+    uint64_t deadline = turn->pump.deadline, patience = clock_ms() + LOOK_MS;
+    if (patience < deadline)
+        turn->pump.deadline = patience;
     int r = google_do(turn->google, &request, &answer, &fault);
+    turn->pump.deadline = deadline;
     if (r == 0 && answer.status == 200)
         (void)zone_set(turn, json_text(answer.json, "timeZone"), ZONE_CALENDAR);
     google_answer_free(&answer);
-    if (r == -EKEYEXPIRED || r == -ECANCELED || r == -ETIME)
+    if (r == -EKEYEXPIRED || r == -ECANCELED) {
         turn->fault = fault; /* the turn cannot go on; for anything else UTC will do */
-    return turn->fault.code != NULL ? r : 0;
+        return r;
+    }
+    return pump_check(&turn->pump, &turn->fault);
 }
 
 int turn_find_zone(struct turn *turn) {

@@ -99,9 +99,6 @@ void google_abandon(struct google_call *call); /* NULL is fine */
 /* Both at once. */
 int google_do(struct google *google, const struct google_request *request,
               struct google_answer *ret, struct fault *fault) MUST_CHECK;
-/* Opens a connection to the calendar ahead of need. */
-void google_prepare(struct google *google);
-struct pump *google_pump(struct google *google);
 
 /* What a status and reason ask for. */
 enum google_verdict {

@@ -8,6 +8,7 @@
 #include "providers/strbuf.h"
 
 #define API_TRIES    5u
+#define API_SILENT   2u /* tries that may end without any answer: each costs a long wait */
 #define API_BASE_MS  400
 #define API_MAX_MS   16000
 #define API_IDLE_MS  15000
@@ -72,10 +73,6 @@ void google_abandon(struct google_call *call) {
     string_wipe(call->body);
     free(call->if_match);
     free(call);
-}
-
-void google_prepare(struct google *google) {
-    http_prepare(google->pump->http, google->settings->calendar_url, google->settings->trust);
 }
 
 static int call_send(struct google_call *call) {
@@ -217,7 +214,8 @@ static int call_broken(struct google_call *call, int error, struct google_answer
     }
     if (fault->code != NULL)
         return error;
-    if (pump_transient(error)) {
+    bool patient = error != -ETIMEDOUT || call->tries < API_SILENT;
+    if (pump_transient(error) && patient) {
         int r = call_again(call, 0, fault);
         if (r != -EAGAIN)
             return r;

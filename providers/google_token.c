@@ -35,10 +35,6 @@ void google_free(struct google *google) {
     free(google);
 }
 
-struct pump *google_pump(struct google *google) {
-    return google->pump;
-}
-
 void google_use_refresh(struct google *google, const char *refresh) {
     google->refresh = refresh;
 }
