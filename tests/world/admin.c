@@ -206,16 +206,6 @@ static json_t *tokens_of(const json_t *records, const char *account) {
     return list;
 }
 
-static json_t *tokens_of(const json_t *tokens, const char *account) {
-    json_t *list = json_array(), *record;
-    const char *token;
-    json_object_foreach((json_t *)tokens, token, record) {
-        if (strcmp(account_text(record, "account"), account) == 0)
-            json_array_append_new(list, json_string(token));
-    }
-    return list;
-}
-
 static void tokens_route(struct exchange *x, char *part[static 4]) {
     const json_t *account = account_find(x->world, part[1]);
     if (account && part[1] && !part[2] && is(x, "GET")) {
@@ -225,12 +215,7 @@ static void tokens_route(struct exchange *x, char *part[static 4]) {
                               tokens_of(x->world->refresh, name)));
         return;
     }
-    if (account && !part[2] && is(x, "GET")) {
-        const char *name = account_text(account, "name");
-        answer_json(x, 200,
-                    json_pack("{s:o,s:o}", "access", tokens_of(x->world->access, name), "refresh",
-                              tokens_of(x->world->refresh, name)));
-    } else if (!part[1] || !part[2] || strcmp(part[2], "kill") != 0 || !is(x, "POST")) {
+    if (!part[1] || !part[2] || strcmp(part[2], "kill") != 0 || !is(x, "POST")) {
         fail(x, 404, "no such route");
     } else if (!account) {
         fail(x, 404, "no such account");
