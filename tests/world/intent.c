@@ -8,6 +8,7 @@ struct clause {
     struct words *words;
     size_t from, to;
     const struct clock_view *clock;
+    bool shared_verb; /* cut before "and": what follows has the same verb */
 };
 
 static const char *const create_verbs =
@@ -169,8 +170,7 @@ static bool pronoun(const char *title) {
                                         "meeting",
                                         "appointment",
                                         "one",
-                                        "that one",
-                                        "everything"};
+                                        "that one"};
     for (size_t i = 0; i < COUNT_OF(words); i++)
         if (strcasecmp(title, words[i]) == 0)
             return true;
@@ -203,8 +203,34 @@ static void read_time(struct clause *c, size_t from, size_t to, struct when *ret
 
 /* ---- commands ---- */
 
+/* "tea at ten and coffee at eleven": ends the clause at the "and" between two times. */
+static void part_shared(struct clause *c, size_t verb) {
+    for (size_t i = verb + 2; c->from + i + 1 < c->to; i++) {
+        struct words copy = *c->words;
+        struct when first, second;
+        if (!word_is(word(c, i), "and"))
+            continue;
+        when_read(&copy, c->from + verb + 1, c->from + i, c->clock, &first);
+        when_read(&copy, c->from + i + 1, c->to, c->clock, &second);
+        if (first.has_time && second.has_time && !copy.list[c->from + i + 1].used) {
+            c->to = c->from + i;
+            c->shared_verb = true;
+            return;
+        }
+    }
+}
+
+/* "…, if I am": what was asked before decides anyway. */
+static void drop_condition(struct clause *c, size_t verb) {
+    int at = find(c, verb, "if");
+    if (at > 0 && word_in(word(c, (size_t)at + 1), "i i'm so possible free that it available"))
+        use(c, (size_t)at, c->to - c->from - (size_t)at);
+}
+
 static void create(struct clause *c, size_t verb, struct intent *in) {
     in->kind = INTENT_CREATE;
+    part_shared(c, verb);
+    drop_condition(c, verb);
     use(c, 0, verb + 1);
     take_emails(c, in);
     drop_calendar(c);
@@ -220,14 +246,17 @@ static void create(struct clause *c, size_t verb, struct intent *in) {
     if (strncasecmp(in->title, "event ", 6) == 0 || strncasecmp(in->title, "entry ", 6) == 0)
         memmove(in->title, in->title + 6, strlen(in->title + 6) + 1);
     tidy(in->title);
-    in->it = pronoun(in->title) && strcasecmp(in->title, "meeting") != 0 &&
+    in->it = in->title[0] && pronoun(in->title) && strcasecmp(in->title, "meeting") != 0 &&
              strcasecmp(in->title, "appointment") != 0;
 }
 
 /* The words that name an existing event, and the time by which it is known. */
 static void target(struct clause *c, size_t from, size_t to, struct intent *in) {
     read_time(c, from, to, &in->old);
-    if (!quoted_title(&(struct clause){c->words, c->from + from, c->from + to, c->clock}, 0,
+    int called = find(c, from, "called named titled");
+    if (called >= 0 && (size_t)called < to)
+        from = (size_t)called + 1;
+    if (!quoted_title(&(struct clause){c->words, c->from + from, c->from + to, c->clock, false}, 0,
                       in->title)) {
         join(c, from, to, in->title);
         tidy(in->title);
@@ -258,6 +287,10 @@ static void move(struct clause *c, size_t verb, struct intent *in) {
     if (split == n) /* "postpone it an hour" */
         read_time(c, verb + 1, n, &in->when);
     target(c, verb + 1, split, in);
+    if (word_is(word(c, verb), "extend")) {
+        in->when.extend = in->when.shift;
+        in->when.shift = 0;
+    }
     if (word_in(word(c, verb), "push postpone") && in->when.length && !in->when.has_time &&
         !in->when.shift) {
         in->when.shift = in->when.length;
@@ -272,7 +305,7 @@ static void rename_to(struct clause *c, size_t verb, size_t to, struct intent *i
                  word_in(word(c, (size_t)of - 1), "title name");)
         from = (size_t)of + 1;
     use(c, 0, from);
-    struct clause after = {c->words, c->from + to + 1, c->to, c->clock};
+    struct clause after = {c->words, c->from + to + 1, c->to, c->clock, false};
     if (!quoted_title(&after, 0, in->to)) {
         join(c, to + 1, length(c), in->to);
     }
@@ -324,7 +357,8 @@ static bool command(struct clause *c, size_t verb, struct intent *in) {
         use(c, 0, verb + 2);
         if (!quoted_title(c, verb, in->to))
             join(c, verb + 2, length(c), in->to);
-    } else if (word_in(w, "move reschedule shift push postpone change bring extend")) {
+    } else if (word_in(w, "move reschedule shift push postpone change bring extend") ||
+               (word_is(w, "make") && word_in(word(c, verb + 1), "it that"))) {
         move(c, verb, in);
     } else if (word_is(w, "invite")) {
         invite(c, verb, in);
@@ -350,7 +384,9 @@ static void after_word(struct clause *c, const char *list, char *out) {
 }
 
 static bool asks_free(const struct clause *c) {
-    return has(c, "free available availability busy") ||
+    return has(c, "free available availability busy conflict conflicts") ||
+           (word_is(word(c, 0), "can") && word_in(word(c, 1), "i we") &&
+            !has(c, "see show list")) ||
            (find(c, 0, "have") >= 0 && find(c, 0, "time") > find(c, 0, "have"));
 }
 
@@ -367,9 +403,18 @@ static bool question(struct clause *c, struct intent *in) {
     } else if (word_in(word(c, 0), "when when's") ||
                (has(c, "what") && word_is(word(c, 1), "time") && word_is(word(c, 2), "is"))) {
         in->kind = INTENT_WHEN_IS;
+        if (find(c, 0, "next") >= 0 && has(c, "meeting appointment event")) {
+            in->kind = INTENT_LIST;
+            in->it = true; /* only the first to come */
+            return true;
+        }
         int is = find(c, 0, "is when's does");
         use(c, 0, is >= 0 ? (size_t)is + 1 : 1);
         target(c, is >= 0 ? (size_t)is + 1 : 1, length(c), in);
+    } else if (find(c, 0, "next") > 0 && has(c, "meeting appointment event") &&
+               !has(c, "week month")) {
+        in->kind = INTENT_LIST;
+        in->it = true;
     } else if (has(c, "what what's which list show anything agenda events meetings appointments "
                       "planned happening many") ||
                (has(c, "have") && has(c, "do"))) {
@@ -447,10 +492,19 @@ void intents_read(const char *message, const struct clock_view *clock, struct in
     static struct words words; /* large; single-threaded */
     words_split(message, &words);
     ret->count = 0;
+    bool shared = false;
+    size_t end = 0;
     for (size_t from = 0; from < words.count && ret->count < INTENTS_MAX;) {
-        struct clause c = {&words, from, clause_end(&words, from), clock};
+        struct clause c = {&words, from, shared ? end : clause_end(&words, from), clock, false};
+        struct intent *in = &ret->list[ret->count++];
+        end = c.to;
+        if (shared) { /* the "and" stands for the verb */
+            *in = (struct intent){0};
+            create(&c, 0, in);
+        } else {
+            one_clause(&c, in);
+        }
+        shared = c.shared_verb;
         from = c.to;
-        one_clause(&c, &ret->list[ret->count]);
-        ret->count++;
     }
 }

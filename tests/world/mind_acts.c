@@ -101,6 +101,11 @@ static bool moved_span(struct mind *m, const struct when *w, const struct seen_e
         *end = e->end + w->shift * 60;
         return e->timed;
     }
+    if (w->extend || (w->length && !w->has_time && !w->has_day && !w->from_now)) {
+        *start = e->start;
+        *end = w->extend ? e->end + w->extend * 60 : e->start + w->length * 60;
+        return e->timed;
+    }
     struct civil at = zone_local(zone, e->start);
     if (!full.has_day && !full.from_now && e->timed) {
         full.has_day = true;

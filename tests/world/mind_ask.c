@@ -189,6 +189,10 @@ bool act_list(struct mind *m, struct intent *in) {
     when_span(&in->when, &m->clock, 60, &start, &end);
     if (next)
         end = start + 7 * DAY_S;
+    if (in->it) {
+        start = m->clock.now;
+        end = start + 30 * DAY_S;
+    }
     json_t *args = json_object();
     tool_set_span(tool, args, start, end, zone, false);
     if (in->title[0])
@@ -201,7 +205,17 @@ bool act_list(struct mind *m, struct intent *in) {
         mind_say(m, "I could not read your calendar: %s", out.error);
         return true;
     }
-    int count = result_events(out.text, zone, list, LIST_MAX);
+    int count = result_events(out.text, zone, list, LIST_MAX), first = 0;
+    if (in->it) {
+        while (first < count && list[first].start < m->clock.now)
+            first++;
+        if (first < count) {
+            list[0] = list[first];
+            count = 1;
+        } else {
+            count = count < 0 ? count : 0;
+        }
+    }
     span_words(start, end, false, zone, span, sizeof(span));
     if (count < 0)
         mind_say(m, "Your calendar says: %s", out.text);

@@ -124,12 +124,12 @@ int mind_event(struct mind *m, const struct intent *in, struct seen_event *ret) 
         }
         return look_up(m, in->title, &in->old, ret);
     }
+    if (in->old.has_day || in->old.has_time) /* "my 3pm meeting" */
+        return look_up(m, "", &in->old, ret);
     if (m->has_event) {
         *ret = m->event;
         return 1;
     }
-    if (in->old.has_day || in->old.has_time)
-        return look_up(m, "", &in->old, ret);
     if (context_handle(m, handle, sizeof(handle)))
         return read_times(m, handle, ret);
     if (m->before.title[0] && !m->before.it)

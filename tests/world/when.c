@@ -71,6 +71,8 @@ static size_t match_there(struct reading *r, size_t i) {
     static const char *const nouns = "time slot hour spot moment day";
     const struct word *w = &r->words->list[i];
     bool last = i + 1 == r->to;
+    if (word_is(w, "there") && i > r->from && word_in(&r->words->list[i - 1], "is are was"))
+        return 0;
     if (word_is(w, "there") || (word_is(w, "then") && last && i > r->from)) {
         r->when->there = true;
         return 1;

@@ -21,6 +21,7 @@ struct when {
     bool from_now;
     int64_t moment;          /* with from_now: seconds */
     int shift;               /* "an hour later": minutes, negative for earlier */
+    int extend;              /* minutes longer */
     char rule[96];           /* RRULE without its name; "" when it happens once */
     const struct zone *zone; /* named in the sentence, or NULL */
 };

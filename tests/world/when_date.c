@@ -160,6 +160,19 @@ static size_t named(struct reading *r, size_t i) {
     return word_at(r, i, "tonight") ? 0 : 1; /* its part of the day is read next */
 }
 
+/* "in December" */
+static size_t whole_month(struct reading *r, size_t i) {
+    int month = month_of(low_at(r, i)), year = year_number(low_at(r, i + 1));
+    struct civil now = today_of(r);
+    bool given = year != 0;
+    if (!given)
+        year = now.year + (month < now.month);
+    int64_t first = civil_days(year, month, 1);
+    reading_day(r, first < r->today && !given ? r->today : first,
+                first + civil_month_days(year, month));
+    return 1 + (size_t)given;
+}
+
 static size_t weeks(struct reading *r, size_t i) {
     int64_t monday = monday_of(r->today);
     bool next = word_at(r, i, "next"), this = word_at(r, i, "this") || word_at(r, i, "the");
@@ -180,6 +193,9 @@ static size_t weeks(struct reading *r, size_t i) {
         civil_from_days(first, &n);
         int64_t after = first + civil_month_days(n.year, n.month);
         reading_day(r, next ? first : r->today, next ? after : first);
+    } else if (month_of(low_at(r, i)) && i > r->from &&
+               word_in(&r->words->list[i - 1], "in during")) {
+        return whole_month(r, i);
     } else {
         return 0;
     }

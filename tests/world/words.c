@@ -48,13 +48,21 @@ static bool ordinal_dot(const struct word *w, const char *rest) {
     return w->len <= 2 && isdigit((unsigned char)w->start[0]) && rest[0] == ' ';
 }
 
+/* "Dr. Jones" is no end of a sentence. */
+static bool abbreviation(const struct word *w) {
+    return word_in(w, "am pm dr mr mrs ms prof st nr no vs approx");
+}
+
 /* What follows the word's own text: sentence end, comma. */
 static void tail(struct word *w, const char *p, const char *end) {
+    if (p < end && *p == '.' && abbreviation(w) && !word_in(w, "am pm")) {
+        w->len++; /* titles keep the dot */
+        return;
+    }
     for (; p < end; p++) {
         if (*p == '?' || *p == '!' || *p == ';')
             w->ends = true;
-        if (*p == '.' && !ordinal_dot(w, p + 1) && strcmp(w->low, "am") != 0 &&
-            strcmp(w->low, "pm") != 0)
+        if (*p == '.' && !ordinal_dot(w, p + 1) && !abbreviation(w))
             w->ends = true;
         if (*p == '.' && (strcmp(w->low, "am") == 0 || strcmp(w->low, "pm") == 0) &&
             (p[1] == '\0' || (p[1] == ' ' && isupper((unsigned char)p[2]))))

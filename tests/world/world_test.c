@@ -75,6 +75,22 @@ static const struct sentence {
      "2026-11-26T11:00:00+01:00", ""},
     {"Remind me to call mum on 5 January at 7pm", INTENT_CREATE, "call mum",
      "2027-01-05T19:00:00+01:00", "2027-01-05T20:00:00+01:00", ""},
+    {"Can I meet Bob tomorrow at 4?", INTENT_FREE, "", "2026-11-23T16:00:00+01:00",
+     "2026-11-23T17:00:00+01:00", ""},
+    {"Book a meeting with Dr. Jones on Monday 30 November at 8:15 am for half an hour.",
+     INTENT_CREATE, "meeting with Dr. Jones", "2026-11-30T08:15:00+01:00",
+     "2026-11-30T08:45:00+01:00", ""},
+    {"Add vacation from 21 December to 28 December", INTENT_CREATE, "vacation",
+     "2026-12-21T00:00:00+01:00", "2026-12-29T00:00:00+01:00", ""},
+    {"What's happening in December?", INTENT_LIST, "", "2026-12-01T00:00:00+01:00",
+     "2027-01-01T00:00:00+01:00", ""},
+    {"Schedule rent payment monthly on the 1st at 9:00", INTENT_CREATE, "rent payment",
+     "2026-12-01T09:00:00+01:00", "2026-12-01T10:00:00+01:00", "FREQ=MONTHLY"},
+    {"add gym every day at 7am for 5 days", INTENT_CREATE, "gym", "2026-11-23T07:00:00+01:00",
+     "2026-11-23T08:00:00+01:00", "FREQ=DAILY;COUNT=5"},
+    {"Delete the event called Zebra", INTENT_CANCEL, "Zebra", NULL, NULL, ""},
+    {"Am I free from Monday to Wednesday?", INTENT_FREE, "", "2026-11-23T00:00:00+01:00",
+     "2026-11-26T00:00:00+01:00", ""},
     {"What do I have tomorrow?", INTENT_LIST, "", "2026-11-23T00:00:00+01:00",
      "2026-11-24T00:00:00+01:00", ""},
     {"What's on my calendar this week?", INTENT_LIST, "", "2026-11-22T00:00:00+01:00",
@@ -137,6 +153,11 @@ START_TEST(test_compound) {
     ck_assert_int_eq(intents.list[0].kind, INTENT_FREE);
     ck_assert_str_eq(intents.list[1].title, "tea with Jo");
     ck_assert_int_eq(intents.list[2].kind, INTENT_CANCEL);
+    intents_read("Put tea tomorrow at ten and coffee with Bo on Friday at eleven", &clock,
+                 &intents);
+    ck_assert_uint_eq(intents.count, 2);
+    ck_assert_str_eq(intents.list[0].title, "tea");
+    ck_assert_str_eq(intents.list[1].title, "coffee with Bo");
     intents_read("And on Friday?", &clock, &intents);
     ck_assert_int_eq(intents.list[0].kind, INTENT_AGAIN);
     ck_assert(intents.list[0].when.has_day);
