@@ -1,15 +1,9 @@
-#include "tests/world/intent.h"
+/* From clauses to intents: which verb or question a clause holds, and what it is about. */
+#include "tests/world/clause.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-struct clause {
-    struct words *words;
-    size_t from, to;
-    const struct clock_view *clock;
-    bool shared_verb; /* cut before "and": what follows has the same verb */
-};
 
 static const char *const create_verbs =
     "put add schedule book create make set plan block enter arrange "
@@ -20,26 +14,6 @@ static const char *const other_verbs =
     "bring extend";
 static const char *const question_verbs = "am are is do does what what's when when's which who how "
                                           "where check tell have";
-
-static const struct word *word(const struct clause *c, size_t i) {
-    static const struct word none = {.low = ""};
-    return c->from + i < c->to ? &c->words->list[c->from + i] : &none;
-}
-
-static bool has(const struct clause *c, const char *list) {
-    for (size_t i = c->from; i < c->to; i++)
-        if (!c->words->list[i].quoted && word_in(&c->words->list[i], list))
-            return true;
-    return false;
-}
-
-/* Index in the clause of the first word of the list, or -1. */
-static int find(const struct clause *c, size_t start, const char *list) {
-    for (size_t i = start; c->from + i < c->to; i++)
-        if (!word(c, i)->quoted && word_in(word(c, i), list))
-            return (int)i;
-    return -1;
-}
 
 static bool is_command(const struct word *w) {
     return !w->quoted && (word_in(w, create_verbs) || word_in(w, other_verbs));
@@ -79,128 +53,6 @@ static size_t clause_end(const struct words *words, size_t from) {
     return i;
 }
 
-/* ---- pieces of titles ---- */
-
-static void use(struct clause *c, size_t i, size_t n) {
-    for (size_t k = 0; k < n && c->from + i + k < c->to; k++)
-        c->words->list[c->from + i + k].used = true;
-}
-
-/* "in my calendar", "to the diary" */
-static void drop_calendar(struct clause *c) {
-    for (size_t i = 0; c->from + i < c->to; i++) {
-        if (!word_in(word(c, i), "calendar calendar's agenda diary schedule") || word(c, i)->quoted)
-            continue;
-        size_t n = 1;
-        if (i >= 1 && word_in(word(c, i - 1), "my the our your"))
-            n++;
-        else if (i == 0 || !word_in(word(c, i - 1), "in on to into from"))
-            continue;
-        if (i >= n && word_in(word(c, i - n), "in on to into from of onto"))
-            n++;
-        use(c, i + 1 - n, n);
-    }
-}
-
-static void take_emails(struct clause *c, struct intent *in) {
-    for (size_t i = 0; c->from + i < c->to; i++) {
-        const struct word *w = word(c, i);
-        if (w->quoted || w->used || !memchr(w->start, '@', w->len) ||
-            w->len >= sizeof(in->email[0]))
-            continue;
-        if (in->emails < EMAILS_N)
-            snprintf(in->email[in->emails++], sizeof(in->email[0]), "%.*s", (int)w->len, w->start);
-        use(c, i, 1);
-        for (size_t k = i; k > 0 && word_in(word(c, k - 1), "with invite and inviting to"); k--)
-            use(c, k - 1, 1);
-    }
-}
-
-static bool strip_front(char *title, const char *word_text) {
-    size_t len = strlen(word_text);
-    if (strncasecmp(title, word_text, len) != 0 || title[len] != ' ')
-        return false;
-    memmove(title, title + len + 1, strlen(title + len + 1) + 1);
-    return true;
-}
-
-static bool strip_back(char *title, const char *word_text) {
-    size_t len = strlen(title), n = strlen(word_text);
-    if (len <= n || strcasecmp(title + len - n, word_text) != 0 || title[len - n - 1] != ' ')
-        return false;
-    title[len - n - 1] = '\0';
-    return true;
-}
-
-/* Takes leading and trailing filler from a title until nothing changes. */
-static void tidy(char *title) {
-    static const char *const front[] = {"a",   "an",      "the",  "my",   "me", "up",
-                                        "in",  "for",     "that", "off",  "to", "new",
-                                        "out", "another", "some", "down", "us"};
-    static const char *const back[] = {"in",     "on",    "at",    "to",    "from",   "for",
-                                       "please", "there", "by",    "as",    "and",    "an",
-                                       "a",      "the",   "then",  "again", "back",   "of",
-                                       "event",  "with",  "every", "each",  "instead"};
-    for (bool changed = true; changed;) {
-        changed = false;
-        for (size_t i = 0; i < COUNT_OF(front); i++)
-            changed = strip_front(title, front[i]) || changed;
-        for (size_t i = 0; i < COUNT_OF(back); i++)
-            changed = strip_back(title, back[i]) || changed;
-    }
-    size_t len = strlen(title);
-    while (len > 0 && strchr(" ,;:-", title[len - 1]))
-        title[--len] = '\0';
-}
-
-static bool pronoun(const char *title) {
-    static const char *const words[] = {"it",
-                                        "that",
-                                        "this",
-                                        "them",
-                                        "the event",
-                                        "that event",
-                                        "the meeting",
-                                        "that meeting",
-                                        "the appointment",
-                                        "that appointment",
-                                        "this event",
-                                        "this meeting",
-                                        "event",
-                                        "meeting",
-                                        "appointment",
-                                        "one",
-                                        "that one"};
-    for (size_t i = 0; i < COUNT_OF(words); i++)
-        if (strcasecmp(title, words[i]) == 0)
-            return true;
-    return title[0] == '\0';
-}
-
-/* The only quoted text of a clause is the title, whatever stands around it. */
-static bool quoted_title(const struct clause *c, size_t start, char *out) {
-    for (size_t i = start; c->from + i < c->to; i++)
-        if (word(c, i)->quoted) {
-            snprintf(out, TITLE_N, "%.*s",
-                     (int)(word(c, i)->len < TITLE_N - 1 ? word(c, i)->len : TITLE_N - 1),
-                     word(c, i)->start);
-            return true;
-        }
-    return false;
-}
-
-static void join(const struct clause *c, size_t from, size_t to, char *out) {
-    words_join(c->words, c->from + from, c->from + to < c->to ? c->from + to : c->to, out, TITLE_N);
-}
-
-static size_t length(const struct clause *c) {
-    return c->to - c->from;
-}
-
-static void read_time(struct clause *c, size_t from, size_t to, struct when *ret) {
-    when_read(c->words, c->from + from, c->from + to, c->clock, ret);
-}
-
 /* ---- commands ---- */
 
 /* "tea at ten and coffee at eleven": ends the clause at the "and" between two times. */
@@ -208,7 +60,7 @@ static void part_shared(struct clause *c, size_t verb) {
     for (size_t i = verb + 2; c->from + i + 1 < c->to; i++) {
         struct words copy = *c->words;
         struct when first, second;
-        if (!word_is(word(c, i), "and"))
+        if (!word_is(clause_word(c, i), "and"))
             continue;
         when_read(&copy, c->from + verb + 1, c->from + i, c->clock, &first);
         when_read(&copy, c->from + i + 1, c->to, c->clock, &second);
@@ -222,57 +74,59 @@ static void part_shared(struct clause *c, size_t verb) {
 
 /* "…, if I am": what was asked before decides anyway. */
 static void drop_condition(struct clause *c, size_t verb) {
-    int at = find(c, verb, "if");
-    if (at > 0 && word_in(word(c, (size_t)at + 1), "i i'm so possible free that it available"))
-        use(c, (size_t)at, c->to - c->from - (size_t)at);
+    int at = clause_find(c, verb, "if");
+    if (at > 0 &&
+        word_in(clause_word(c, (size_t)at + 1), "i i'm so possible free that it available"))
+        clause_use(c, (size_t)at, c->to - c->from - (size_t)at);
 }
 
 static void create(struct clause *c, size_t verb, struct intent *in) {
     in->kind = INTENT_CREATE;
     part_shared(c, verb);
     drop_condition(c, verb);
-    use(c, 0, verb + 1);
-    take_emails(c, in);
-    drop_calendar(c);
-    int called = find(c, verb, "called named titled entitled");
-    read_time(c, verb + 1, length(c), &in->when);
-    if (quoted_title(c, verb, in->title))
+    clause_use(c, 0, verb + 1);
+    clause_take_emails(c, in);
+    clause_drop_calendar(c);
+    int called = clause_find(c, verb, "called named titled entitled");
+    clause_time(c, verb + 1, clause_length(c), &in->when);
+    if (clause_quoted(c, verb, in->title))
         return;
     if (called >= 0)
-        join(c, (size_t)called + 1, length(c), in->title);
+        clause_join(c, (size_t)called + 1, clause_length(c), in->title);
     else
-        join(c, verb + 1, length(c), in->title);
-    tidy(in->title);
+        clause_join(c, verb + 1, clause_length(c), in->title);
+    title_tidy(in->title);
     if (strncasecmp(in->title, "event ", 6) == 0 || strncasecmp(in->title, "entry ", 6) == 0)
         memmove(in->title, in->title + 6, strlen(in->title + 6) + 1);
-    tidy(in->title);
-    in->it = in->title[0] && pronoun(in->title) && strcasecmp(in->title, "meeting") != 0 &&
+    title_tidy(in->title);
+    in->it = in->title[0] && title_pronoun(in->title) && strcasecmp(in->title, "meeting") != 0 &&
              strcasecmp(in->title, "appointment") != 0;
 }
 
 /* The words that name an existing event, and the time by which it is known. */
 static void target(struct clause *c, size_t from, size_t to, struct intent *in) {
-    read_time(c, from, to, &in->old);
-    int called = find(c, from, "called named titled");
+    clause_time(c, from, to, &in->old);
+    int called = clause_find(c, from, "called named titled");
     if (called >= 0 && (size_t)called < to)
         from = (size_t)called + 1;
-    if (!quoted_title(&(struct clause){c->words, c->from + from, c->from + to, c->clock, false}, 0,
-                      in->title)) {
-        join(c, from, to, in->title);
-        tidy(in->title);
+    if (!clause_quoted(&(struct clause){c->words, c->from + from, c->from + to, c->clock, false}, 0,
+                       in->title)) {
+        clause_join(c, from, to, in->title);
+        title_tidy(in->title);
     }
-    in->it = pronoun(in->title);
+    in->it = title_pronoun(in->title);
 }
 
 /* "move X to 4pm": the last "to" (or "by", "until") before a time parts the event from its new
  * time. */
 static void move(struct clause *c, size_t verb, struct intent *in) {
     in->kind = INTENT_MOVE;
-    use(c, 0, verb + 1);
-    drop_calendar(c);
-    size_t n = length(c), split = n;
+    clause_use(c, 0, verb + 1);
+    clause_drop_calendar(c);
+    size_t n = clause_length(c), split = n;
     for (size_t i = n; i-- > verb + 1;) {
-        if (!word_in(word(c, i), "to by until till for back forward on at") || word(c, i)->quoted)
+        if (!word_in(clause_word(c, i), "to by until till for back forward on at") ||
+            clause_word(c, i)->quoted)
             continue;
         struct words copy = *c->words;
         struct when probe;
@@ -280,18 +134,18 @@ static void move(struct clause *c, size_t verb, struct intent *in) {
         if (!when_any(&probe))
             continue;
         split = i;
-        if (word_in(word(c, i), "to by"))
+        if (word_in(clause_word(c, i), "to by"))
             break;
     }
-    read_time(c, split, n, &in->when);
+    clause_time(c, split, n, &in->when);
     if (split == n) /* "postpone it an hour" */
-        read_time(c, verb + 1, n, &in->when);
+        clause_time(c, verb + 1, n, &in->when);
     target(c, verb + 1, split, in);
-    if (word_is(word(c, verb), "extend")) {
+    if (word_is(clause_word(c, verb), "extend")) {
         in->when.extend = in->when.shift;
         in->when.shift = 0;
     }
-    if (word_in(word(c, verb), "push postpone") && in->when.length && !in->when.has_time &&
+    if (word_in(clause_word(c, verb), "push postpone") && in->when.length && !in->when.has_time &&
         !in->when.shift) {
         in->when.shift = in->when.length;
         in->when.length = 0;
@@ -301,30 +155,30 @@ static void move(struct clause *c, size_t verb, struct intent *in) {
 static void rename_to(struct clause *c, size_t verb, size_t to, struct intent *in) {
     in->kind = INTENT_RENAME;
     size_t from = verb + 1;
-    for (int of; (of = find(c, from, "of")) > 0 && (size_t)of < to &&
-                 word_in(word(c, (size_t)of - 1), "title name");)
+    for (int of; (of = clause_find(c, from, "of")) > 0 && (size_t)of < to &&
+                 word_in(clause_word(c, (size_t)of - 1), "title name");)
         from = (size_t)of + 1;
-    use(c, 0, from);
+    clause_use(c, 0, from);
     struct clause after = {c->words, c->from + to + 1, c->to, c->clock, false};
-    if (!quoted_title(&after, 0, in->to)) {
-        join(c, to + 1, length(c), in->to);
+    if (!clause_quoted(&after, 0, in->to)) {
+        clause_join(c, to + 1, clause_length(c), in->to);
     }
     target(c, from, to, in);
 }
 
 static void invite(struct clause *c, size_t verb, struct intent *in) {
     in->kind = INTENT_INVITE;
-    use(c, 0, verb + 1);
-    take_emails(c, in);
-    target(c, verb + 1, length(c), in);
+    clause_use(c, 0, verb + 1);
+    clause_take_emails(c, in);
+    target(c, verb + 1, clause_length(c), in);
 }
 
 static void remember(struct clause *c, size_t verb, struct intent *in, bool forget) {
     in->kind = forget ? INTENT_FORGET : INTENT_REMEMBER;
     size_t from = verb + 1;
-    while (word_in(word(c, from), "that this about :"))
+    while (word_in(clause_word(c, from), "that this about :"))
         from++;
-    const struct word *first = word(c, from), *last = word(c, length(c) - 1);
+    const struct word *first = clause_word(c, from), *last = clause_word(c, clause_length(c) - 1);
     if (c->from + from >= c->to)
         return;
     const char *end = last->start + last->len;
@@ -334,36 +188,36 @@ static void remember(struct clause *c, size_t verb, struct intent *in, bool forg
 }
 
 static bool command(struct clause *c, size_t verb, struct intent *in) {
-    const struct word *w = word(c, verb);
-    int to = find(c, verb, "to");
+    const struct word *w = clause_word(c, verb);
+    int to = clause_find(c, verb, "to");
     if (word_in(w, "remember") || word_in(w, "forget")) {
         remember(c, verb, in, word_is(w, "forget"));
     } else if (word_is(w, "remind")) {
-        create(c, verb + (word_is(word(c, verb + 1), "me") ? 1 : 0), in);
+        create(c, verb + (word_is(clause_word(c, verb + 1), "me") ? 1 : 0), in);
     } else if (word_in(w, "cancel delete remove drop") ||
-               (word_is(w, "call") && word_is(word(c, verb + 1), "off"))) {
+               (word_is(w, "call") && word_is(clause_word(c, verb + 1), "off"))) {
         in->kind = INTENT_CANCEL;
         size_t from = verb + 1 + word_is(w, "call");
-        use(c, 0, from);
-        drop_calendar(c);
-        target(c, from, length(c), in);
+        clause_use(c, 0, from);
+        clause_drop_calendar(c);
+        target(c, from, clause_length(c), in);
     } else if (word_in(w, "rename retitle") && to > 0) {
         rename_to(c, verb, (size_t)to, in);
-    } else if (word_is(w, "change") && to > 0 && find(c, verb, "title name") > 0) {
+    } else if (word_is(w, "change") && to > 0 && clause_find(c, verb, "title name") > 0) {
         rename_to(c, verb, (size_t)to, in);
     } else if (word_is(w, "call")) {
         in->kind = INTENT_RENAME;
         in->it = true;
-        use(c, 0, verb + 2);
-        if (!quoted_title(c, verb, in->to))
-            join(c, verb + 2, length(c), in->to);
+        clause_use(c, 0, verb + 2);
+        if (!clause_quoted(c, verb, in->to))
+            clause_join(c, verb + 2, clause_length(c), in->to);
     } else if (word_in(w, "move reschedule shift push postpone change bring extend") ||
-               (word_is(w, "make") && word_in(word(c, verb + 1), "it that"))) {
+               (word_is(w, "make") && word_in(clause_word(c, verb + 1), "it that"))) {
         move(c, verb, in);
     } else if (word_is(w, "invite")) {
         invite(c, verb, in);
-    } else if (word_is(w, "add") && word(c, verb + 1)->len &&
-               memchr(word(c, verb + 1)->start, '@', word(c, verb + 1)->len)) {
+    } else if (word_is(w, "add") && clause_word(c, verb + 1)->len &&
+               memchr(clause_word(c, verb + 1)->start, '@', clause_word(c, verb + 1)->len)) {
         invite(c, verb, in);
     } else if (word_in(w, create_verbs)) {
         create(c, verb, in);
@@ -376,51 +230,54 @@ static bool command(struct clause *c, size_t verb, struct intent *in) {
 /* ---- questions ---- */
 
 static void after_word(struct clause *c, const char *list, char *out) {
-    int at = find(c, 0, list);
-    if (quoted_title(c, 0, out) || at < 0)
+    int at = clause_find(c, 0, list);
+    if (clause_quoted(c, 0, out) || at < 0)
         return;
-    join(c, (size_t)at + 1, length(c), out);
-    tidy(out);
+    clause_join(c, (size_t)at + 1, clause_length(c), out);
+    title_tidy(out);
 }
 
 static bool asks_free(const struct clause *c) {
-    return has(c, "free available availability busy conflict conflicts") ||
-           (word_is(word(c, 0), "can") && word_in(word(c, 1), "i we") &&
-            !has(c, "see show list")) ||
-           (find(c, 0, "have") >= 0 && find(c, 0, "time") > find(c, 0, "have"));
+    return clause_has(c, "free available availability busy conflict conflicts") ||
+           (word_is(clause_word(c, 0), "can") && word_in(clause_word(c, 1), "i we") &&
+            !clause_has(c, "see show list")) ||
+           (clause_find(c, 0, "have") >= 0 &&
+            clause_find(c, 0, "time") > clause_find(c, 0, "have"));
 }
 
 static bool question(struct clause *c, struct intent *in) {
-    bool when_first = word_in(word(c, 0), "when when's") || has(c, "find slot slots");
-    if (has(c, "remember know") && has(c, "you")) {
+    bool when_first = word_in(clause_word(c, 0), "when when's") || clause_has(c, "find slot slots");
+    if (clause_has(c, "remember know") && clause_has(c, "you")) {
         in->kind = INTENT_RECALL;
-    } else if (has(c, "preferences")) {
+    } else if (clause_has(c, "preferences")) {
         in->kind = INTENT_RECALL;
-    } else if (asks_free(c) || has(c, "find slot slots")) {
+    } else if (asks_free(c) || clause_has(c, "find slot slots")) {
         in->kind = when_first ? INTENT_FIND : INTENT_FREE;
-        drop_calendar(c);
-        read_time(c, 0, length(c), &in->when);
-    } else if (word_in(word(c, 0), "when when's") ||
-               (has(c, "what") && word_is(word(c, 1), "time") && word_is(word(c, 2), "is"))) {
+        clause_drop_calendar(c);
+        clause_time(c, 0, clause_length(c), &in->when);
+    } else if (word_in(clause_word(c, 0), "when when's") ||
+               (clause_has(c, "what") && word_is(clause_word(c, 1), "time") &&
+                word_is(clause_word(c, 2), "is"))) {
         in->kind = INTENT_WHEN_IS;
-        if (find(c, 0, "next") >= 0 && has(c, "meeting appointment event")) {
+        if (clause_find(c, 0, "next") >= 0 && clause_has(c, "meeting appointment event")) {
             in->kind = INTENT_LIST;
             in->it = true; /* only the first to come */
             return true;
         }
-        int is = find(c, 0, "is when's does");
-        use(c, 0, is >= 0 ? (size_t)is + 1 : 1);
-        target(c, is >= 0 ? (size_t)is + 1 : 1, length(c), in);
-    } else if (find(c, 0, "next") > 0 && has(c, "meeting appointment event") &&
-               !has(c, "week month")) {
+        int is = clause_find(c, 0, "is when's does");
+        clause_use(c, 0, is >= 0 ? (size_t)is + 1 : 1);
+        target(c, is >= 0 ? (size_t)is + 1 : 1, clause_length(c), in);
+    } else if (clause_find(c, 0, "next") > 0 && clause_has(c, "meeting appointment event") &&
+               !clause_has(c, "week month")) {
         in->kind = INTENT_LIST;
         in->it = true;
-    } else if (has(c, "what what's which list show anything agenda events meetings appointments "
+    } else if (clause_has(
+                   c, "what what's which list show anything agenda events meetings appointments "
                       "planned happening many") ||
-               (has(c, "have") && has(c, "do"))) {
+               (clause_has(c, "have") && clause_has(c, "do"))) {
         in->kind = INTENT_LIST;
-        drop_calendar(c);
-        read_time(c, 0, length(c), &in->when);
+        clause_drop_calendar(c);
+        clause_time(c, 0, clause_length(c), &in->when);
         after_word(c, "with about called named containing", in->title);
     } else {
         return false;
@@ -437,7 +294,7 @@ static size_t skip_filler(const struct clause *c) {
         "hi hello so yes sure kindly let let's lets us do great thanks if possible my well oh "
         "assistant cloister me go ahead good afterwards in case not actually";
     size_t i = 0;
-    while (c->from + i < c->to && word_in(word(c, i), filler) && !word(c, i)->quoted)
+    while (c->from + i < c->to && word_in(clause_word(c, i), filler) && !clause_word(c, i)->quoted)
         i++;
     return i;
 }
@@ -446,20 +303,20 @@ static size_t skip_filler(const struct clause *c) {
 static bool again(struct clause *c, struct intent *in) {
     size_t i = 0;
     bool led = false;
-    if (word_is(word(c, 0), "and") || word_is(word(c, 0), "or"))
+    if (word_is(clause_word(c, 0), "and") || word_is(clause_word(c, 0), "or"))
         i = 1, led = true;
-    if (word_in(word(c, i), "what how") && word_is(word(c, i + 1), "about"))
+    if (word_in(clause_word(c, i), "what how") && word_is(clause_word(c, i + 1), "about"))
         i += 2, led = true;
     struct words copy = *c->words;
     struct when probe;
-    use(c, 0, i);
+    clause_use(c, 0, i);
     /* "about four": the number needs its lead */
     when_read(&copy, c->from + (i ? i - 1 : 0), c->to, c->clock, &probe);
     if (!when_any(&probe))
         return false;
     char rest[TITLE_N];
     words_join(&copy, c->from + i, c->to, rest, sizeof(rest));
-    tidy(rest);
+    title_tidy(rest);
     if (rest[0] && !led)
         return false;
     in->when = probe;
@@ -470,20 +327,21 @@ static bool again(struct clause *c, struct intent *in) {
 static void one_clause(struct clause *c, struct intent *in) {
     *in = (struct intent){.kind = INTENT_CHAT};
     size_t verb = skip_filler(c);
-    const struct word *w = word(c, verb);
-    bool asking = word_in(word(c, 0), question_verbs) || word_in(w, question_verbs);
+    const struct word *w = clause_word(c, verb);
+    bool asking = word_in(clause_word(c, 0), question_verbs) || word_in(w, question_verbs);
     if (is_command(w) && !(word_in(w, "list show find") || (word_in(w, "check") && asking)) &&
         command(c, verb, in))
         return;
-    bool about = find(c, 0, "about") == 1 && word_in(word(c, 0), "what how");
+    bool about = clause_find(c, 0, "about") == 1 && word_in(clause_word(c, 0), "what how");
     if (about && again(c, in))
         return;
     if (question(c, in) || again(c, in))
         return;
     /* "I'd love to put lunch there": a command further in. */
     for (size_t i = verb; c->from + i < c->to && !asking; i++)
-        if (is_command(word(c, i)) &&
-            !word_in(word(c, i), "list show find call make set plan save") && command(c, i, in))
+        if (is_command(clause_word(c, i)) &&
+            !word_in(clause_word(c, i), "list show find call make set plan save") &&
+            command(c, i, in))
             return;
     in->kind = INTENT_CHAT;
 }
