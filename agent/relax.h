@@ -9,6 +9,7 @@ struct relax {
     const int *calls; /* system calls allowed beyond syscalls.def */
     size_t n_calls;
     bool no_address_space_limit;
+    bool other_allocator;          /* the C library's heap is not the one in use */
     const char *accepted_property; /* wall property that is then missing; "" for none */
 };
 extern const struct relax relax;
