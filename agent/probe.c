@@ -24,7 +24,7 @@ static int raise_layers(struct walls *walls, unsigned layers) {
             r = walls_limits();
     }
     int keep[] = {walls->landlock_fd};
-    if (r == 0 && layers == PROBE_ALL)
+    if (r == 0 && (layers & PROBE_ALL) == PROBE_ALL)
         r = fds_close_except(keep, COUNT_OF(keep));
     if (r == 0 && (layers & PROBE_LANDLOCK))
         r = walls_landlock(walls);

@@ -1,6 +1,7 @@
 /* The real program, zygote to turn, with a small turn inside. */
 #include <check.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -310,6 +311,29 @@ START_TEST(a_bad_spawn_is_refused) {
 }
 END_TEST
 
+/* Trying the walls makes processes; none of them may be left (this one is their subreaper). */
+START_TEST(attempts_leave_no_process) {
+    char path[64], line[256];
+    unsigned left = 0;
+    for (uint64_t end = clock_ms() + 5000; clock_ms() < end;) {
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
+        snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+        FILE *children = fopen(path, "re");
+        ck_assert_ptr_nonnull(children);
+        left = 0;
+        if (fgets(line, sizeof(line), children) != NULL)
+            for (char *at = line; (at = strchr(at, ' ')) != NULL; at++)
+                left++;
+        (void)fclose(children);
+        if (left == 2)
+            return;
+        (void)poll(NULL, 0, 20);
+    }
+    ck_abort_msg("%u processes instead of zygote and agent: %s", left, line);
+}
+END_TEST
+
 START_TEST(many_agents) {
     static struct harness_agent many[50];
     for (size_t i = 0; i < COUNT_OF(many); i++)
@@ -350,6 +374,7 @@ int main(void) {
     tcase_add_test(tcase, the_zygote_ends_with_its_services);
     tcase_add_test(tcase, the_zygote_ends_with_cloisterd);
     tcase_add_test(tcase, a_bad_spawn_is_refused);
+    tcase_add_test(tcase, attempts_leave_no_process);
     tcase_add_test(tcase, many_agents);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -1,0 +1,139 @@
+/* Each attempt of the walls' own proof, with its control: behind no layer some of them get through,
+ * and behind all none does. Also what a zygote does when a wall is missing. */
+#include <check.h>
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "agent/probe.h"
+#include "agent/relax.h"
+
+static struct walls walls;
+
+/* As the zygote is when it tries them. `shared`: with the namespaces that all agents share. */
+static void become(bool shared) {
+    char why[256] = "";
+    ck_assert_int_eq(setresgid(64171, 64171, 64171), 0);
+    ck_assert_int_eq(setresuid(64171, 64171, 64171), 0);
+    if (shared)
+        ck_assert_msg(walls_namespaces(why, sizeof(why)) == 0, "%s", why);
+    else
+        ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    ck_assert_msg(walls_prepare(&walls, true, why, sizeof(why)) == 0, "%s", why);
+}
+
+static int attempt(const char *wanted, unsigned layers) {
+    const char *name = "";
+    enum wall_property property = WALL_MAX;
+    for (unsigned i = 0;; i++) {
+        int r = probe_attempt(&walls, i, 0, &name, &property);
+        ck_assert_msg(r != -ENOENT, "no attempt \"%s\"", wanted);
+        if (strcmp(name, wanted) == 0)
+            return probe_attempt(&walls, i, layers, &name, &property);
+    }
+}
+
+START_TEST(nothing_gets_through_all_layers) {
+    ck_assert_int_eq(clearenv(), 0); /* as the program's first act */
+    become(true);
+    const char *name;
+    enum wall_property property;
+    unsigned tried = 0;
+    for (unsigned i = 0;; i++) {
+        int r = probe_attempt(&walls, i, PROBE_ALL | PROBE_TURN, &name, &property);
+        if (r == -ENOENT)
+            break;
+        if (strcmp(wall_name(property), relax.accepted_property) != 0)
+            ck_assert_msg(r == 0, "\"%s\": %d", name, r);
+        tried++;
+    }
+    ck_assert_uint_ge(tried, 25);
+}
+END_TEST
+
+START_TEST(attempts_work_without_the_walls) {
+    static const char *const work[] = {"see processes",           "connect",
+                                       "send a datagram",         "listen",
+                                       "read a file of the host", "list the root",
+                                       "make a namespace",        "map executable memory",
+                                       "find an environment",     "fork in a turn",
+                                       "take memory without end", "fork without end"};
+    become(false);
+    ck_assert_int_eq(setenv("SOMETHING", "1", 1), 0);
+    for (size_t i = 0; i < COUNT_OF(work); i++) {
+        int r = attempt(work[i], 0);
+        ck_assert_msg(r == 1, "\"%s\" did not get through: %d", work[i], r);
+    }
+}
+END_TEST
+
+/* Where an attempt works, a layer alone stops it. */
+START_TEST(layers_stop_on_their_own) {
+    static const struct {
+        const char *name;
+        unsigned layer;
+    } stops[] = {
+        {"connect", PROBE_SECCOMP},
+        {"connect", PROBE_LANDLOCK},
+        {"send a datagram", PROBE_SECCOMP},
+        {"listen", PROBE_SECCOMP},
+        {"read a file of the host", PROBE_LANDLOCK},
+        {"see processes", PROBE_LANDLOCK},
+        {"list the root", PROBE_LANDLOCK},
+        {"make a namespace", PROBE_SECCOMP},
+        {"map executable memory", PROBE_SECCOMP},
+        {"fork without end", PROBE_NAMESPACES | PROBE_LIMITS},
+    };
+    become(false);
+    for (size_t i = 0; i < COUNT_OF(stops); i++) {
+        if (stops[i].layer == PROBE_LANDLOCK && walls.landlock_abi < 4)
+            continue;
+        int r = attempt(stops[i].name, stops[i].layer);
+        ck_assert_msg(r == 0, "\"%s\" behind layer %u: %d", stops[i].name, stops[i].layer, r);
+    }
+}
+END_TEST
+
+START_TEST(other_processes_are_out_of_reach) {
+    become(false);
+    ck_assert_int_eq(attempt("signal another process", 0), 1);
+    ck_assert_int_eq(attempt("signal another process", PROBE_NAMESPACES), 0);
+    ck_assert_int_eq(attempt("signal another process", PROBE_SECCOMP), 0);
+}
+END_TEST
+
+START_TEST(a_missing_wall_is_named) {
+    become(false); /* no empty network, no empty root: the other layers must hold all the same */
+    struct probe_report report[WALL_MAX];
+    ck_assert_int_eq(probe_walls(&walls, report), 0);
+    if (walls.landlock_abi >= 4)
+        ck_assert_msg(report[WALL_FILES].held, "%s", report[WALL_FILES].through);
+    ck_assert_msg(report[WALL_NETWORK].held, "%s", report[WALL_NETWORK].through);
+    (void)close(take_fd(&walls.landlock_fd)); /* and without Landlock files are open to reading */
+    ck_assert_int_eq(probe_walls(&walls, report), 0);
+    ck_assert(!report[WALL_FILES].held);
+    ck_assert_ptr_nonnull(report[WALL_FILES].through);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("walls");
+    TCase *tcase = tcase_create("walls");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, nothing_gets_through_all_layers);
+    tcase_add_test(tcase, attempts_work_without_the_walls);
+    tcase_add_test(tcase, layers_stop_on_their_own);
+    tcase_add_test(tcase, other_processes_are_out_of_reach);
+    tcase_add_test(tcase, a_missing_wall_is_named);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
