@@ -265,8 +265,11 @@ int main(int argc, char **argv) {
     int rest = 0;
     log_open("cloister-launch");
     struct config *config = config_from_args(argc, argv, "cloister-launch", about, &rest);
-    if (rest + 1 < argc)
-        return answer_question(config, argv[rest], argv[rest + 1]);
+    if (rest + 1 < argc) {
+        int status = answer_question(config, argv[rest], argv[rest + 1]);
+        config_free(config);
+        return status;
+    }
     if (geteuid() != 0)
         fatal("run this as root: each program gets a user of its own");
     config_path = path_of_config(argc, argv);

@@ -105,6 +105,8 @@ allow={host(n['GOOGLE_URL'])} {host(n['MODEL_URL'])}
         if self.world:
             self.world.kill()
             self.world.wait()
+        left = processes_of(self.dir)
+        assert not left, f"left running after --reset: {left}"
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def log(self):
@@ -205,6 +207,20 @@ def descendants(pid):
     got = []
     for child in children(pid):
         got += [child, *descendants(child)]
+    return got
+
+
+def processes_of(directory):
+    """Living processes that were started for this cluster, whoever their parent is now."""
+    got = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit() and alive(int(entry.name)):
+            try:
+                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if f"{directory}/" in words:
+                got.append((int(entry.name), words))
     return got
 
 
