@@ -3,8 +3,12 @@
 import threading
 import time
 
-from base import Case, day_after, timed
+from base import SANITIZED, Case
 from cluster import alive, kill, wait_until
+
+
+# Instrumented programs start several times slower.
+SLOWER = 4 if SANITIZED else 1
 
 
 class Kills(Case):
@@ -12,7 +16,7 @@ class Kills(Case):
         def there():
             pid = self.cluster.programs().get(name)
             return pid if pid and pid != old else None
-        return wait_until(seconds, there, f"{name} back")
+        return wait_until(seconds * SLOWER, there, f"{name} back")
 
     def works(self, user):
         """The next request answers, if need be after a retryable refusal."""
@@ -96,7 +100,7 @@ class Kills(Case):
         agents = {a["pid"] for a in self.cluster.agents()}
         old = self.cluster.zygote()
         kill(old)
-        wait_until(1, lambda: self.cluster.zygote() not in (None, old), "zygote back")
+        wait_until(1 * SLOWER, lambda: self.cluster.zygote() not in (None, old), "zygote back")
         self.assertTrue(all(alive(p) for p in agents), "agents live on")
         self.works(user)
         self.works(self.person())
@@ -108,7 +112,7 @@ class Kills(Case):
         cells = self.cluster.cell_pids()
         self.assertGreaterEqual(len(cells), 2)
         kill(old)
-        wait_until(3, lambda: not any(alive(p) for p in cells), "end of zygote, agents and turns")
+        wait_until(3 * SLOWER, lambda: not any(alive(p) for p in cells), "end of zygote, agents and turns")
         self.back_within(1, "cloisterd", old)
         self.works(user)
 
