@@ -4,6 +4,7 @@
  * main is the ladder: each rung gives something up, and after the last there is only the loop. */
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/rand.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -135,6 +136,8 @@ int main(int argc, char **argv) {
         fatal("%s", why[0] != '\0' ? why : strerror(-r));
     environ = NULL; /* warming the zone database has set TZ */
     zygote.world = world;
+    if (RAND_status() != 1) /* OpenSSL's generators are made here; each turn reseeds its copy */
+        fatal("OpenSSL has no randomness");
     zygote.keys_fd = channel_open(config, "keys/keys.sock");
     zygote.egress_fd = channel_open(config, "egress/egress.sock");
     close_others(&zygote);
