@@ -49,6 +49,19 @@ class Operate(Case):
         print(f"    answered {time.monotonic() - began:.2f} s after the start began")
         self.assertLess(time.monotonic() - began, 15)
 
+    def test_each_program_links_only_what_it_may_use(self):
+        from cluster import PREFIX
+        never = {"sbin/cloisterd": ("curl", "ssl"), "sbin/cloister-gateway": ("curl", "pq", "ssl"),
+                 "libexec/cloister/cloister-agent": ("pq", "nng", "event", "sqlite"),
+                 "sbin/cloister-egress": ("sodium", "ssl", "crypto", "curl", "pq"),
+                 "sbin/cloister-keys": ("pq", "curl", "nng", "ssl"), "bin/cloisterctl": ("pq", "curl", "sodium", "ssl")}
+        for program, words in never.items():
+            out = subprocess.run(["readelf", "-d", PREFIX / program], stdout=subprocess.PIPE, check=True).stdout.decode()
+            linked = [line.split("[lib")[1].split(".so")[0] for line in out.splitlines() if "NEEDED" in line and "[lib" in line]
+            self.assertIn("c", linked, "the control: something is found")
+            for word in words:
+                self.assertNotIn(word, [name.split("_")[0].split("-")[0] for name in linked], program)
+
     def test_configuration_check(self):
         from cluster import PREFIX
         for program in ("cloisterd", "cloister-keys", "cloister-egress", "cloister-gateway"):
