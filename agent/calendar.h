@@ -60,6 +60,10 @@ const char *event_times_note(const struct event_times *times);
 /* Checks RRULE, RDATE and EXDATE lines; puts a forgotten "RRULE:" before "FREQ=". malloc'd array in
  * *ret; NULL when fine, else a sentence. An empty array means "happens once". */
 const char *event_recurrence_read(const json_t *lines, json_t **ret);
+/* Writes each rule's UNTIL as RFC 5545 (3.3.10) wants it beside these times: a date for whole days,
+ * a moment in UTC otherwise; a date alone includes its whole day. NULL when fine, else a sentence.
+ */
+const char *event_recurrence_fit(json_t *lines, const struct event_times *times);
 
 /* ---- busy intervals ---- */
 

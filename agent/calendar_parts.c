@@ -1,5 +1,6 @@
 /* Recurrence lines and busy intervals. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,64 @@ const char *event_recurrence_read(const json_t *lines, json_t **ret) {
     else
         *ret = out;
     return wrong;
+}
+
+/* Both "20271231T225959Z" and what models write as well, "2027-12-31T22:59:59Z". */
+static bool until_parse(const char *value, size_t len, struct stamp *ret) {
+    char text[STAMP_TEXT];
+    if (len >= sizeof(text))
+        return false;
+    if (memchr(value, '-', len) != NULL)
+        (void)snprintf(text, sizeof(text), "%.*s", (int)len, value);
+    else if (len == 8)
+        (void)snprintf(text, sizeof(text), "%.4s-%.2s-%.2s", value, value + 4, value + 6);
+    else if ((len == 15 || len == 16) && value[8] == 'T')
+        (void)snprintf(text, sizeof(text), "%.4s-%.2s-%.2sT%.2s:%.2s:%.2s%.*s", value, value + 4,
+                       value + 6, value + 9, value + 11, value + 13, (int)len - 15, value + 15);
+    else
+        return false;
+    return stamp_parse(text, ret) == 0;
+}
+
+static void until_add(struct strbuf *out, struct stamp *until, const struct event_times *times) {
+    if (times->all_day) {
+        if (until->kind == STAMP_INSTANT) {
+            int64_t utc = stamp_utc(until);
+            stamp_of(utc, zone_offset(times->zone, utc), until);
+        }
+        strbuf_addf(out, "%04d%02d%02d", until->year, until->month, until->day);
+        return;
+    }
+    if (until->kind == STAMP_DATE) {
+        until->kind = STAMP_LOCAL;
+        until->hour = 23;
+        until->minute = until->second = 59;
+    }
+    stamp_of(zone_moment(times->zone, until), 0, until);
+    strbuf_addf(out, "%04d%02d%02dT%02d%02d%02dZ", until->year, until->month, until->day,
+                until->hour, until->minute, until->second);
+}
+
+const char *event_recurrence_fit(json_t *lines, const struct event_times *times) {
+    size_t i;
+    json_t *item;
+    json_array_foreach(lines, i, item) {
+        const char *line = json_string_value(item), *until = strstr(line, "UNTIL=");
+        SCOPE_STRBUF struct strbuf whole = {0};
+        struct stamp stamp;
+        if (strncmp(line, "RRULE:", 6) != 0 || until == NULL)
+            continue;
+        until += strlen("UNTIL=");
+        size_t len = strcspn(until, ";");
+        if (!until_parse(until, len, &stamp))
+            return "UNTIL in an RRULE must be a date or a time in UTC, for example "
+                   "20271231T225959Z.";
+        strbuf_addf(&whole, "%.*s", (int)(until - line), line);
+        until_add(&whole, &stamp, times);
+        strbuf_puts(&whole, until + len);
+        (void)json_array_set_new(lines, i, json_string(strbuf_str(&whole)));
+    }
+    return NULL;
 }
 
 int intervals_add(struct intervals *list, int64_t from, int64_t to, int64_t start, int64_t end) {

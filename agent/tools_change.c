@@ -91,8 +91,12 @@ static json_t *update_body(struct change *change, const json_t *event, struct ev
     }
     if (wrong == NULL && lines != NULL)
         wrong = event_recurrence_read(lines, &rules);
+    if (wrong == NULL)
+        wrong = event_recurrence_fit(rules, times);
     if (rules != NULL)
         (void)json_object_set_new(body, "recurrence", rules);
+    if (wrong == NULL && title != NULL)
+        wrong = title_wrong(title);
     if (title != NULL)
         (void)json_object_set_new(body, "summary", json_string(title));
     if (wrong == NULL && json_object_size(body) == 0)

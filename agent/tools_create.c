@@ -7,7 +7,8 @@
 #include "agent/tools_write.h"
 #include "providers/json_get.h"
 
-#define VARIANTS 6u
+#define VARIANTS         6u
+#define TITLE_CHARACTERS 4000u
 
 bool write_allowed(struct turn *turn, struct tool_run *run) {
     if (!turn_may_events(turn)) {
@@ -21,6 +22,13 @@ bool write_allowed(struct turn *turn, struct tool_run *run) {
     }
     turn->writes++;
     return true;
+}
+
+const char *title_wrong(const char *title) {
+    size_t characters = 0;
+    for (const char *c = title; *c != '\0'; c++)
+        characters += ((unsigned char)*c & 0xc0) != 0x80;
+    return characters > TITLE_CHARACTERS ? "\"title\" is longer than 4000 characters." : NULL;
 }
 
 int write_look(struct turn *turn, struct tool_run *run, const char *id, json_t **ret,
@@ -79,15 +87,15 @@ static bool creation_read(struct turn *turn, struct tool_run *run, struct creati
     const json_t *all_day = json_object_get(run->args, "all_day");
     const json_t *lines = json_object_get(run->args, "recurrence");
     ret->title = title;
-    if (strlen(title) > 1000) {
-        (void)tool_refuse(run, "bad_arguments", "\"title\" is longer than 1000 characters.");
-        return false;
-    }
-    wrong = event_times_read(tool_arg(run, "start"), tool_arg(run, "end"),
-                             zone != NULL ? zone : turn->zone,
-                             all_day == NULL ? -1 : json_is_true(all_day), 3600, &ret->times);
+    wrong = title_wrong(title);
+    if (wrong == NULL)
+        wrong = event_times_read(tool_arg(run, "start"), tool_arg(run, "end"),
+                                 zone != NULL ? zone : turn->zone,
+                                 all_day == NULL ? -1 : json_is_true(all_day), 3600, &ret->times);
     if (wrong == NULL && json_array_size(lines) > 0)
         wrong = event_recurrence_read(lines, &ret->recurrence);
+    if (wrong == NULL)
+        wrong = event_recurrence_fit(ret->recurrence, &ret->times);
     if (wrong == NULL && ret->recurrence != NULL && zone == NULL &&
         turn->zone_source == ZONE_UNKNOWN)
         wrong = "A repeating event needs \"timezone\": the owner's is not known.";

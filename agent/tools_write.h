@@ -11,6 +11,8 @@
 
 /* Scope and the budget of writes. False: the run has its result. */
 bool write_allowed(struct turn *turn, struct tool_run *run);
+/* NULL when an event may be called this, else a sentence for the model. */
+const char *title_wrong(const char *title);
 /* Reads an event: *ret is its JSON or NULL (*ret_status 404 or 410). A cancelled event is returned
  * as it is. Other refusals become the run's result. 0, or -errno with the fault set. */
 int write_look(struct turn *turn, struct tool_run *run, const char *id, json_t **ret,

@@ -184,6 +184,35 @@ START_TEST(recurrence_lines) {
 }
 END_TEST
 
+static const struct {
+    const char *line;
+    int all_day;
+    const char *kept; /* NULL: refused */
+} untils[] = {
+    {"RRULE:FREQ=DAILY;UNTIL=20280331T215959Z;BYDAY=MO", 0,
+     "RRULE:FREQ=DAILY;UNTIL=20280331T215959Z;BYDAY=MO"},
+    {"RRULE:FREQ=DAILY;UNTIL=20280331", 0, "RRULE:FREQ=DAILY;UNTIL=20280331T215959Z"},
+    {"RRULE:UNTIL=20280331T100000;FREQ=DAILY", 0, "RRULE:UNTIL=20280331T080000Z;FREQ=DAILY"},
+    {"RRULE:FREQ=DAILY;UNTIL=2028-12-31T10:00:00Z", 0, "RRULE:FREQ=DAILY;UNTIL=20281231T100000Z"},
+    {"RRULE:FREQ=DAILY;UNTIL=20280331", 1, "RRULE:FREQ=DAILY;UNTIL=20280331"},
+    {"RRULE:FREQ=DAILY;UNTIL=20280331T220000Z", 1, "RRULE:FREQ=DAILY;UNTIL=20280401"},
+    {"RRULE:FREQ=DAILY;COUNT=2", 0, "RRULE:FREQ=DAILY;COUNT=2"},
+    {"RRULE:FREQ=DAILY;UNTIL=March", 0, NULL},
+    {"RRULE:FREQ=DAILY;UNTIL=20280230", 1, NULL},
+    {"RRULE:FREQ=DAILY;UNTIL=", 0, NULL},
+};
+
+START_TEST(recurrence_until) {
+    struct event_times times = {.all_day = untils[_i].all_day, .zone = "Europe/Berlin"};
+    json_t *lines = json_pack("[s]", untils[_i].line);
+    const char *wrong = event_recurrence_fit(lines, &times);
+    ck_assert_msg((wrong == NULL) == (untils[_i].kept != NULL), "%s", untils[_i].line);
+    if (wrong == NULL)
+        ck_assert_str_eq(json_string_value(json_array_get(lines, 0)), untils[_i].kept);
+    json_decref(lines);
+}
+END_TEST
+
 START_TEST(intervals) {
     struct intervals list = {0};
     ck_assert_int_eq(intervals_add(&list, 50, 60, 0, 100), 0);
@@ -300,6 +329,7 @@ int main(void) {
     tcase_add_loop_test(tc, times_from_arguments, 0, (int)COUNT_OF(spans));
     tcase_add_test(tc, kind_switch_clears);
     tcase_add_loop_test(tc, recurrence_lines, 0, (int)COUNT_OF(rules));
+    tcase_add_loop_test(tc, recurrence_until, 0, (int)COUNT_OF(untils));
     tcase_add_test(tc, intervals);
     tcase_add_test(tc, busy_or_not);
     tcase_add_test(tc, policy_both_ways);
