@@ -93,6 +93,10 @@ bool timezone_known(const char *name) {
     if (len == 0 || len > TIMEZONE_MAX || name[0] == '/' || strstr(name, "..") != NULL ||
         strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_+-") != len)
         return false;
+    /* Copies of the database under names that are not IANA's. */
+    if (strncmp(name, "posix/", 6) == 0 || strncmp(name, "right/", 6) == 0 ||
+        strcmp(name, "localtime") == 0 || strcmp(name, "posixrules") == 0)
+        return false;
     (void)snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", name);
     /* Longer than four bytes is what a zone file is; its first four tell. */
     return file_read(path, head, sizeof(head)) == -EFBIG && memcmp(head, "TZif", 4) == 0;

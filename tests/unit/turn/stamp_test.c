@@ -157,6 +157,9 @@ START_TEST(zone_names) {
         "zone.tab",
         ":UTC",
         "Europe/Berlin ",
+        "posix/Europe/Berlin",
+        "right/Europe/Berlin",
+        "localtime",
         "EST5EDT4,M3.2.0,M11.1.0",
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
     for (size_t i = 0; i < COUNT_OF(yes); i++)
