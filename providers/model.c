@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "memory/seal.h"
@@ -149,21 +150,24 @@ static int fault_of_refusal(const struct attempt *attempt, int status, uint64_t 
     if (should != NULL && status != 0)
         *ret_retry = strcmp(should, "true") == 0;
     fault->retry_after_ms = after;
+    char where[32] = "while it answered"; /* no status: it came in the stream */
+    if (status != 0)
+        (void)snprintf(where, sizeof(where), "status %d", status);
     switch (kind) {
     case MODEL_ERROR_TRANSIENT:
         return fault_set(fault, -EIO, "model_unavailable", true,
-                         "The model provider has a problem at the moment (status %d).", status);
+                         "The model provider has a problem at the moment (%s).", where);
     case MODEL_ERROR_RATE:
         return fault_set(fault, -EIO, "model_rate_limited", true,
                          "The model provider is limiting requests. Try again in a moment.");
     case MODEL_ERROR_REJECTED:
         return fault_set(fault, -EIO, "model_rejected", false,
-                         "The model provider did not accept the request (status %d).", status);
+                         "The model provider did not accept the request (%s).", where);
     case MODEL_ERROR_CONFIG:
         return fault_set(fault, -EIO, "model_misconfigured", false,
-                         "The model provider refuses this server's key, account or model (status "
-                         "%d). The operator must check the [model] settings.",
-                         status);
+                         "The model provider refuses this server's key, account or model (%s). "
+                         "The operator must check the [model] settings.",
+                         where);
     }
     return -EIO;
 }
