@@ -82,16 +82,15 @@ def bench_idle_memory():
 
 # ---- whole system ----
 
-def turn_times(front, user, zone, n, message):
-    times = []
-    for i in range(n + 3):
-        began = time.perf_counter()
-        got = front.stream(user, message, timezone=zone, conversation=f"c{i}")
-        took = (time.perf_counter() - began) * 1000
-        assert got.error is None and got.done, got
-        if i >= 3:
-            times.append(took)
-    return times
+def turn_times(cluster, user, zone, n, message):
+    """Milliseconds of whole turns, each in a conversation of its own, timed by the same client as the rival."""
+    path = cluster.dir / "ask.json"
+    body = {"user": user, "message": message, "timezone": zone, "conversation": "c%ROUND%"}
+    path.write_text(json.dumps([{"url": f"http://127.0.0.1:{cluster.port}/v1/chat", "method": "POST", "body": json.dumps(body),
+                                 "headers": [f"Authorization: Bearer {cluster.front.key}", "Accept: text/event-stream",
+                                             "Content-Type: application/json", "Expect:"]}]))
+    cluster.front.user("DELETE", user, "session")
+    return replay(path, cluster.named["CA_FILE"], n, "fresh")
 
 
 def recorded_calls(cluster, user, message, zone):
@@ -133,12 +132,12 @@ def bench_turn():
     try:
         cluster.connect("bench", timezone=ZONE)
         n = 20 if QUICK else 200
-        turn_times(cluster.front, "bench", ZONE, 5, MESSAGE)
+        turn_times(cluster, "bench", ZONE, 5, MESSAGE)
         path, calls = recorded_calls(cluster, "bench", MESSAGE, ZONE)
         # Interleaved, so that a noisy minute hits both.
         ours, theirs = [], []
         for _ in range(4):
-            ours += turn_times(cluster.front, "bench", ZONE, n // 4, MESSAGE)
+            ours += turn_times(cluster, "bench", ZONE, n // 4, MESSAGE)
             theirs += replay(path, cluster.named["CA_FILE"], n // 4, "fresh")
         note = f"{calls} HTTP calls, TLS, fresh connections; target ratio 1.3"
         report("turn", "median", statistics.median(ours), "ms", "libcurl client, fresh connections", statistics.median(theirs), len(ours), note)
@@ -189,9 +188,9 @@ def bench_turn_far_inside():
     try:
         cluster.connect("bench", timezone=ZONE)
         n = 12 if QUICK else 60
-        turn_times(cluster.front, "bench", ZONE, 5, MESSAGE)
+        turn_times(cluster, "bench", ZONE, 5, MESSAGE)
         path, _ = recorded_calls(cluster, "bench", MESSAGE, ZONE)
-        ours = turn_times(cluster.front, "bench", ZONE, n, MESSAGE)
+        ours = turn_times(cluster, "bench", ZONE, n, MESSAGE)
         warm = replay(path, cluster.named["CA_FILE"], n, "warm")
         fresh = replay(path, cluster.named["CA_FILE"], n, "fresh")
         behind = statistics.median(ours) - statistics.median(warm)
@@ -224,16 +223,16 @@ def bench_scale():
 
         grow(10)
         rounds = {10: [], many: []}
-        turn_times(cluster.front, names[0], ZONE, 20, MESSAGE)
-        rounds[10] = turn_times(cluster.front, names[0], ZONE, n, MESSAGE)
+        turn_times(cluster, names[0], ZONE, 20, MESSAGE)
+        rounds[10] = turn_times(cluster, names[0], ZONE, n, MESSAGE)
         before = supervisor_kib(cluster)
         progress(f"scale: starting {many} agents")
         grow(many)
         alive = len(cluster.agents())
         after = supervisor_kib(cluster)
         time.sleep(3)  # what the start stirred up settles
-        turn_times(cluster.front, names[0], ZONE, 20, MESSAGE)
-        rounds[many] = turn_times(cluster.front, names[0], ZONE, n, MESSAGE)
+        turn_times(cluster, names[0], ZONE, 20, MESSAGE)
+        rounds[many] = turn_times(cluster, names[0], ZONE, n, MESSAGE)
         # Back to ten, measured again, so that drift of the machine shows.
         report("scale", "median", statistics.median(rounds[many]), "ms", "with 10 agents", statistics.median(rounds[10]), n,
                f"{alive} idle agents; target ratio 1.1")

@@ -3,7 +3,8 @@
  * prints the microseconds of each round, one a line. `fresh` begins each round without connections
  * (a connection is used again within the round); `warm` keeps them from round to round.
  *
- * FILE: JSON array of {"url", "method", "headers": ["Name: value"], "body"}. */
+ * FILE: JSON array of {"url", "method", "headers": ["Name: value"], "body"}; "%ROUND%" in a body
+ * becomes the number of the round. Also the client that times Cloister's own answers. */
 #include <curl/curl.h>
 #include <jansson.h>
 #include <openssl/ssl.h>
@@ -49,16 +50,30 @@ static CURL *client_new(void) {
     return easy;
 }
 
-static void call(CURL *easy, const json_t *request) {
+static char *body_of(const json_t *request, uint64_t round) {
+    const char *body = json_string_value(json_object_get(request, "body"));
+    const char *mark = body != NULL ? strstr(body, "%ROUND%") : NULL;
+    char *text = NULL;
+    if (body == NULL)
+        return strdup("");
+    int n = mark == NULL ? asprintf(&text, "%s", body)
+                         : asprintf(&text, "%.*s%llu%s", (int)(mark - body), body,
+                                    (unsigned long long)round, mark + strlen("%ROUND%"));
+    if (n < 0)
+        fatal("out of memory");
+    return text;
+}
+
+static void call(CURL *easy, const json_t *request, uint64_t round) {
     struct curl_slist *headers = NULL;
     size_t i;
     json_t *line;
     json_array_foreach(json_object_get(request, "headers"), i, line) headers =
         curl_slist_append(headers, json_string_value(line));
-    const char *body = json_string_value(json_object_get(request, "body"));
+    SCOPE_FREE char *body = body_of(request, round);
     curl_easy_setopt(easy, CURLOPT_URL, json_string_value(json_object_get(request, "url")));
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    if (body != NULL && *body != '\0') {
+    if (*body != '\0') {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(body));
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
@@ -98,7 +113,7 @@ int main(int argc, char **argv) {
         }
         size_t i;
         json_t *request;
-        json_array_foreach(requests, i, request) call(easy, request);
+        json_array_foreach(requests, i, request) call(easy, request, round);
         if (round > 0)
             printf("%llu\n", (unsigned long long)(now_us() - began));
     }

@@ -235,15 +235,24 @@ static void load(struct world *w) {
         w->persist_timer = event_new(w->base, -1, 0, save, w);
 }
 
+/* Length of the host in "host:port". */
+static int host_len(const char *listen) {
+    const char *colon = strrchr(listen, ':');
+    return colon ? (int)(colon - listen) : (int)strlen(listen);
+}
+
 static void write_env(const struct world *w, const int port[static 3]) {
+    const struct options *o = &w->opt;
     SCOPE_FREE char *path = path_in(w, "world.env");
     SCOPE_FREE char *text = NULL;
     const char *d = w->opt.dir;
     if (asprintf(&text,
-                 "GOOGLE_URL=https://127.0.0.1:%d\nMODEL_URL=https://127.0.0.1:%d\n"
-                 "ADMIN_URL=http://127.0.0.1:%d\nCA_FILE=%s/ca.pem\nCLIENT_ID=%s\n"
+                 "GOOGLE_URL=%s\nMODEL_URL=https://%.*s:%d\n"
+                 "ADMIN_URL=http://%.*s:%d\nCA_FILE=%s/ca.pem\nCLIENT_ID=%s\n"
                  "CLIENT_SECRET_FILE=%s/client.secret\nMODEL_KEY_FILE=%s/model.key\nPID=%d\n",
-                 port[0], port[1], port[2], d, w->opt.client_id, d, d, (int)getpid()) < 0)
+                 w->google_url, host_len(o->model_listen), o->model_listen, port[1],
+                 host_len(o->admin_listen), o->admin_listen, port[2], d, o->client_id, d, d,
+                 (int)getpid()) < 0)
         die(path, -ENOMEM);
     write_file(path, text, 0644);
 }
@@ -298,7 +307,8 @@ int main(int argc, char **argv) {
         if (r < 0)
             die(listen[s], r);
     }
-    snprintf(w->google_url, sizeof(w->google_url), "https://127.0.0.1:%d", port[0]);
+    snprintf(w->google_url, sizeof(w->google_url), "https://%.*s:%d",
+             host_len(w->opt.google_listen), w->opt.google_listen, port[0]);
     write_env(w, port);
     struct event *term = evsignal_new(w->base, SIGTERM, on_signal, w->base);
     struct event *intr = evsignal_new(w->base, SIGINT, on_signal, w->base);
