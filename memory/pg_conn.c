@@ -1,9 +1,11 @@
 #include "memory/pg_conn.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-#define PARAMS_MAX 16
+#define PARAMS_MAX   16
+#define PREPARED_MAX 32
 
 enum state {
     STATE_WAITING,    /* for the back-off to pass; no PGconn */
@@ -26,6 +28,10 @@ struct pg_conn {
     struct event *timer; /* back-off, or the deadline of the step */
     struct pg_query *query;
     PGresult *result; /* the last good one of the query, or its first error */
+    /* Statements this session has planned, by their constant text; named by their place. */
+    const char *prepared[PREPARED_MAX];
+    unsigned n_prepared;
+    bool preparing; /* the query's statement is being planned; then it runs */
 };
 
 static void on_io(evutil_socket_t fd, short what, void *ctx);
@@ -54,6 +60,8 @@ static void lose(struct pg_conn *conn, const char *why) {
     struct pg_query *query = take_ptr(conn->query);
     drop_io(conn);
     conn->state = STATE_WAITING;
+    conn->n_prepared = 0;
+    conn->preparing = false;
     conn->ops->down(conn->pool, why);
     PQclear(take_ptr(conn->result));
     if (conn->pq != NULL)
@@ -153,9 +161,24 @@ static void keep_result(struct pg_conn *conn, PGresult *result) {
     conn->result = result;
 }
 
+static int send_query(struct pg_conn *conn, const struct pg_query *query);
+
+static void send_next(struct pg_conn *conn) {
+    if (send_query(conn, conn->query) == 0 || !flush_start(conn))
+        lose(conn, "cannot send");
+}
+
 static void statement_over(struct pg_conn *conn) {
     PGresult *result = take_ptr(conn->result);
     bool good = result != NULL && result_good(result);
+    if (conn->preparing && good) {
+        conn->preparing = false;
+        conn->prepared[conn->n_prepared++] = conn->query->sql;
+        PQclear(result);
+        send_next(conn);
+        return;
+    }
+    conn->preparing = false;
     if (conn->state == STATE_SETUP) {
         const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
         if (good)
@@ -239,11 +262,21 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx) {
     }
 }
 
+/* The place of a planned statement, or PREPARED_MAX. */
+static unsigned prepared_place(const struct pg_conn *conn, const char *sql) {
+    for (unsigned i = 0; i < conn->n_prepared; i++)
+        if (conn->prepared[i] == sql)
+            return i;
+    return PREPARED_MAX;
+}
+
+/* A statement is planned once a session: planning takes longer than most of ours run. */
 static int send_query(struct pg_conn *conn, const struct pg_query *query) {
     if (query->script != NULL)
         return PQsendQuery(conn->pq, query->sql);
     const char *values[PARAMS_MAX];
-    int lengths[PARAMS_MAX], formats[PARAMS_MAX];
+    int lengths[PARAMS_MAX], formats[PARAMS_MAX], n = (int)query->n;
+    char name[16];
     if (query->n > PARAMS_MAX)
         return 0;
     for (unsigned i = 0; i < query->n; i++) {
@@ -251,16 +284,21 @@ static int send_query(struct pg_conn *conn, const struct pg_query *query) {
         lengths[i] = (int)query->params[i].len;
         formats[i] = query->params[i].binary;
     }
-    return PQsendQueryParams(conn->pq, query->sql, (int)query->n, NULL, values, lengths, formats,
-                             1);
+    unsigned place = prepared_place(conn, query->sql);
+    if (place == PREPARED_MAX && conn->n_prepared == PREPARED_MAX)
+        return PQsendQueryParams(conn->pq, query->sql, n, NULL, values, lengths, formats, 1);
+    conn->preparing = place == PREPARED_MAX;
+    (void)snprintf(name, sizeof(name), "s%u", conn->preparing ? conn->n_prepared : place);
+    if (conn->preparing)
+        return PQsendPrepare(conn->pq, name, query->sql, 0, NULL);
+    return PQsendQueryPrepared(conn->pq, name, n, values, lengths, formats, 1);
 }
 
 void pg_conn_run(struct pg_conn *conn, struct pg_query *query) {
     conn->query = query;
     conn->state = STATE_BUSY;
     arm_timer(conn, query->timeout_ms);
-    if (send_query(conn, query) == 0 || !flush_start(conn))
-        lose(conn, "cannot send");
+    send_next(conn);
 }
 
 int pg_conn_new(struct event_base *base, const char *conninfo, const struct pg_options *options,
