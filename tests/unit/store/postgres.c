@@ -38,7 +38,7 @@ static const struct passwd *server_user(void) {
 }
 
 /* Runs one of PostgreSQL's programs as an unprivileged user, quietly. */
-static pid_t run(const char *program, char *const argv[]) {
+static pid_t run(const char *program, char *argv[]) {
     char path[192];
     snprintf(path, sizeof(path), "%s/%s", bin, program);
     pid_t parent = getpid(), pid = fork();
@@ -57,11 +57,12 @@ static pid_t run(const char *program, char *const argv[]) {
         freopen("/dev/null", "w", stdout) == NULL)
         _exit(126);
     (void)setsid();
+    argv[0] = path; /* they look for each other beside themselves */
     execv(path, argv);
     _exit(127);
 }
 
-static void run_wait(const char *program, char *const argv[]) {
+static void run_wait(const char *program, char *argv[]) {
     int status;
     pid_t pid = run(program, argv);
     if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
