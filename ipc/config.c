@@ -70,6 +70,26 @@ static bool value_fits(enum setting_type type, const char *value) {
     return false;
 }
 
+/* What a setting that is a choice must be, or NULL when `value` is one of it. */
+static const char *choice_advice(size_t key, const char *value) {
+    static const struct {
+        size_t key;
+        const char *words[3], *advice;
+    } choices[] = {
+        {CONFIG_keys_provider, {"file", "systemd", "aws-kms"}, "file, systemd or aws-kms"},
+        {CONFIG_model_provider, {"anthropic", "openai"}, "anthropic or openai"},
+    };
+    for (size_t i = 0; i < COUNT_OF(choices); i++) {
+        if (choices[i].key != key)
+            continue;
+        for (size_t k = 0; k < COUNT_OF(choices[i].words); k++)
+            if (choices[i].words[k] != NULL && strcmp(choices[i].words[k], value) == 0)
+                return NULL;
+        return choices[i].advice;
+    }
+    return NULL;
+}
+
 PRINTF_LIKE(2, 3) static void config_fail(struct config *config, const char *format, ...) {
     if (config->failed)
         return;
@@ -82,9 +102,11 @@ PRINTF_LIKE(2, 3) static void config_fail(struct config *config, const char *for
 
 static int config_put(struct config *config, size_t key, const char *value, const char *where) {
     const struct setting *setting = &settings[key];
-    if (!value_fits(setting->type, value)) {
-        config_fail(config, "%s: %s.%s must be %s", where, setting->section, setting->key,
-                    type_advice(setting->type));
+    const char *advice = choice_advice(key, value);
+    if (!value_fits(setting->type, value))
+        advice = type_advice(setting->type);
+    if (advice != NULL) {
+        config_fail(config, "%s: %s.%s must be %s", where, setting->section, setting->key, advice);
         return -EINVAL;
     }
     char *old = config->values[key], *copy;

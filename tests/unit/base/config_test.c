@@ -57,6 +57,8 @@ START_TEST(mistakes_are_named) {
     } rows[] = {{"[google]\nclient_ident=x\n", "client_ident"},
                 {"[gogle]\nclient_id=x\n", "gogle"},
                 {"[agents]\nmax=many\n", "whole number"},
+                {"[model]\nprovider=gemini\n", "anthropic or openai"},
+                {"[keys]\nprovider=paper\n", "file, systemd or aws-kms"},
                 {"[google]\ntoken_url=ftp://x\n", "https://"},
                 {"[keys]\nkey_file=relative\n", "absolute"},
                 {"[gateway]\nowner_listen=nowhere\n", "host:port"},
