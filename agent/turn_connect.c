@@ -62,11 +62,13 @@ static int store_grant(struct turn *turn, const struct google_grant *grant) {
     struct sealed_grant sealed = {0};
     int error = 0, r = seal_grant(turn, grant, version, &sealed);
     if (r == 0) {
-        subject_tag(turn->keys, grant->subject, tag);
+        bool known = grant->subject[0] != '\0';
+        if (known)
+            subject_tag(turn->keys, grant->subject, tag);
         Cloister__PutToken put = CLOISTER__PUT_TOKEN__INIT;
         put.refresh = (ProtobufCBinaryData){sealed.refresh_len, sealed.refresh};
         put.access = (ProtobufCBinaryData){sealed.access_len, sealed.access};
-        put.subject_tag = (ProtobufCBinaryData){sizeof(tag), tag};
+        put.subject_tag = (ProtobufCBinaryData){known ? sizeof(tag) : 0, tag};
         put.version = version;
         put.scopes = grant->scopes;
         put.n_scopes = grant->nscopes;

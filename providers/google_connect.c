@@ -122,11 +122,14 @@ static int grant_read(struct google *google, const json_t *body, const char *non
     const char *access = json_string_value(json_object_get(body, "access_token"));
     const char *id_token = json_string_value(json_object_get(body, "id_token"));
     const char *scope = json_string_value(json_object_get(body, "scope"));
-    if (access == NULL || scope == NULL || id_token == NULL)
+    if (access == NULL || scope == NULL)
         return fault_set(fault, -EIO, "connect_failed", true,
                          "Google's sign-in service sent an incomplete answer. Start connecting "
                          "again.");
-    if (google_id_token_check(id_token, google->settings->client_id, nonce, wall_ms() / 1000,
+    /* There is none for who did not allow openid. PKCE already ties the code to this sign-in; one
+     * that does come must be for it. */
+    if (id_token != NULL &&
+        google_id_token_check(id_token, google->settings->client_id, nonce, wall_ms() / 1000,
                               ret->subject, sizeof(ret->subject)) < 0)
         return fault_set(fault, -EIO, "connect_failed", true,
                          "Google's identity token was not made for this sign-in. Start connecting "

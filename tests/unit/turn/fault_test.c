@@ -374,14 +374,19 @@ static char *token_answer(const char *client, const char *state, int64_t lives, 
         text, sizeof(text),
         "{\"iss\":\"https://accounts.google.com\",\"aud\":\"%s\",\"sub\":\"123\",\"exp\":"
         "%lld,\"nonce\":\"%s\"}",
-        client, (long long)(wall_ms() / 1000 + lives), nonce);
+        client != NULL ? client : "", (long long)(wall_ms() / 1000 + lives), nonce);
     base64url_encode((const uint8_t *)text, strlen(text), part);
+    (void)snprintf(text, sizeof(text), "openid https://www.googleapis.com/auth/userinfo.email ");
+    const char *name = "id_token";
+    if (client == NULL) { /* openid was not allowed */
+        *text = '\0';
+        name = "other";
+    }
     ck_assert_int_gt(asprintf(&answer,
-                              "{\"access_token\":\"AT\",\"expires_in\":3599,%s\"scope\":\"openid "
-                              "https://www.googleapis.com/auth/userinfo.email %s\",\"id_token\":"
-                              "\"e30.%s.sig\"}",
-                              refresh ? "\"refresh_token\":\"1//RT\"," : "", GOOGLE_SCOPE_FREEBUSY,
-                              part),
+                              "{\"access_token\":\"AT\",\"expires_in\":3599,%s\"scope\":\"%s%s\","
+                              "\"%s\":\"e30.%s.sig\"}",
+                              refresh ? "\"refresh_token\":\"1//RT\"," : "", text,
+                              GOOGLE_SCOPE_FREEBUSY, name, part),
                      0);
     return answer;
 }
@@ -398,6 +403,7 @@ static const struct {
     {"other", "S", 3600, true, "connect_failed"},
     {"client", "T", 3600, true, "connect_failed"},
     {"client", "S", 3600, false, "connect_failed"},
+    {NULL, "S", 3600, true, ""},
 };
 
 START_TEST(connects_or_says_why) {
@@ -424,9 +430,10 @@ START_TEST(connects_or_says_why) {
                                    put->refresh.len, &plain, &len),
                          0);
         ck_assert_str_eq(plain, "1//RT");
-        ck_assert_uint_eq(put->n_scopes, 3);
-        ck_assert_str_eq(put->scopes[1], "email");
-        ck_assert_uint_eq(put->subject_tag.len, 32);
+        bool known = connects[_i].client != NULL;
+        ck_assert_uint_eq(put->n_scopes, known ? 3 : 1);
+        ck_assert(!known || strcmp(put->scopes[1], "email") == 0);
+        ck_assert_uint_eq(put->subject_tag.len, known ? 32 : 0);
     }
     free(answer);
 }
