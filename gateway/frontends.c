@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #define FILE_MAX 65536
+#define LOOPBACK "loopback" /* as a return_to line */
 
 struct frontends {
     size_t count;
@@ -49,9 +50,9 @@ static const char *put_key(struct frontend *frontend, const char *value) {
 static const char *put_return(struct frontend *frontend, const char *value) {
     if (frontend->returns == FRONTEND_RETURNS_MAX)
         return "too many return_to lines";
-    if ((strncmp(value, "https://", 8) != 0 && strncmp(value, "http://", 7) != 0) ||
-        strlen(value) > 2000)
-        return "return_to must be an http(s) address";
+    bool web = strncmp(value, "https://", 8) == 0 || strncmp(value, "http://", 7) == 0;
+    if ((!web && strcmp(value, LOOPBACK) != 0) || strlen(value) > 2000)
+        return "return_to must be an http(s) address, or the word loopback";
     for (const char *c = value; *c != '\0'; c++)
         if (*c <= 0x20 || *c >= 0x7f || *c == '#')
             return "return_to may hold neither blanks, a fragment nor non-ASCII characters";
@@ -193,9 +194,31 @@ const struct frontend *frontends_by_name(const struct frontends *frontends, cons
     return NULL;
 }
 
+/* http, a loopback host, perhaps a port, then only what a path and a query are made of. */
+static bool is_loopback(const char *url) {
+    static const char *const hosts[] = {"http://127.0.0.1", "http://[::1]", "http://localhost"};
+    for (size_t i = 0; i < COUNT_OF(hosts); i++) {
+        size_t len = strlen(hosts[i]);
+        if (strncmp(url, hosts[i], len) != 0)
+            continue;
+        const char *rest = url + len;
+        if (*rest == ':')
+            rest += 1 + strspn(rest + 1, "0123456789");
+        if (*rest != '\0' && *rest != '/' && *rest != '?')
+            return false;
+        for (; *rest != '\0'; rest++)
+            if (*rest <= 0x20 || *rest >= 0x7f || strchr("#\\\"<>", *rest) != NULL)
+                return false;
+        return true;
+    }
+    return false;
+}
+
 bool frontend_may_return(const struct frontend *frontend, const char *url) {
-    for (size_t i = 0; i < frontend->returns; i++)
-        if (strcmp(frontend->return_to[i], url) == 0)
+    for (size_t i = 0; i < frontend->returns; i++) {
+        const char *line = frontend->return_to[i];
+        if (strcmp(line, LOOPBACK) == 0 ? is_loopback(url) : strcmp(line, url) == 0)
             return true;
+    }
     return false;
 }

@@ -3,7 +3,9 @@
  *   key_sha256 = 64 hex digits        of the key the frontend sends; up to two, so that keys can be
  *                                     changed without a gap
  *   return_to = https://…             where browsers may be sent back to; repeat for more
- *   requests_per_second = N, burst = N
+ *   return_to = loopback              any http address on the browser's own machine (127.0.0.1,
+ * [::1], localhost), any port and path: for programs without a server requests_per_second = N,
+ * burst = N
  *
  * Loop thread. */
 #ifndef CLOISTER_GATEWAY_FRONTENDS_H
@@ -42,7 +44,7 @@ uint64_t frontends_stamp(const char *dir);
 const struct frontend *frontends_by_key(const struct frontends *frontends, const char *key,
                                         size_t len);
 const struct frontend *frontends_by_name(const struct frontends *frontends, const char *name);
-/* Exact match with one of its return_to lines. */
+/* Exact match with one of its return_to lines, or loopback where a line allows that. */
 bool frontend_may_return(const struct frontend *frontend, const char *url);
 
 #endif

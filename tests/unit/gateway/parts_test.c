@@ -272,6 +272,12 @@ static void write_text(const char *dir, const char *name, const char *text) {
     (void)fclose(file);
 }
 
+static bool loopback_allows(const char *url) {
+    char line[] = "loopback";
+    struct frontend frontend = {.return_to = {line}, .returns = 1};
+    return frontend_may_return(&frontend, url);
+}
+
 START_TEST(test_frontends) {
     char dir[] = "/tmp/gateway-frontends-XXXXXX", command[64], text[256], hex[65];
     uint8_t digest[32];
@@ -299,11 +305,18 @@ START_TEST(test_frontends) {
     ck_assert_ptr_null(frontends_by_key(frontends, "", 0));
     ck_assert(frontend_may_return(good, "https://a/b") &&
               !frontend_may_return(good, "https://a/b/"));
+    ck_assert(!frontend_may_return(good, "http://127.0.0.1:9000/back"));
     uint64_t before = frontends_stamp(dir);
     ck_assert_uint_eq(before, frontends_stamp(dir));
     write_text(dir, "another.conf", text);
     ck_assert_uint_ne(before, frontends_stamp(dir));
     frontends_free(frontends);
+    ck_assert(!loopback_allows("loopback") && !loopback_allows("https://127.0.0.1/"));
+    ck_assert(loopback_allows("http://127.0.0.1:9000/back?x=1") &&
+              loopback_allows("http://[::1]/"));
+    ck_assert(loopback_allows("http://localhost") && !loopback_allows("http://localhost.evil/"));
+    ck_assert(!loopback_allows("http://127.0.0.1:80@evil/") && !loopback_allows("http://evil/"));
+    ck_assert(!loopback_allows("http://127.0.0.1/#x") && !loopback_allows("http://127.0.0.10/"));
     ck_assert_int_eq(frontends_load("/nowhere", count_report, &frontends), -ENOENT);
     (void)snprintf(command, sizeof(command), "rm -rf %s", dir);
     ck_assert_int_eq(system(command), 0);
