@@ -99,7 +99,7 @@ static int end_of(struct turn *turn, const struct model_answer *answer) {
     case MODEL_STOP_PAUSED:
         break;
     }
-    if (turn->answer.len == 0)
+    if (text_blank(strbuf_str(&turn->answer)))
         return fault_set(&turn->fault, -EIO, "model_unavailable", true,
                          "The model gave no answer.");
     return 0;

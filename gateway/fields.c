@@ -134,7 +134,7 @@ static int check_field(const json_t *value, const struct field *row, struct fiel
     if (len > row->max)
         return fault_set(fault, "invalid_field", "'%s' may have at most %zu bytes.", row->name,
                          row->max);
-    if (len == 0 && row->required)
+    if (row->required && (row->kind == FIELD_TEXT ? text_blank(text) : len == 0))
         return fault_set(fault, "invalid_field", "'%s' must not be empty.", row->name);
     if (len == 0)
         return 0;

@@ -153,6 +153,10 @@ static size_t utf8_sequence(const uint8_t *s, size_t left) {
     return len;
 }
 
+bool text_blank(const char *text) {
+    return text[strspn(text, " \t\r\n")] == '\0';
+}
+
 bool utf8_valid(const char *text, size_t len) {
     const uint8_t *s = (const uint8_t *)text;
     while (len > 0) {

@@ -64,6 +64,8 @@ ssize_t base64url_decode(const char *text, size_t text_len, uint8_t *out, size_t
 
 /* RFC 3629: true when the `len` bytes are well-formed UTF-8 without NUL. */
 bool utf8_valid(const char *text, size_t len);
+/* Nothing but blanks and line ends: model providers refuse such text. */
+bool text_blank(const char *text);
 
 /* Reads a whole file of at most `cap` bytes into `out`. Returns the length, -EFBIG when it is
  * longer, or the errno of open or read. Keeps nothing of the content elsewhere. */

@@ -221,8 +221,9 @@ static int anthropic_end(struct model_stream *stream) {
     json_t *content = json_array();
     for (size_t i = 0; i < stream->nblocks; i++) {
         struct model_block *block = &stream->blocks[i];
-        bool empty = strcmp(json_text(block->json, "type"), "text") == 0 && block->body.len == 0;
-        if (block->stopped && !empty) /* an empty text block is refused on the way back */
+        bool empty = strcmp(json_text(block->json, "type"), "text") == 0 &&
+                     text_blank(strbuf_str(&block->body));
+        if (block->stopped && !empty) /* a blank text block is refused on the way back */
             (void)json_array_append(content, block->json);
         else if (!block->stopped && stream->answer->stop != MODEL_STOP_LENGTH) {
             json_decref(content);

@@ -75,7 +75,7 @@ class BadInput(Case):
 
     def test_fields_out_of_bounds(self):
         for body in ({"user": "", "message": "hi"}, {"user": "u" * 500, "message": "hi"}, {"user": "a\nb", "message": "hi"},
-                     {"user": "someone", "message": ""}, {"user": "someone", "message": "m" * 40000},
+                     {"user": "someone", "message": ""}, {"user": "someone", "message": " \n"}, {"user": "someone", "message": "m" * 40000},
                      {"user": "someone", "message": "hi", "conversation": "c" * 1000},
                      {"user": "someone", "message": "hi", "timezone": "../../etc/passwd"},
                      {"user": "someone", "message": "hi", "timezone": "Mars/Olympus"}):

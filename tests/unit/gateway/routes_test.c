@@ -178,6 +178,7 @@ START_TEST(test_chat_fields) {
         {"{\"user\":\"\",\"message\":\"x\"}", "invalid_field"},
         {"{\"user\":\"a\\nb\",\"message\":\"x\"}", "invalid_field"},
         {"{\"user\":\"ann\",\"message\":\"\"}", "invalid_field"},
+        {"{\"user\":\"ann\",\"message\":\" \\n\"}", "invalid_field"},
         {"{\"user\":\"ann\",\"message\":\"x\",\"conversation\":\"a\\u0007\"}", "invalid_field"},
         {"{\"user\":\"ann\",\"message\":\"x\",\"timezone\":\"Mars/Olympus\"}", "invalid_timezone"},
         {"{\"user\":\"ann\",\"message\":\"x\",\"timezone\":\"../../etc/passwd\"}",

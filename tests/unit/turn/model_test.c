@@ -261,6 +261,23 @@ START_TEST(odd_streams) {
 }
 END_TEST
 
+START_TEST(blank_text_is_not_sent_back) {
+    static const char wire[] = A_TOOL A_JSON("{}") A_STOP A(
+        "content_block_start", ",\"index\":1,\"content_block\":{\"type\":\"text\",\"text\":\"\"}")
+        A("content_block_delta",
+          ",\"index\":1,\"delta\":{\"type\":\"text_delta\",\"text\":\"\\n\\n\"}")
+            A("content_block_stop", ",\"index\":1") A_END("tool_use");
+    struct heard heard;
+    struct model_answer answer;
+    ck_assert_int_eq(
+        read_stream(&model_anthropic, wire, sizeof(wire) - 1, sizeof(wire) / 2, &heard, &answer),
+        0);
+    ck_assert_uint_eq(answer.ncalls, 1);
+    ck_assert_uint_eq(json_array_size(json_object_get(answer.raw, "content")), 1);
+    model_answer_free(&answer);
+}
+END_TEST
+
 static json_t *request_of(const struct model_dialect *dialect, bool completion) {
     static const struct model_tool tool = {"forget", "Forgets.", "{\"type\":\"object\"}"};
     struct model_settings settings = {
@@ -401,6 +418,7 @@ int main(void) {
     tcase_add_test(tc, anthropic_every_cut);
     tcase_add_test(tc, openai_every_cut);
     tcase_add_loop_test(tc, odd_streams, 0, (int)COUNT_OF(odd));
+    tcase_add_test(tc, blank_text_is_not_sent_back);
     tcase_add_test(tc, requests);
     tcase_add_test(tc, result_messages);
     tcase_add_test(tc, addresses);
