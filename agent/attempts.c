@@ -241,6 +241,36 @@ static bool takes_memory(const struct attempt_target *target) {
                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != MAP_FAILED;
 }
 
+/* Neither counts against RLIMIT_DATA, and a process may have gigabytes of either. */
+static bool shares_memory(const struct attempt_target *target) {
+    (void)target;
+    return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) !=
+           MAP_FAILED;
+}
+
+static bool makes_stack(const struct attempt_target *target) {
+    (void)target;
+    return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1,
+                0) != MAP_FAILED;
+}
+
+static bool widens_socket(const struct attempt_target *target) {
+    (void)target;
+    int channel[2], bytes = 1 << 20;
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) == 0 &&
+           setsockopt(channel[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) == 0;
+}
+
+/* The open file behind it is everybody's: O_DIRECT or O_APPEND there would be everybody's too. */
+static bool changes_log_flags(const struct attempt_target *target) {
+    (void)target;
+    int flags = fcntl(STDERR_FILENO, F_GETFL);
+    if (flags < 0 || fcntl(STDERR_FILENO, F_SETFL, flags ^ O_APPEND) < 0)
+        return false;
+    (void)fcntl(STDERR_FILENO, F_SETFL, flags);
+    return true;
+}
+
 #define EMPTY_NET  "network namespace"
 #define EMPTY_ROOT "empty root"
 #define NO_DUMP    "not dumpable"
@@ -275,5 +305,9 @@ const struct attempt attempts[] = {
     {WALL_EXHAUSTION, "fork without end", forks_many, NO_RIGHTS, false, false},
     {WALL_EXHAUSTION, "fork in a turn", forks_once, "seccomp", false, true},
     {WALL_EXHAUSTION, "take memory without end", takes_memory, NO_RIGHTS, false, false},
+    {WALL_EXHAUSTION, "map memory that no limit counts", shares_memory, NO_RIGHTS, false, false},
+    {WALL_EXHAUSTION, "map a stack that no limit counts", makes_stack, NO_RIGHTS, false, false},
+    {WALL_EXHAUSTION, "widen a socket's buffer", widens_socket, NO_RIGHTS, false, false},
+    {WALL_EXHAUSTION, "change the log's flags", changes_log_flags, NO_RIGHTS, false, false},
 };
 const size_t attempts_count = COUNT_OF(attempts);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -18,14 +19,16 @@
 
 enum check { CHECK_ANY, CHECK_EQ, CHECK_MASK, CHECK_FAIL };
 
+struct condition {
+    enum check check;
+    unsigned argument;
+    uint32_t mask, value; /* of FAIL: value is the errno */
+};
+
 struct row {
     int call;
     unsigned who;
-    struct {
-        enum check check;
-        unsigned argument;
-        uint32_t mask, value; /* of FAIL: value is the errno */
-    } when;
+    struct condition when[2]; /* both must hold; the second may be absent, which is ANY */
 };
 
 #define AGENT FILTER_AGENT
@@ -38,32 +41,32 @@ struct row {
     { CHECK_MASK, argument, (uint32_t)(mask), (uint32_t)(val) }
 #define FAIL(error)                                                                                \
     { CHECK_FAIL, 0, 0, error }
-#define SYSCALL(name, who, condition, reason) {SCMP_SYS(name), who, condition},
+#define BOTH(one, other)                      one, other
+#define SYSCALL(name, who, condition, reason) {SCMP_SYS(name), who, {condition}},
 static const struct row rows[] = {
 #include "agent/syscalls.def"
 };
 #undef SYSCALL
 _Static_assert(COUNT_OF(rows) <= 60, "the list stays short enough to be read");
 
+static struct scmp_arg_cmp compare(const struct row *row, const struct condition *condition) {
+    const unsigned n = condition->argument;
+    /* sendto's address is a pointer: all 64 bits count there */
+    if (condition->check == CHECK_EQ && row->call == SCMP_SYS(sendto))
+        return SCMP_CMP64(n, SCMP_CMP_EQ, condition->value);
+    const uint32_t mask = condition->check == CHECK_EQ ? UINT32_MAX : condition->mask;
+    return SCMP_CMP64(n, SCMP_CMP_MASKED_EQ, mask, condition->value);
+}
+
 static int row_add(scmp_filter_ctx ctx, const struct row *row) {
-    unsigned n = row->when.argument;
-    switch (row->when.check) {
-    case CHECK_ANY:
-        return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, row->call, 0);
-    case CHECK_EQ:
-        /* sendto's address is a pointer: all 64 bits count there */
-        if (row->call == SCMP_SYS(sendto))
-            return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, row->call, 1,
-                                    SCMP_CMP64(n, SCMP_CMP_EQ, row->when.value));
-        return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, row->call, 1,
-                                SCMP_CMP64(n, SCMP_CMP_MASKED_EQ, UINT32_MAX, row->when.value));
-    case CHECK_MASK:
-        return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, row->call, 1,
-                                SCMP_CMP64(n, SCMP_CMP_MASKED_EQ, row->when.mask, row->when.value));
-    case CHECK_FAIL:
-        return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(row->when.value), row->call, 0);
-    }
-    return -EINVAL;
+    struct scmp_arg_cmp all[COUNT_OF(row->when)];
+    unsigned n = 0;
+    if (row->when[0].check == CHECK_FAIL)
+        return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(row->when[0].value), row->call, 0);
+    for (size_t i = 0; i < COUNT_OF(row->when); i++)
+        if (row->when[i].check != CHECK_ANY)
+            all[n++] = compare(row, &row->when[i]);
+    return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, row->call, n, all);
 }
 
 static int rows_add(scmp_filter_ctx ctx, enum filter_who who) {

@@ -84,6 +84,7 @@ int walls_limits(void) {
         {RLIMIT_MSGQUEUE, 0},
         {RLIMIT_SIGPENDING, 64},
         {RLIMIT_DATA, 256 * MIB},
+        {RLIMIT_STACK, 8 * MIB}, /* grows beside RLIMIT_DATA */
         {RLIMIT_AS, 1024 * MIB},
         /* Not for the dozen it has: the kernel counts the descriptors in flight in messages of all
          * agents together, and refuses a sender whose own limit they exceed. Turns, where what is

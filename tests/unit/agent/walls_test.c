@@ -57,12 +57,22 @@ START_TEST(nothing_gets_through_all_layers) {
 END_TEST
 
 START_TEST(attempts_work_without_the_walls) {
-    static const char *const work[] = {"see processes",           "connect",
-                                       "send a datagram",         "listen",
-                                       "read a file of the host", "list the root",
-                                       "make a namespace",        "map executable memory",
-                                       "find an environment",     "fork in a turn",
-                                       "take memory without end", "fork without end"};
+    static const char *const work[] = {"see processes",
+                                       "connect",
+                                       "send a datagram",
+                                       "listen",
+                                       "read a file of the host",
+                                       "list the root",
+                                       "make a namespace",
+                                       "map executable memory",
+                                       "find an environment",
+                                       "fork in a turn",
+                                       "take memory without end",
+                                       "fork without end",
+                                       "map memory that no limit counts",
+                                       "map a stack that no limit counts",
+                                       "widen a socket's buffer",
+                                       "change the log's flags"};
     become(false);
     ck_assert_int_eq(setenv("SOMETHING", "1", 1), 0);
     for (size_t i = 0; i < COUNT_OF(work); i++) {
@@ -87,6 +97,10 @@ START_TEST(layers_stop_on_their_own) {
         {"list the root", PROBE_LANDLOCK},
         {"make a namespace", PROBE_SECCOMP},
         {"map executable memory", PROBE_SECCOMP},
+        {"map memory that no limit counts", PROBE_SECCOMP},
+        {"map a stack that no limit counts", PROBE_SECCOMP},
+        {"widen a socket's buffer", PROBE_SECCOMP},
+        {"change the log's flags", PROBE_SECCOMP},
         {"fork without end", PROBE_NAMESPACES | PROBE_LIMITS},
     };
     become(false);
