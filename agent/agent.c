@@ -97,7 +97,9 @@ static bool relay_allowed(struct agent *agent, const uint8_t *data, size_t len, 
 static void turn_readable(struct agent *agent) {
     int fd = agent->turn.channel;
     ssize_t size = recv(fd, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+    /* ECONNRESET comes once, when the turn ended without reading all it was sent, and before what
+     * it said last: that is still to be read. */
+    if (size < 0 && (errno == EAGAIN || errno == EINTR || errno == ECONNRESET))
         return;
     if (size <= 0) { /* gone: its pidfd tells the rest */
         (void)close(take_fd(&agent->turn.channel));
@@ -109,7 +111,10 @@ static void turn_readable(struct agent *agent) {
         uint8_t *data = malloc((size_t)size);
         if (data == NULL)
             agent_end(agent, "no memory");
-        ssize_t n = recv(fd, data, (size_t)size, MSG_DONTWAIT);
+        ssize_t n;
+        do
+            n = recv(fd, data, (size_t)size, MSG_DONTWAIT);
+        while (n < 0 && errno == ECONNRESET);
         good = n == size && relay_allowed(agent, data, (size_t)n, &last);
         if (good && sp_send(agent->supervisor, data, (size_t)n) < 0)
             agent_end(agent, "cloisterd does not read");
@@ -188,6 +193,13 @@ static void supervisor_readable(struct agent *agent) {
 
 /* ---- loop ---- */
 
+/* An answer to a turn that was ended before it came: keys in the clear, which nobody waits for. */
+static void drop_late_keys(struct agent *agent) {
+    uint8_t none;
+    while (recv(agent->setup->keys_fd, &none, 0, MSG_DONTWAIT) >= 0)
+        ;
+}
+
 static int poll_timeout(const struct agent *agent) {
     if (!runner_runs(&agent->turn))
         return -1;
@@ -201,7 +213,8 @@ static void agent_wait(struct agent *agent) {
     bool waiting = sp_waiting(agent->supervisor);
     struct pollfd fds[] = {
         {sp_fd(agent->supervisor), (short)(POLLIN | (waiting ? POLLOUT : 0)), 0},
-        {agent->setup->keys_fd, 0, 0}, /* only its end */
+        /* Only its end; between turns also what comes too late for one. */
+        {agent->setup->keys_fd, runner_runs(&agent->turn) ? 0 : POLLIN, 0},
         {agent->setup->egress_fd, 0, 0},
         /* What cloisterd has not taken yet keeps the turn from sending more. */
         {waiting ? -1 : agent->turn.pidfd, POLLIN, 0},
@@ -209,8 +222,10 @@ static void agent_wait(struct agent *agent) {
     };
     if (poll(fds, COUNT_OF(fds), poll_timeout(agent)) < 0 && errno != EINTR)
         agent_end(agent, "cannot wait");
-    if ((fds[1].revents | fds[2].revents) != 0)
+    if (((fds[1].revents & ~POLLIN) | fds[2].revents) != 0)
         agent_end(agent, "keys or egress is gone");
+    if (fds[1].revents != 0)
+        drop_late_keys(agent);
     if ((fds[0].revents & POLLOUT) != 0 && sp_flush(agent->supervisor) < 0)
         agent_end(agent, NULL);
     if ((fds[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0)

@@ -65,6 +65,11 @@ static unsigned collect_fds(struct msghdr *packet, int *ret_fd) {
     return count;
 }
 
+/* A peer that ended with messages unread leaves one ECONNRESET before its own last words. */
+static bool try_again(ssize_t n) {
+    return n < 0 && (errno == EINTR || errno == ECONNRESET);
+}
+
 static int receive_datagram(int fd, uint8_t *data, size_t cap, size_t *ret_len, int *ret_fd,
                             unsigned *ret_count) {
     struct iovec part = {data, cap};
@@ -79,7 +84,7 @@ static int receive_datagram(int fd, uint8_t *data, size_t cap, size_t *ret_len, 
     ssize_t n;
     do
         n = recvmsg(fd, &packet, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
+    while (try_again(n));
     if (n < 0)
         return -errno;
     if (n == 0)
@@ -95,7 +100,7 @@ static ssize_t pending_size(int fd) {
     ssize_t n;
     do
         n = recv(fd, &none, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
+    while (try_again(n));
     if (n < 0)
         return -errno;
     return n == 0 ? -ECONNRESET : n;

@@ -1,10 +1,12 @@
 /* The real program, zygote to turn, with a small turn inside. */
 #include <check.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -147,6 +149,40 @@ START_TEST(a_turn_that_just_ends) {
     harness_turn(&agent, "v", "after half", 5000);
     expect_exited("v", 0, 9);
     ck_assert_str_eq(agent.text, "half");
+}
+END_TEST
+
+/* What the agent had sent it and it never read must not cost its own last words. */
+START_TEST(a_turn_may_leave_messages_unread) {
+    for (unsigned i = 0; i < 20; i++) {
+        char id[16];
+        snprintf(id, sizeof(id), "t%u", i);
+        harness_turn(&agent, id, "unread", 5000);
+        while (agent.text_bytes == 0)
+            ck_assert_int_eq(event_base_loop(harness->base, EVLOOP_ONCE), 0);
+        Cloister__TurnCredit body = CLOISTER__TURN_CREDIT__INIT;
+        body.turn = id;
+        body.bytes = 1;
+        Cloister__Message message = MSG_OF(TURN_CREDIT, turn_credit, &body);
+        ck_assert_int_eq(harness_send(&agent, &message), 0);
+        expect_done(id, "first and last words");
+    }
+}
+END_TEST
+
+/* An answer of keys that comes when its turn is gone holds keys in the clear. */
+START_TEST(late_keys_are_dropped) {
+    harness_turn(&agent, "t", "good morning", 5000);
+    expect_done("t", "good morning");
+    ck_assert_int_eq(send(agent.keys_fd, "key", 3, MSG_NOSIGNAL), 3);
+    int waiting = 1;
+    for (uint64_t end = clock_ms() + 5000; waiting > 0;) {
+        ck_assert_uint_lt(clock_ms(), end);
+        (void)poll(NULL, 0, 1);
+        ck_assert_int_eq(ioctl(agent.keys_fd, SIOCOUTQ, &waiting), 0);
+    }
+    harness_turn(&agent, "u", "and on", 5000);
+    expect_done("u", "and on");
 }
 END_TEST
 
@@ -362,6 +398,8 @@ int main(void) {
     tcase_add_test(tcase, replies_reach_the_turn);
     tcase_add_test(tcase, deadline_ends_a_turn);
     tcase_add_test(tcase, a_turn_that_just_ends);
+    tcase_add_test(tcase, a_turn_may_leave_messages_unread);
+    tcase_add_test(tcase, late_keys_are_dropped);
     tcase_add_test(tcase, a_turn_that_lingers_gives_way);
     tcase_add_test(tcase, a_turn_speaks_for_itself_alone);
     tcase_add_test(tcase, a_flood_waits_for_its_reader);

@@ -145,7 +145,13 @@ int turn_run(const struct turn_setup *setup) {
         wait_for(setup, CLOISTER__MESSAGE__BODY_TURN_CANCEL);
     else if (strcmp(what, "reply") == 0)
         wait_for(setup, CLOISTER__MESSAGE__BODY_HOST_REPLY);
-    else if (strcmp(what, "exit") == 0)
+    else if (strcmp(what, "unread") == 0) { /* ends with a message waiting for it */
+        struct pollfd wait = {.fd = setup->agent_fd, .events = POLLIN};
+        (void)!say(setup, turn, "first and ");
+        (void)poll(&wait, 1, 10000);
+        (void)!say(setup, turn, "last ");
+        (void)!say(setup, turn, "words");
+    } else if (strcmp(what, "exit") == 0)
         return 7;
     else if (strcmp(what, "crash") == 0)
         (void)raise_fault();

@@ -110,6 +110,22 @@ START_TEST(descriptors_travel_with_their_message) {
 }
 END_TEST
 
+START_TEST(last_words_of_a_peer_that_did_not_read) {
+    int pair[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    Cloister__Ping ping = CLOISTER__PING__INIT;
+    Cloister__Message message = MSG_OF(PING, ping, &ping), *got = NULL;
+    ck_assert_int_eq(seq_send(pair[0], &message, -1), 0);
+    ck_assert_int_eq(seq_send(pair[1], &message, -1), 0); /* never read */
+    (void)close(pair[0]);
+    struct msg_peer peer = {ROLE_SUPERVISOR, ROLE_AGENT, PHASE_READY, {0}};
+    ck_assert_int_eq(seq_recv(pair[1], &peer, &got, NULL), 0);
+    msg_free(got);
+    ck_assert_int_eq(seq_recv(pair[1], &peer, &got, NULL), -ECONNRESET);
+    (void)close(pair[1]);
+}
+END_TEST
+
 START_TEST(waiting_ends_in_time) {
     int ends[2], fd = -1;
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
@@ -130,6 +146,7 @@ int main(void) {
     tcase_add_test(tcase, caps_hold_in_both_directions);
     tcase_add_test(tcase, bits_flipped_never_crash);
     tcase_add_test(tcase, descriptors_travel_with_their_message);
+    tcase_add_test(tcase, last_words_of_a_peer_that_did_not_read);
     tcase_add_test(tcase, waiting_ends_in_time);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
