@@ -19,6 +19,7 @@ struct nng_end {
     void *ctx;
     char *path;
     mode_t mode; /* 0: dials */
+    uid_t only;
     bool unlink_after;
 
     struct nng_link *link; /* NULL: between two, or spent */
@@ -35,7 +36,7 @@ static int link_open(struct nng_end *end) {
         unlink(end->path) < 0)
         return -errno;
     end->dropped = false;
-    return nng_link_open(end->hub, &end->entry, end->path, end->mode, &end->link);
+    return nng_link_open(end->hub, &end->entry, end->path, end->mode, end->only, &end->link);
 }
 
 static void link_renew(struct nng_end *end);
@@ -145,6 +146,7 @@ static int end_new(struct event_base *base, const char *path, const struct nng_e
         return -ENOMEM;
     end->entry.run = end_run;
     end->base = base;
+    end->only = NNG_LINK_ANYBODY;
     end->ops = ops;
     end->ctx = ctx;
     end->path = strdup(path);
@@ -169,6 +171,11 @@ static int end_start(struct nng_end *end, struct nng_end **ret) {
 
 int nng_end_listen(struct event_base *base, const char *path, mode_t mode, bool unlink_after,
                    const struct nng_end_ops *ops, void *ctx, struct nng_end **ret) {
+    return nng_end_listen_for(base, path, mode, unlink_after, NNG_LINK_ANYBODY, ops, ctx, ret);
+}
+
+int nng_end_listen_for(struct event_base *base, const char *path, mode_t mode, bool unlink_after,
+                       uid_t only, const struct nng_end_ops *ops, void *ctx, struct nng_end **ret) {
     if ((mode & 07777) == 0)
         return -EINVAL;
     struct nng_end *end;
@@ -176,6 +183,7 @@ int nng_end_listen(struct event_base *base, const char *path, mode_t mode, bool 
     if (r < 0)
         return r;
     end->mode = mode & 07777;
+    end->only = only;
     end->unlink_after = unlink_after;
     return end_start(end, ret);
 }

@@ -27,6 +27,11 @@ struct nng_end_ops {
  * ever. 0 or -errno. */
 int nng_end_listen(struct event_base *base, const char *path, mode_t mode, bool unlink_after,
                    const struct nng_end_ops *ops, void *ctx, struct nng_end **ret) MUST_CHECK;
+/* The same, for peers of the user `only`: anybody else is turned away before `up`, however often
+ * they connect, and cannot take the peer's place. */
+int nng_end_listen_for(struct event_base *base, const char *path, mode_t mode, bool unlink_after,
+                       uid_t only, const struct nng_end_ops *ops, void *ctx,
+                       struct nng_end **ret) MUST_CHECK;
 /* Dials `path` and keeps redialling with back-off (50 ms to 1 s) until closed. */
 int nng_end_dial(struct event_base *base, const char *path, const struct nng_end_ops *ops,
                  void *ctx, struct nng_end **ret) MUST_CHECK;

@@ -24,6 +24,7 @@ struct nng_link {
     nng_stream_listener *listener;
     nng_stream_dialer *dialer;
     nng_aio *connect_aio, *recv_aio, *send_aio;
+    uid_t only; /* whose connection is taken */
 
     pthread_mutex_t
         lock;           /* guards the rest but the receiver's; never held across a call into nng */
@@ -245,8 +246,9 @@ static void connected(void *ctx) {
     uint64_t uid = 0, pid = 0;
     bool known = nng_stream_get_uint64(stream, NNG_OPT_IPC_PEER_UID, &uid) == 0 &&
                  nng_stream_get_uint64(stream, NNG_OPT_IPC_PEER_PID, &pid) == 0;
+    bool expected = link->only == NNG_LINK_ANYBODY || uid == link->only;
     (void)pthread_mutex_lock(&link->lock);
-    bool first = known && link->stream == NULL && !link->closing;
+    bool first = known && expected && link->stream == NULL && !link->closing;
     bool closing = link->closing;
     if (first) {
         link->stream = stream;
@@ -292,7 +294,7 @@ static int link_start(struct nng_link *link, const char *path, mode_t mode) {
 }
 
 int nng_link_open(struct nng_hub *hub, struct nng_hub_entry *entry, const char *path, mode_t mode,
-                  struct nng_link **ret) {
+                  uid_t only, struct nng_link **ret) {
     struct nng_link *link = calloc(1, sizeof(*link));
     if (link == NULL)
         return -ENOMEM;
@@ -301,6 +303,7 @@ int nng_link_open(struct nng_hub *hub, struct nng_hub_entry *entry, const char *
     STAILQ_INIT(&link->out);
     link->hub = hub;
     link->entry = entry;
+    link->only = only;
     int r = nng_aio_alloc(&link->connect_aio, connected, link) != 0 ||
                     nng_aio_alloc(&link->recv_aio, received, link) != 0 ||
                     nng_aio_alloc(&link->send_aio, sent, link) != 0

@@ -27,9 +27,12 @@ struct nng_item {
 /* Wipes and frees. NULL is fine. */
 void nng_item_free(struct nng_item *item);
 
-/* Starts listening at `path` with `mode`, or dialling it (`mode` 0, one try). 0 or -errno. */
+/* Starts listening at `path` with `mode`, or dialling it (`mode` 0, one try). A peer of another
+ * user than `only` (unless NNG_LINK_ANYBODY) is turned away and takes nobody's place. 0 or -errno.
+ */
+#define NNG_LINK_ANYBODY ((uid_t)-1)
 int nng_link_open(struct nng_hub *hub, struct nng_hub_entry *entry, const char *path, mode_t mode,
-                  struct nng_link **ret) MUST_CHECK;
+                  uid_t only, struct nng_link **ret) MUST_CHECK;
 /* Ends the connection at once and waits for nng's callbacks to be done. NULL is fine. */
 void nng_link_close(struct nng_link *link);
 /* Stops listening and removes the name; the connection stays. */

@@ -124,7 +124,7 @@ static uint64_t request_of(Cloister__Message *const *message) {
     REQUESTS_WITH_CALLER(X)
     REQUESTS_OF_ANYBODY(X)
 #undef X
-        return 0;
+    return 0;
 }
 
 static bool sound(Cloister__Message *const *message) {
@@ -234,8 +234,8 @@ int gateway_new(struct event_base *base, const struct gateway_setup *setup, stru
     if (gateway == NULL)
         return -ENOMEM;
     gateway->setup = *setup;
-    int r =
-        nng_end_listen(base, setup->path, 0666, false, &channel_ops, gateway, &gateway->channel);
+    int r = nng_end_listen_for(base, setup->path, 0666, false, setup->uid, &channel_ops, gateway,
+                               &gateway->channel);
     if (r < 0) {
         free(gateway);
         return r;

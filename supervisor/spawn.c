@@ -66,7 +66,8 @@ static int ask(struct agent *agent) {
     int n = snprintf(path, sizeof(path), "%s/%s", turns->setup.agents_dir, agent->socket);
     if (n < 0 || (size_t)n >= sizeof(path))
         return -ENAMETOOLONG;
-    int r = nng_end_listen(turns->base, path, 0666, true, &agent_end_ops, agent, &agent->end);
+    int r = nng_end_listen_for(turns->base, path, 0666, true, turns->setup.agent_uid,
+                               &agent_end_ops, agent, &agent->end);
     if (r < 0)
         return r;
     agent->peer = (struct msg_peer){ROLE_AGENT | ROLE_TURN, ROLE_SUPERVISOR, PHASE_START, {0}};

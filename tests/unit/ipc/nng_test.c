@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "ipc/message.h"
 #include "ipc/nng_end.h"
@@ -348,6 +349,53 @@ START_TEST(second_peer_is_turned_away) {
 }
 END_TEST
 
+/* As another user: connects again and again, greets, keeps every connection it can. */
+static void stranger_connects(int told) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    if (setresuid(64171, 64171, 64171) < 0)
+        _exit(1);
+    for (unsigned tries = 0; tries < 200; tries++) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+            (void)send(fd, "\0SP\0\0\x10\0\0", 8, MSG_NOSIGNAL);
+        if (tries == 10)
+            (void)!write(told, "x", 1); /* by now it would have the place */
+    }
+    _exit(0);
+}
+
+START_TEST(strangers_take_nobodys_place) {
+    struct side side = {.echo = true};
+    int told[2];
+    char one;
+    ck_assert_int_eq(chmod(dir, 0711), 0);
+    ck_assert_int_eq(pipe2(told, O_CLOEXEC), 0);
+    ck_assert_int_eq(nng_end_listen_for(base, path, 0666, true, getuid(), &ops, &side, &side.end),
+                     0);
+    pid_t stranger = fork();
+    ck_assert_int_ge(stranger, 0);
+    if (stranger == 0)
+        stranger_connects(told[1]);
+    ck_assert_int_eq(read(told[0], &one, 1), 1);
+    struct sp *sp;
+    ck_assert_int_eq(sp_dial(dir_fd, "peer", &sp), 0);
+    const uint8_t *data;
+    size_t len;
+    ck_assert_int_eq(sp_send(sp, (const uint8_t *)"hello", 5), 0);
+    ck_assert_int_eq(sp_wait(sp, &data, &len), 0);
+    ck_assert_uint_eq(len, 5);
+    ck_assert_uint_eq(side.ups, 1);
+    ck_assert_uint_eq(side.uid, getuid());
+    ck_assert_int_eq(waitpid(stranger, NULL, 0), stranger);
+    ck_assert_uint_eq(side.ups, 1);
+    sp_free(sp);
+    nng_end_close(side.end);
+    (void)close(told[0]);
+    (void)close(told[1]);
+}
+END_TEST
+
 START_TEST(refused_peer_delivers_nothing) {
     struct side side = {.refuse = true};
     (void)listen_at(&side, false);
@@ -511,6 +559,7 @@ int main(void) {
     tcase_add_test(tcase, incoming_flood_waits_in_the_peer);
     tcase_add_test(tcase, peers_come_one_after_the_other);
     tcase_add_test(tcase, second_peer_is_turned_away);
+    tcase_add_test(tcase, strangers_take_nobodys_place);
     tcase_add_test(tcase, refused_peer_delivers_nothing);
     tcase_add_test(tcase, dropped_peer_goes_and_is_reported);
     tcase_add_test(tcase, closing_inside_a_callback);
