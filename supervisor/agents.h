@@ -35,6 +35,7 @@ struct turn {
     uint64_t deadline;        /* clock */
     uint64_t credit;          /* bytes of text it may still send */
     unsigned host_calls;      /* unanswered */
+    unsigned tools;           /* notices of tools so far */
     Cloister__TurnKind kind;
     bool running, cancelled, timed_out, wrote;
     char id[ID_LEN + 1];

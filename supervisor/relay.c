@@ -9,6 +9,7 @@
 #include "supervisor/host_calls.h"
 
 #define HOST_CALLS_MAX 8
+#define TOOLS_MAX      1024 /* notices of a turn; its budget of calls allows far fewer */
 #define WORD_BYTES     48
 #define DETAIL_BYTES   1024
 #define ACCESS_BYTES   16384
@@ -50,10 +51,12 @@ static const char *on_delta(struct turn *turn, const Cloister__Message *message)
         return "text from a turn that has none";
     if (!utf8_valid(text, len))
         return "text that is not UTF-8";
+    if (len == 0) /* costs no credit, so it could come without end */
+        return "text that is empty";
     if (len > turn->credit)
         return "text beyond its credit";
     turn->credit -= len;
-    if (turn->ops != NULL && len > 0)
+    if (turn->ops != NULL)
         turn->ops->event(turn->ctx, message);
     return NULL;
 }
@@ -70,6 +73,8 @@ static const char *on_tool(struct turn *turn, const Cloister__Message *message) 
     const Cloister__TurnTool *tool = message->turn_tool;
     if (!word_valid(tool->name, WORD_BYTES) || !word_valid(tool->state, WORD_BYTES))
         return "a tool's name or state";
+    if (++turn->tools > TOOLS_MAX)
+        return "notices of tools without end";
     if (tool_writes(tool->name))
         turn->wrote = true;
     if (turn->ops != NULL)

@@ -177,6 +177,11 @@ static void run_turn(const Cloister__TurnStart *start) {
         send_done(turn, "");
     } else if (is(message, "hello")) {
         send_hello();
+    } else if (is(message, "empty")) {
+        send_delta(turn, "");
+    } else if (is(message, "tools")) { /* as many as it can */
+        for (;;)
+            send_tool(turn, "list_events");
     } else if (is(message, "latin")) {
         send_delta(turn, "caf\xe9");
     } else if (is(message, "memories")) {
