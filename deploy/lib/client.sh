@@ -73,7 +73,7 @@ client_ask() {
     local event= status=1 line data zone
     zone=$(cat /etc/timezone 2>/dev/null || true)
     [ -e "/usr/share/zoneinfo/$zone" ] && [ -n "$zone" ] || zone=$(readlink /etc/localtime | sed -n 's|.*/zoneinfo/||p')
-    while IFS= read -r line; do
+    while IFS= read -r line || [ -n "$line" ]; do # a problem document may end without a newline
         line=${line%$'\r'}
         case $line in
             'event: '*) event=${line#event: } ;;
