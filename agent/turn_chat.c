@@ -84,6 +84,7 @@ static int run_tools(struct turn *turn, const struct model_answer *answer, json_
 /* The answer is no more than this. 0: done. */
 static int end_of(struct turn *turn, const struct model_answer *answer) {
     static const char cut[] = "\n\n[The answer was cut off at its length limit.]";
+    static const char done[] = "Done.";
     switch (answer->stop) {
     case MODEL_STOP_REFUSED:
         return fault_set(&turn->fault, -EIO, "model_refused", false,
@@ -99,10 +100,13 @@ static int end_of(struct turn *turn, const struct model_answer *answer) {
     case MODEL_STOP_PAUSED:
         break;
     }
-    if (text_blank(strbuf_str(&turn->answer)))
+    if (!text_blank(strbuf_str(&turn->answer)))
+        return 0;
+    /* Some models end without a word once their tools have worked: what was done stays done. */
+    if (turn->writes_done == 0)
         return fault_set(&turn->fault, -EIO, "model_unavailable", true,
                          "The model gave no answer.");
-    return 0;
+    return on_text(turn, done, sizeof(done) - 1);
 }
 
 /* 0: the conversation goes on. 1: it is over. */

@@ -87,6 +87,20 @@ START_TEST(asks_and_books) {
 }
 END_TEST
 
+/* A model that ends without a word: after a change that is an answer, after nothing it is none. */
+START_TEST(silence_after_a_change_is_done) {
+    fake->model[0] = CALL(0, "create_event", CREATE) END_TOOLS;
+    fake->model[1] = END_TURN;
+    fake_chat(fake, "Put lunch with Sam there.");
+    expect_done();
+    ck_assert_str_eq(fake->text, "Done.");
+    fake_carry(fake);
+    fake->model[0] = END_TURN;
+    fake_chat(fake, "Is it in?");
+    ck_assert_str_eq(fake_code(fake), "model_unavailable");
+}
+END_TEST
+
 START_TEST(prompt_says_when_and_where) {
     fake->model[0] = SAY("Hello.") END_TURN;
     fake_chat(fake, "Hello");
@@ -456,6 +470,7 @@ int main(void) {
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, asks_and_books);
+    tcase_add_test(tc, silence_after_a_change_is_done);
     tcase_add_test(tc, prompt_says_when_and_where);
     tcase_add_test(tc, zone_comes_from_the_calendar);
     tcase_add_test(tc, list_taints_memory);
