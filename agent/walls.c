@@ -55,8 +55,8 @@ int walls_landlock(struct walls *walls) {
 int walls_capabilities(void) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
-    /* The bounding set too, up to the kernel's last capability (EINVAL). Without a namespace of its own
-     * the process may not, and needs not: it never had one, and no_new_privs keeps it so. */
+    /* The bounding set too, up to the kernel's last capability (EINVAL). Without a namespace of its
+     * own the process may not, and needs not: it never had one, and no_new_privs keeps it so. */
     for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;)
         capability++;
     return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
