@@ -7,6 +7,8 @@
 
 #include "ipc/message.h"
 
+#define DIAL_S 2
+
 #define HEADER_LEN   9
 #define GREETING_LEN 8
 #define TYPE_MESSAGE 1
@@ -42,8 +44,11 @@ int sp_dial(int dir_fd, const char *name, struct sp **ret) {
     int r = address_of(name, &address);
     if (r < 0)
         return r;
-    SCOPE_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || fchdir(dir_fd) < 0)
+    /* Blocking, within bounds: a crowd at the listener fills its backlog for a moment. */
+    struct timeval longest = {.tv_sec = DIAL_S};
+    SCOPE_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof(longest)) < 0 ||
+        fchdir(dir_fd) < 0)
         return -errno;
     r = connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
     if (chdir("/") < 0 && r == 0)

@@ -44,9 +44,13 @@ class Cluster:
         self.port = free_port()
         self.env = {**os.environ, "CLOISTER_QUICKSTART_DIR": str(self.dir), "CLOISTER_PREFIX": str(PREFIX)}
         self.world = None
-        self.start_world()
-        self.write_config()
-        self.quickstart()
+        try:
+            self.start_world()
+            self.write_config()
+            self.quickstart()
+        except BaseException:
+            self.stop()
+            raise
         key = (self.dir / "frontend.key").read_text().strip()
         self.front = Frontend("127.0.0.1", self.port, key)
         self.run = self.dir / "run"
