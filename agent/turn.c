@@ -8,13 +8,14 @@
 /* Kept from the deadline for the last message. */
 #define LAST_WORD_MS 250
 
-/* Dialling and handshakes begin before anything else: they run while keys and the model answer. */
+/* Dialling the model and its handshake begin before anything else: they run while keys answer. The
+ * calendar's run while the model thinks. */
 static void prepare_connections(struct turn *turn) {
     const struct turn_world *world = turn->world;
     if (turn->start->kind != CLOISTER__TURN_KIND__TURN_CHAT)
         return;
     http_prepare(turn->pump.http, world->model.url, world->model.trust);
-    http_prepare(turn->pump.http, world->google.calendar_url, world->google.trust);
+    http_prepare_later(turn->pump.http, world->google.calendar_url, world->google.trust);
 }
 
 static int act(struct turn *turn, struct turn_outcome *outcome) {

@@ -59,7 +59,31 @@ void http_prepare(struct http *http, const char *url_text, const struct http_tru
     (void)conn_new(http, &url, trust, &ignored);
 }
 
+void http_prepare_later(struct http *http, const char *url, const struct http_trust *trust) {
+    http->later_url = url;
+    http->later_trust = trust;
+}
+
 /* ---- the loop ---- */
+
+/* Some request is on its way, and none still has bytes to send. */
+static bool all_sent(const struct http *http) {
+    bool any = false;
+    for (const struct http_transfer *t = http->transfers; t != NULL; t = t->next) {
+        if (t->state != TRANSFER_DONE && !http_sent(t))
+            return false;
+        any = any || http_sent(t);
+    }
+    return any;
+}
+
+static void prepare_if_due(struct http *http) {
+    const char *url = http->later_url;
+    if (url == NULL || !all_sent(http))
+        return;
+    http->later_url = NULL;
+    http_prepare(http, url, http->later_trust);
+}
 
 /* Gives a waiting transfer a connection; without room it waits for one to be free. */
 static void transfer_assign(struct http_transfer *t) {
@@ -164,6 +188,7 @@ static void progress(struct http *http) {
     take_verdicts(http);
     for (struct http_transfer *t = http->transfers; t != NULL; t = t->next)
         transfer_step(t); /* a retry, or one that waited for room */
+    prepare_if_due(http);
     conns_reap(http);
 }
 
@@ -198,7 +223,8 @@ static int wait_for_something(struct http *http, int timeout_ms) {
 int http_step(struct http *http, int timeout_ms) {
     uint64_t news = http->news;
     progress(http);
-    /* What the caller waits for may just have happened: then nothing else may ever wake the poll. */
+    /* What the caller waits for may just have happened: then nothing else may ever wake the poll.
+     */
     int r = wait_for_something(http, http->news != news ? 0 : check_time(http, timeout_ms));
     progress(http);
     return r < 0 ? r : 0;

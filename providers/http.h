@@ -29,6 +29,9 @@ void http_watch(struct http *http, int fd, int (*ready)(void *ctx), void *ctx);
 /* Dials and shakes hands with the URL's host ahead of need; at most one idle connection per host is
  * prepared. Failures show in the request that would have used it. */
 void http_prepare(struct http *http, const char *url, const struct http_trust *trust);
+/* The same, begun as soon as a request has been sent: the shaking of hands then runs while its
+ * answer is awaited, and never delays it. One host; the strings must live on until then. */
+void http_prepare_later(struct http *http, const char *url, const struct http_trust *trust);
 
 struct http_request {
     const char *method, *url; /* http:// URLs go in the clear (a local model); egress decides */

@@ -57,6 +57,8 @@ struct http {
     struct conn *conns;
     struct http_transfer *transfers;
     uint16_t last_number;
+    const char *later_url; /* http_prepare_later; NULL: none, or begun */
+    const struct http_trust *later_trust;
     uint64_t news; /* counts what callers wait for: bytes delivered, transfers ended */
     int watch_fd;
     int (*watch_ready)(void *ctx);

@@ -43,6 +43,10 @@ void http_watch(struct http *http, int fd, int (*ready)(void *ctx), void *ctx) {
     http->ctx = ctx;
 }
 
+void http_prepare_later(struct http *http, const char *url, const struct http_trust *trust) {
+    (void)http, (void)url, (void)trust;
+}
+
 void http_prepare(struct http *http, const char *url, const struct http_trust *trust) {
     (void)http, (void)url, (void)trust;
 }
