@@ -14,7 +14,10 @@
 #define TURNS_SECOND 128u
 #define DIALS_BURST  512u
 #define DIALS_SECOND 256u
-#define READS_MAX    16 /* messages of one channel before the others have their turn */
+/* Of one agent at once: the one that runs, and some that end. */
+#define TURNS_LIVE      8u
+#define ACCEPT_PAUSE_MS 200
+#define READS_MAX       16 /* messages of one channel before the others have their turn */
 
 enum channel_kind { CHANNEL_ZYGOTE, CHANNEL_AGENT, CHANNEL_TURN };
 
@@ -27,6 +30,7 @@ struct channel {
     struct msg_peer peer;
     struct channel *agent;     /* of a turn; NULL once the agent is gone */
     struct limit turns, dials; /* of an agent */
+    unsigned live_turns;       /* of an agent */
     struct turn *turn;         /* of a turn */
 };
 
@@ -36,7 +40,7 @@ struct channels {
     uid_t uid;
     const struct allow *allow;
     struct pool *pool;
-    struct event *accepting, *sweep;
+    struct event *accepting, *resume, *sweep;
     struct channel *first;
     size_t count;
     struct limit noise; /* log lines about refusals */
@@ -60,6 +64,8 @@ static void channel_close(struct channel *channel) {
     if (channel->next != NULL)
         channel->next->prev = channel->prev;
     all->count--;
+    if (channel->agent != NULL)
+        channel->agent->live_turns--;
     turn_free(channel->turn);
     event_free(channel->event);
     (void)close(channel->fd);
@@ -104,6 +110,8 @@ static int channel_open(struct channels *all, enum channel_kind kind, int fd,
         all->first->prev = channel;
     all->first = channel;
     all->count++;
+    if (agent != NULL)
+        agent->live_turns++;
     return 0;
 }
 
@@ -128,10 +136,10 @@ static int open_passed(struct channel *channel, enum channel_kind kind, int *fd)
 }
 
 static int take_turn(struct channel *channel, int *fd) {
-    if (limit_take(&channel->turns, clock_ms()))
+    if (channel->live_turns < TURNS_LIVE && limit_take(&channel->turns, clock_ms()))
         return open_passed(channel, CHANNEL_TURN, fd);
     if (limit_take(&channel->all->noise, clock_ms()))
-        log_warn("an agent starts turns too fast; one was refused");
+        log_warn("an agent starts too many turns; one was refused");
     return 0;
 }
 
@@ -207,14 +215,31 @@ static void on_sweep(evutil_socket_t fd, short what, void *ctx) {
         (void)evtimer_add(all->sweep, &sweep_every);
 }
 
+/* Out of descriptors or memory: the listener stays readable, so it is left alone for a moment. */
+static void accept_pause(struct channels *all) {
+    static const struct timeval pause = {0, ACCEPT_PAUSE_MS * 1000};
+    if (evtimer_add(all->resume, &pause) == 0)
+        (void)event_del(all->accepting);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd;
+    (void)what;
+    struct channels *all = ctx;
+    (void)event_add(all->accepting, NULL);
+}
+
 static void on_accept(evutil_socket_t listener, short what, void *ctx) {
     (void)what;
     struct channels *all = ctx;
     SCOPE_FD int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     uid_t uid;
     pid_t pid;
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            accept_pause(all);
         return;
+    }
     if (peer_identity(fd, &uid, &pid) < 0 || uid != all->uid) {
         if (limit_take(&all->noise, clock_ms()))
             log_warn("refused a connection from a uid that is not the agents'");
@@ -233,8 +258,10 @@ int channels_new(struct event_base *base, int listener, uid_t uid, const struct 
         .base = base, .listener = listener, .uid = uid, .allow = allow, .pool = pool};
     all->noise = limit_make(5, 1);
     all->accepting = event_new(base, listener, EV_READ | EV_PERSIST, on_accept, all);
+    all->resume = evtimer_new(base, on_resume, all);
     all->sweep = evtimer_new(base, on_sweep, all);
-    if (all->accepting == NULL || all->sweep == NULL || event_add(all->accepting, NULL) < 0) {
+    if (all->accepting == NULL || all->resume == NULL || all->sweep == NULL ||
+        event_add(all->accepting, NULL) < 0) {
         channels_free(all);
         return -ENOMEM;
     }
@@ -249,6 +276,8 @@ void channels_free(struct channels *all) {
         channel_close(all->first);
     if (all->accepting != NULL)
         event_free(all->accepting);
+    if (all->resume != NULL)
+        event_free(all->resume);
     if (all->sweep != NULL)
         event_free(all->sweep);
     free(all);
