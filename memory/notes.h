@@ -1,6 +1,7 @@
 /* Session notes: what one conversation leaves for its next turn. Opened and written in turns only.
- * A clean turn keeps the owner's words and the answer; a turn that saw third-party text (tainted) keeps
- * the owner's words and records made by code, never the assistant's prose, since a paraphrase leaks. */
+ * A clean turn keeps the owner's words and the answer; a turn that saw third-party text (tainted)
+ * keeps the owner's words and records made by code, never the assistant's prose, since a paraphrase
+ * leaks. */
 #ifndef CLOISTER_MEMORY_NOTES_H
 #define CLOISTER_MEMORY_NOTES_H
 

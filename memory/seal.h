@@ -1,7 +1,7 @@
 /* Sealing: XChaCha20-Poly1305 (libsodium) under a data key, bound to what the bytes are for.
  * A sealed blob is: format byte, 8-byte big-endian version, 24-byte nonce, ciphertext and tag.
- * The label is associated data, so a blob moved to another connection, user, purpose, epoch or version
- * does not open. Used in turns and in cloister-keys; no other program links this. */
+ * The label is associated data, so a blob moved to another connection, user, purpose, epoch or
+ * version does not open. Used in turns and in cloister-keys; no other program links this. */
 #ifndef CLOISTER_MEMORY_SEAL_H
 #define CLOISTER_MEMORY_SEAL_H
 
@@ -22,8 +22,8 @@ int seal_init(void) MUST_CHECK;
 /* `*ret` is malloc'd. 0 or -ENOMEM. */
 int seal_box(const uint8_t key[static SEAL_KEY_LEN], const struct seal_label *label,
              const void *plain, size_t len, uint8_t **ret, size_t *ret_len) MUST_CHECK;
-/* `*ret` is sodium_malloc'd with a NUL behind it; free with secret_free. -EBADMSG when it does not open
- * under this key and label, -EPROTO when it is no sealed blob. */
+/* `*ret` is sodium_malloc'd with a NUL behind it; free with secret_free. -EBADMSG when it does not
+ * open under this key and label, -EPROTO when it is no sealed blob. */
 int seal_open(const uint8_t key[static SEAL_KEY_LEN], const struct seal_label *label,
               const uint8_t *blob, size_t blob_len, char **ret, size_t *ret_len) MUST_CHECK;
 /* Version that a blob claims (authenticated only by opening it); 0 when it is no sealed blob. */
@@ -33,10 +33,11 @@ uint64_t seal_version(const uint8_t *blob, size_t blob_len);
 void key_derive(const uint8_t key[static SEAL_KEY_LEN], const char *use,
                 uint8_t out[static SEAL_KEY_LEN]);
 /* Keyed hash of `data` into `len` bytes (16 to 64). */
-void key_mac(const uint8_t key[static SEAL_KEY_LEN], const void *data, size_t data_len, uint8_t *out,
-             size_t len);
+void key_mac(const uint8_t key[static SEAL_KEY_LEN], const void *data, size_t data_len,
+             uint8_t *out, size_t len);
 
-/* Memory for secrets: locked, guarded, wiped on free. NULL when locking fails (swap could see it). */
+/* Memory for secrets: locked, guarded, wiped on free. NULL when locking fails (swap could see it).
+ */
 void *secret_alloc(size_t len);
 void secret_free(void *secret);
 static inline void scope_secret_fn(void *p) {

@@ -1,12 +1,13 @@
-/* cloisterd's end of a gateway's channel: dispatches requests to their handlers, sends replies. Every
- * request ends with exactly one final message (its own reply type, CHAT_DONE or FAILURE). Loop thread. */
+/* cloisterd's end of a gateway's channel: dispatches requests to their handlers, sends replies.
+ * Every request ends with exactly one final message (its own reply type, CHAT_DONE or FAILURE).
+ * Loop thread. */
 #ifndef CLOISTER_SUPERVISOR_GATEWAY_END_H
 #define CLOISTER_SUPERVISOR_GATEWAY_END_H
 
 #include "ipc/message.h"
 
-/* Which connection of which gateway a request came on: stays valid after that gateway is gone (sends
- * are then dropped), so handlers may answer late. */
+/* Which connection of which gateway a request came on: stays valid after that gateway is gone
+ * (sends are then dropped), so handlers may answer late. */
 struct gateway_end;
 
 /* Encodes and sends; logs and drops when the gateway is gone. */

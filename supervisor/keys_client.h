@@ -1,5 +1,5 @@
-/* cloisterd's requests to cloister-keys. Keeps reconnecting with back-off; a request made while keys is
- * away, or unanswered after 5 s, ends with -EAGAIN. Loop thread. */
+/* cloisterd's requests to cloister-keys. Keeps reconnecting with back-off; a request made while
+ * keys is away, or unanswered after 5 s, ends with -EAGAIN. Loop thread. */
 #ifndef CLOISTER_SUPERVISOR_KEYS_CLIENT_H
 #define CLOISTER_SUPERVISOR_KEYS_CLIENT_H
 

@@ -24,19 +24,20 @@ struct turn_ops {
     void (*started)(void *ctx, const char *turn_id);
     /* TURN_DELTA, TURN_TOOL. */
     void (*event)(void *ctx, const Cloister__Message *message);
-    /* HOST_CALL: answer with turn_host_reply, now or later. Only put_token for origin "connect", the
-     * others for "owner"; turns.c has checked that before. */
+    /* HOST_CALL: answer with turn_host_reply, now or later. Only put_token for origin "connect",
+     * the others for "owner"; turns.c has checked that before. */
     void (*host_call)(void *ctx, const Cloister__HostCall *call);
-    /* Exactly one of these ends the turn; `turn` is invalid afterwards. `error` carries the turn's own
-     * words (code and detail); `failure` is cloisterd's (agent gone, busy, full, deadline). */
+    /* Exactly one of these ends the turn; `turn` is invalid afterwards. `error` carries the turn's
+     * own words (code and detail); `failure` is cloisterd's (agent gone, busy, full, deadline). */
     void (*done)(void *ctx, const Cloister__TurnDone *done);
     void (*error)(void *ctx, const Cloister__TurnError *error);
     void (*failed)(void *ctx, const struct turn_failure *failure);
 };
 
-/* Queues a turn for (user, origin). `start` is copied; turn id, deadline and origin are filled in here.
- * For a connect cell `user` is "" and `key` the connection id. Returns NULL and fills *ret_failure when
- * refused at once (user's queue full: 429 "busy"; agents.max reached: 503 "full"; draining: 503). */
+/* Queues a turn for (user, origin). `start` is copied; turn id, deadline and origin are filled in
+ * here. For a connect cell `user` is "" and `key` the connection id. Returns NULL and fills
+ * *ret_failure when refused at once (user's queue full: 429 "busy"; agents.max reached: 503 "full";
+ * draining: 503). */
 struct turn *turns_submit(struct turns *turns, const char *user, const char *origin,
                           const char *connection, const Cloister__TurnStart *start,
                           const struct turn_ops *ops, void *ctx, struct turn_failure *ret_failure);
@@ -45,8 +46,8 @@ void turn_cancel(struct turn *turn);
 void turn_credit(struct turn *turn, uint32_t bytes);
 void turn_host_reply(struct turn *turn, uint64_t call, int error, const char *detail);
 
-/* Ends every agent of this user (disconnect): running turns fail with "disconnected". `ended` is called
- * when the last process has been reaped (at once when there is none). */
+/* Ends every agent of this user (disconnect): running turns fail with "disconnected". `ended` is
+ * called when the last process has been reaped (at once when there is none). */
 void turns_end_user(struct turns *turns, const char *user, void (*ended)(void *ctx), void *ctx);
 
 #endif
