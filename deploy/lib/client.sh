@@ -22,6 +22,14 @@ redeem() {
     rm -f "$state/redeemed.$$"
 }
 
+# The stand-in Google's accounts have plain names; a user's name may be anything.
+account_name() {
+    case $1 in
+        [A-Za-z]*) printf '%s' "$1" | LC_ALL=C grep -qx '[A-Za-z0-9._+-]*' && { printf '%s' "$1"; return; } ;;
+    esac
+    printf 'user-%s' "$(printf '%s' "$1" | sha256sum | cut -c1-12)"
+}
+
 # Walks the stand-in's consent pages as a browser would: cookie, form, redirect.
 consent_at_stand_in() {
     local user=$1 url=$2 jar page form action back
@@ -42,7 +50,7 @@ consent_at_stand_in() {
     done < <(grep -o '<input[^>]*>' "$page" | grep -v 'type="submit"' | grep -v 'name="account"' |
         sed -n 's/.*name="\([^"]*\)".*value="\([^"]*\)".*/\1\t\2/p' | sed 's/&amp;/\&/g; s/&quot;/"/g; s/&#39;/'"'"'/g')
     back=$(curl -sS --cacert "$state/world/ca.pem" -o /dev/null -w '%{redirect_url}' "${fields[@]}" \
-        --data-urlencode "account=$user" --data-urlencode "decision=allow" "$action")
+        --data-urlencode "account=$(account_name "$user")" --data-urlencode "decision=allow" "$action")
     [ -n "$back" ] || { say "the stand-in Google did not send the browser back"; return 1; }
     curl -sS -b "$jar" -c "$jar" -o "$page" -w '%{redirect_url}' "$back" | sed -n 's/.*[?&]code=\([^&]*\).*/\1/p'
     rm -f "$jar" "$page"
