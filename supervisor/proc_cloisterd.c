@@ -10,7 +10,7 @@
 #include "build_config.h"
 #include "ipc/confine.h"
 #include "ipc/log.h"
-#include "ipc/rights.h"
+#include "supervisor/rights.h"
 #include "supervisor/daemon.h"
 #include "supervisor/start.h"
 

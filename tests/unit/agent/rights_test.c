@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "ipc/base.h"
-#include "ipc/rights.h"
+#include "supervisor/rights.h"
 
 #define AGENT                                 1
 #define TURN                                  2

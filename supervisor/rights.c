@@ -1,4 +1,4 @@
-#include "ipc/rights.h"
+#include "supervisor/rights.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* The tables of rights as text, for `cloisterd --print-rights` and for tests. */
-#ifndef CLOISTER_IPC_RIGHTS_H
-#define CLOISTER_IPC_RIGHTS_H
+#ifndef CLOISTER_SUPERVISOR_RIGHTS_H
+#define CLOISTER_SUPERVISOR_RIGHTS_H
 
 /* Prints rights.def, agent/syscalls.def and messages.def to stdout. */
 void rights_print(void);
