@@ -387,6 +387,8 @@ START_TEST(strangers_take_nobodys_place) {
     ck_assert_uint_eq(len, 5);
     ck_assert_uint_eq(side.ups, 1);
     ck_assert_uint_eq(side.uid, getuid());
+    /* It may be waiting for room at a listener that has its one peer and takes no more. */
+    ck_assert_int_eq(kill(stranger, SIGKILL), 0);
     ck_assert_int_eq(waitpid(stranger, NULL, 0), stranger);
     ck_assert_uint_eq(side.ups, 1);
     sp_free(sp);
