@@ -25,5 +25,14 @@ void keys_bind_user(struct keys_client *keys, const char *connection, const char
                     keys_done *done, void *ctx);
 /* PKCE challenge (S256, base64url) for a state token. */
 void keys_challenge(struct keys_client *keys, const char *state_token, keys_done *done, void *ctx);
+/* A grant for `user` of `frontend`; result->grant. -EKEYREVOKED: the user has no key. */
+void keys_grant_mint(struct keys_client *keys, const char *user, const char *frontend,
+                     keys_done *done, void *ctx);
+/* Whether `grant` lets `frontend` act as `user`: 0, -ENOKEY (none shown), -EACCES, -EKEYEXPIRED,
+ * -EKEYREVOKED; -EAGAIN as always. With 0, result->grant is a fresh one when it is time. */
+void keys_grant_check(struct keys_client *keys, const char *user, const char *frontend,
+                      const char *grant, keys_done *done, void *ctx);
+/* Voids every grant of `user` minted so far. */
+void keys_grant_revoke(struct keys_client *keys, const char *user, keys_done *done, void *ctx);
 
 #endif
