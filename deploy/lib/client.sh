@@ -1,25 +1,61 @@
 # A small chat frontend in shell for the quickstart: connects a user, asks, shows the answer as it streams.
-# Sourced by bash; uses $api, $frontend_key, $state, $return_to.
+# Sourced by bash; uses $api, $frontend_key, $state, $return_to. Keeps each user's grant in a file of its own.
 
 client_ready() {
     client_headers=$state/frontend.header
     (umask 077 && printf 'Authorization: Bearer %s\n' "$(cat "$frontend_key")" >"$client_headers")
 }
 
-# The key goes in by a file, never by an argument that `ps` would show.
+# The key and the grant go in by files, codes by standard input: never by an argument that `ps` would show.
 call() { curl -sS --max-time 180 -H @"$client_headers" -H 'Content-Type: application/json' "$@"; }
 user_url() { printf '%s/v1/users/%s' "$api" "$(jq -rn --arg u "$1" '$u|@uri')"; }
 
-connection_state() { call "$(user_url "$1")/connections/google" | jq -r '.state // "none"' 2>/dev/null; }
+grant_file() { printf '%s/grants/%s' "$state" "$(printf '%s' "$1" | sha256sum | cut -d' ' -f1)"; }
+
+# grant_keep USER: the grant on standard input, if there is one, is the user's from now on.
+grant_keep() {
+    local file grant
+    read -r grant || true
+    [ -n "$grant" ] || return 0
+    file=$(grant_file "$1")
+    (
+        umask 077
+        mkdir -p "$state/grants"
+        printf 'Cloister-Grant: %s\n' "$grant" >"$file.$$"
+    )
+    mv "$file.$$" "$file"
+}
+
+# call_as USER CURL-ARGUMENT...: with the user's grant, if there is one; takes over a renewed one.
+call_as() {
+    local user=$1 file reply status=0 with=()
+    shift
+    file=$(grant_file "$user")
+    [ ! -e "$file" ] || with=(-H @"$file")
+    reply=$(umask 077 && mktemp)
+    call "${with[@]}" -D "$reply" "$@" || status=$?
+    tr -d '\r' <"$reply" | sed -n 's/^[Cc]loister-[Gg]rant: *//p' | grant_keep "$user"
+    rm -f "$reply"
+    return $status
+}
+
+# Without a grant nobody may ask; such a user is connected again.
+connection_state() {
+    [ -e "$(grant_file "$1")" ] || return 0
+    call_as "$1" "$(user_url "$1")/connections/google" | jq -r '.state // "none"' 2>/dev/null
+}
 
 redeem() {
-    jq -n --arg code "$2" '{code: $code}' | call -X POST --data @- "$(user_url "$1")/connections/redeem" >"$state/redeemed.$$"
-    jq -e .grant "$state/redeemed.$$" >/dev/null || {
-        jq -r '.detail // "redeem failed"' "$state/redeemed.$$" >&2
-        rm -f "$state/redeemed.$$"
+    local reply
+    reply=$(umask 077 && mktemp)
+    printf '%s' "$2" | jq -R '{code: .}' | call -X POST --data @- "$(user_url "$1")/connections/redeem" >"$reply"
+    jq -e .grant "$reply" >/dev/null || {
+        jq -r '.detail // "redeem failed"' "$reply" >&2
+        rm -f "$reply"
         return 1
     }
-    rm -f "$state/redeemed.$$"
+    jq -r .grant "$reply" | grant_keep "$1"
+    rm -f "$reply"
 }
 
 # The stand-in Google's accounts have plain names; a user's name may be anything.
@@ -90,7 +126,10 @@ client_ask() {
                 case $event in
                     delta) jq -rj .text <<<"$data" ;;
                     tool) [ ! -t 2 ] || say "  [$(jq -r '.name + " " + .state' <<<"$data")]" ;;
-                    done) status=0 ;;
+                    done)
+                        status=0
+                        jq -r '.grant // empty' <<<"$data" | grant_keep "$1"
+                        ;;
                     error)
                         echo >&2
                         jq -r '"error " + .code + ": " + .detail + (if .action_url then "\n  " + .action_url else "" end)' <<<"$data" >&2
@@ -104,7 +143,7 @@ client_ask() {
                 ;;
         esac
     done < <(jq -n --arg u "$1" --arg m "$2" --arg z "${zone:-UTC}" '{user: $u, message: $m, timezone: $z}' |
-        call -N -X POST -H 'Accept: text/event-stream' -H "Idempotency-Key: $(openssl rand -hex 16)" --data @- "$api/v1/chat")
+        call_as "$1" -N -X POST -H 'Accept: text/event-stream' -H "Idempotency-Key: $(openssl rand -hex 16)" --data @- "$api/v1/chat")
     echo
     return $status
 }

@@ -85,10 +85,11 @@ def bench_idle_memory():
 def turn_times(cluster, user, zone, n, message):
     """Milliseconds of whole turns, each in a conversation of its own, timed by the same client as the rival."""
     path = cluster.dir / "ask.json"
+    grant = [f"{k}: {v}" for k, v in cluster.front.grant_headers(user).items()]
     body = {"user": user, "message": message, "timezone": zone, "conversation": "c%ROUND%"}
     path.write_text(json.dumps([{"url": f"http://127.0.0.1:{cluster.port}/v1/chat", "method": "POST", "body": json.dumps(body),
                                  "headers": [f"Authorization: Bearer {cluster.front.key}", "Accept: text/event-stream",
-                                             "Content-Type: application/json", "Expect:"]}]))
+                                             "Content-Type: application/json", "Expect:", *grant]}]))
     cluster.front.user("DELETE", user, "session")
     return replay(path, cluster.named["CA_FILE"], n, "fresh")
 

@@ -143,7 +143,8 @@ class BadInput(Case):
         with socket.socket() as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
             s.connect(("127.0.0.1", self.cluster.port))
-            s.sendall(self.head("POST", "/v1/chat", "Content-Type: application/json", "Accept: text/event-stream", f"Content-Length: {len(body)}") + body)
+            s.sendall(self.head("POST", "/v1/chat", "Content-Type: application/json", "Accept: text/event-stream", f"Content-Length: {len(body)}",
+                                *(f"{k}: {v}" for k, v in self.front.grant_headers(slow).items())) + body)
             for _ in range(5):
                 self.finished(self.front.stream(quick, "What do I have tomorrow?", timezone="Europe/Berlin"))
 

@@ -46,11 +46,36 @@ class Answer:
         return f"<{self.status} {self.code or ''} {self.text[:300]!r} {self.error or ''}>"
 
 
+class Own:
+    """The default of `grant`: the one that this frontend keeps for the user."""
+
+
 class Frontend:
-    """Calls the API with a frontend key."""
+    """Calls the API with a frontend key; keeps each user's grant from redeem on and takes over renewed ones.
+
+    `grant=` of a call: left out, the kept one; None, none at all; a string, that one (and then an answer's
+    renewed grant is not kept)."""
 
     def __init__(self, host, port, key, timeout=60):
         self.host, self.port, self.key, self.timeout = host, port, key, timeout
+        self.grants = {}
+
+    def grant_headers(self, user, grant=Own):
+        value = self.grants.get(user) if grant is Own else grant
+        return {"Cloister-Grant": value} if value else {}
+
+    def keep_grant(self, user, answer, grant=Own):
+        """Renewed grants come in a header, in a JSON answer, or in a stream's last event."""
+        if grant is not Own:
+            return answer
+        found = [v for k, v in answer.headers.items() if k.lower() == "cloister-grant"]
+        if answer.status == 200 and isinstance(answer.json, dict):
+            found.append(answer.json.get("grant"))
+        found += [data.get("grant") for event, data in answer.events if event == "done"]
+        for value in found:
+            if value:
+                self.grants[user] = value
+        return answer
 
     def request(self, method, path, body=None, headers=None, raw=None):
         conn = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
@@ -67,14 +92,15 @@ class Frontend:
         finally:
             conn.close()
 
-    def stream(self, user, message, on_event=None, key=None, **fields):
-        """One chat turn as a frontend shows it; `on_event(event, data, connection)` may close it early."""
+    def stream(self, user, message, on_event=None, key=None, grant=Own, **fields):
+        """One chat turn as a frontend shows it; `on_event(event, data)` may close it early."""
         conn = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
         head = {
             "Authorization": f"Bearer {self.key}",
             "Content-Type": "application/json",
             "Accept": "text/event-stream",
             "Idempotency-Key": key or uuid.uuid4().hex,
+            **self.grant_headers(user, grant),
         }
         try:
             conn.request("POST", "/v1/chat", json.dumps({"user": user, "message": message, **fields}), head)
@@ -94,17 +120,20 @@ class Frontend:
                     name, data = "message", []
                     if on_event and on_event(*event) is False:
                         break
-            return Answer(200, dict(reply.getheaders()), "", events)
+            return self.keep_grant(user, Answer(200, dict(reply.getheaders()), "", events), grant)
         finally:
             conn.close()
 
-    def ask(self, user, message, **fields):
-        key = fields.pop("key", None)
+    def ask(self, user, message, key=None, grant=Own, **fields):
         headers = {"Idempotency-Key": key} if key else {}
-        return self.request("POST", "/v1/chat", {"user": user, "message": message, **fields}, headers)
+        headers.update(self.grant_headers(user, grant))
+        got = self.request("POST", "/v1/chat", {"user": user, "message": message, **fields}, headers)
+        return self.keep_grant(user, got, grant)
 
-    def user(self, method, user, rest, body=None):
-        return self.request(method, f"/v1/users/{urllib.parse.quote(user, safe='')}/{rest}", body)
+    def user(self, method, user, rest, body=None, grant=Own):
+        path = f"/v1/users/{urllib.parse.quote(user, safe='')}/{rest}"
+        got = self.request(method, path, body, self.grant_headers(user, grant))
+        return self.keep_grant(user, got, grant)
 
 
 class FormReader(html.parser.HTMLParser):
