@@ -4,13 +4,12 @@
  * without a row that the reconciler finds; the link is bound to the browser only when everything
  * else is there, since a browser that got an error has no cookie to come back with. */
 #include <errno.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "supervisor/api_flow.h"
 #include "supervisor/connect_features.h"
-#include "supervisor/url.h"
+#include "supervisor/google_consent.h"
 #include "supervisor/words.h"
 
 struct open_flow {
@@ -44,45 +43,18 @@ static void fail_link(struct open_flow *f, int error) {
     }
 }
 
-/* In the id_token Google returns this; the connect cell derives it from the state token as well. */
-static void nonce_of(const char *state, char out[static 33]) {
-    uint8_t digest[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256_state hash;
-    (void)crypto_hash_sha256_init(&hash);
-    (void)crypto_hash_sha256_update(&hash, (const uint8_t *)"cloister-nonce:", 15);
-    (void)crypto_hash_sha256_update(&hash, (const uint8_t *)state, strlen(state));
-    (void)crypto_hash_sha256_final(&hash, digest);
-    hex_encode(digest, 16, out);
-}
-
 static int consent_url(const struct open_flow *f, char *out, size_t cap) {
-    const struct config *config = f->flow.api->config;
-    char redirect[RETURN_TO_MAX], scope[512], nonce[33];
+    char scope[512];
     SCOPE_WORDS struct words features;
     words_split(f->features, &features);
-    nonce_of(f->state, nonce);
-    if (url_join(redirect, sizeof(redirect), config_str(config, CONFIG_gateway_public_url),
-                 "connect/google/callback") < 0 ||
-        features_scope(features.list, features.n, scope, sizeof(scope)) < 0)
+    if (features_scope(features.list, features.n, scope, sizeof(scope)) < 0)
         return -ENOSPC;
-    const char *const parameters[][2] = {
-        {"client_id", config_str(config, CONFIG_google_client_id)},
-        {"redirect_uri", redirect},
-        {"response_type", "code"},
-        {"scope", scope},
-        {"state", f->state},
-        {"nonce", nonce},
-        {"code_challenge", f->challenge},
-        {"code_challenge_method", "S256"},
-        {"access_type", "offline"},
-        {"prompt", "consent"},
-        {"include_granted_scopes", "true"},
-    };
-    int n = snprintf(out, cap, "%s", config_str(config, CONFIG_google_auth_url));
-    int r = n < 0 || (size_t)n >= cap ? -ENOSPC : 0;
-    for (size_t i = 0; i < COUNT_OF(parameters) && r == 0; i++)
-        r = url_append(out, cap, parameters[i][0], parameters[i][1]);
-    return r;
+    struct google_consent consent = {.scope = scope,
+                                     .state = f->state,
+                                     .challenge = f->challenge,
+                                     .prompt = "consent",
+                                     .offline = true};
+    return google_consent_url(f->flow.api->config, &consent, out, cap);
 }
 
 static void on_opened(void *ctx, int error) {
