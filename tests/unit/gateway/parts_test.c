@@ -1,4 +1,4 @@
-/* The gateway's pure parts: routes, fields, queries, events, rates, frontends. */
+/* The gateway's pure parts: routes, fields, queries, events, rates. */
 #include <check.h>
 #include <errno.h>
 #include <malloc.h>
@@ -9,7 +9,6 @@
 
 #include "gateway/bucket.h"
 #include "gateway/fields.h"
-#include "gateway/frontends.h"
 #include "gateway/problem.h"
 #include "gateway/query.h"
 #include "gateway/routes.h"
@@ -257,72 +256,6 @@ START_TEST(test_rates) {
 }
 END_TEST
 
-static unsigned reports;
-static void count_report(const char *name, const char *why) {
-    (void)name;
-    ck_assert_uint_gt(strlen(why), 10);
-    reports++;
-}
-
-static void write_text(const char *dir, const char *name, const char *text) {
-    char path[160];
-    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-    FILE *file = fopen(path, "we");
-    (void)fputs(text, file);
-    (void)fclose(file);
-}
-
-static bool loopback_allows(const char *url) {
-    char line[] = "loopback";
-    struct frontend frontend = {.return_to = {line}, .returns = 1};
-    return frontend_may_return(&frontend, url);
-}
-
-START_TEST(test_frontends) {
-    char dir[] = "/tmp/gateway-frontends-XXXXXX", command[64], text[256], hex[65];
-    uint8_t digest[32];
-    struct frontends *frontends;
-    ck_assert_int_ge(sodium_init(), 0);
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    (void)crypto_hash_sha256(digest, (const uint8_t *)"key", 3);
-    hex_encode(digest, 32, hex);
-    (void)snprintf(text, sizeof(text), "# a comment\nkey_sha256 = %s\nreturn_to = https://a/b\n",
-                   hex);
-    write_text(dir, "good.conf", text);
-    write_text(dir, "bad-key.conf", "key_sha256=123\n");
-    write_text(dir, "bad-line.conf", "what\n");
-    write_text(dir, "no-key.conf", "return_to=https://a/b\n");
-    write_text(dir, "bad-return.conf", "return_to=javascript:alert(1)\n");
-    write_text(dir, "bad-name.conf", "colour=red\n");
-    write_text(dir, "README", "not ours");
-    ck_assert_int_eq(frontends_load(dir, count_report, &frontends), 0);
-    ck_assert_uint_eq(reports, 5);
-    ck_assert_uint_eq(frontends_count(frontends), 1);
-    const struct frontend *good = frontends_by_key(frontends, "key", 3);
-    ck_assert_ptr_nonnull(good);
-    ck_assert_str_eq(good->name, "good");
-    ck_assert_ptr_null(frontends_by_key(frontends, "kez", 3));
-    ck_assert_ptr_null(frontends_by_key(frontends, "", 0));
-    ck_assert(frontend_may_return(good, "https://a/b") &&
-              !frontend_may_return(good, "https://a/b/"));
-    ck_assert(!frontend_may_return(good, "http://127.0.0.1:9000/back"));
-    uint64_t before = frontends_stamp(dir);
-    ck_assert_uint_eq(before, frontends_stamp(dir));
-    write_text(dir, "another.conf", text);
-    ck_assert_uint_ne(before, frontends_stamp(dir));
-    frontends_free(frontends);
-    ck_assert(!loopback_allows("loopback") && !loopback_allows("https://127.0.0.1/"));
-    ck_assert(loopback_allows("http://127.0.0.1:9000/back?x=1") &&
-              loopback_allows("http://[::1]/"));
-    ck_assert(loopback_allows("http://localhost") && !loopback_allows("http://localhost.evil/"));
-    ck_assert(!loopback_allows("http://127.0.0.1:80@evil/") && !loopback_allows("http://evil/"));
-    ck_assert(!loopback_allows("http://127.0.0.1/#x") && !loopback_allows("http://127.0.0.10/"));
-    ck_assert_int_eq(frontends_load("/nowhere", count_report, &frontends), -ENOENT);
-    (void)snprintf(command, sizeof(command), "rm -rf %s", dir);
-    ck_assert_int_eq(system(command), 0);
-}
-END_TEST
-
 START_TEST(test_problem) {
     struct problem problem = {.status = 429,
                               .code = "busy",
@@ -350,7 +283,6 @@ int main(void) {
     tcase_add_test(tcase, test_event_bounds);
     tcase_add_test(tcase, test_never_empty);
     tcase_add_test(tcase, test_rates);
-    tcase_add_test(tcase, test_frontends);
     tcase_add_test(tcase, test_problem);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
