@@ -1,1 +1,155 @@
-/* */
+// One question and its answer on the page. Everything that others wrote becomes text, never markup.
+
+export function el(tag, props = {}, ...inside) {
+  const node = Object.assign(document.createElement(tag), props);
+  node.append(...inside.filter((one) => one !== null));
+  return node;
+}
+
+export const button = (text, onclick, look = 'button small') => el('button', { type: 'button', className: look, textContent: text, onclick });
+export const link = (text, href, look = 'button small') => el('a', { className: look, href, textContent: text });
+
+const TOOLS = {
+  check_availability: ['Checking when you are free', 'Checked when you are free', 'Could not check when you are free'],
+  list_events: ['Looking at your events', 'Looked at your events', 'Could not look at your events'],
+  get_event: ['Looking at the event', 'Looked at the event', 'Could not look at the event'],
+  create_event: ['Adding the event', 'Added the event', 'Did not add the event'],
+  update_event: ['Changing the event', 'Changed the event', 'Did not change the event'],
+  delete_event: ['Cancelling the event', 'Cancelled the event', 'Did not cancel the event'],
+  remember: ['Taking a note', 'Took a note', 'Could not take a note'],
+  forget: ['Forgetting a note', 'Forgot a note', 'Could not forget the note'],
+};
+const words = (name, state) => (TOOLS[name] || ['Working', 'Done', 'That did not work'])[{ running: 0, done: 1 }[state] ?? 2];
+
+// A line of text with **strong** words; nothing else of Markdown matters inside a line.
+function inline(line) {
+  return line.split(/\*\*(.+?)\*\*/).map((part, i) => (i % 2 ? el('b', { textContent: part }) : part));
+}
+
+// Text that grows. Only the last line is ever written again, so nothing above it moves.
+class Prose {
+  constructor() {
+    this.node = el('div', { className: 'said' });
+    this.line = '';
+    this.all = '';
+  }
+  add(text) {
+    this.all += text;
+    const [first, ...more] = text.split('\n');
+    this.write(this.line + first);
+    for (const line of more) {
+      this.last = null;
+      this.write(line);
+    }
+  }
+  write(line) {
+    this.line = line;
+    if (!line.trim()) return;
+    if (!this.last) this.node.append(this.last = el('p'));
+    const [, mark, rest] = /^\s*([-*•]|#{1,4})\s+(.*)$/s.exec(line) || [];
+    this.last.className = mark ? (mark[0] === '#' ? 'head' : 'item') : '';
+    this.last.replaceChildren(...inline(mark ? rest : line));
+  }
+}
+
+const clock = (text) => new Date(text).toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' });
+const plain = (value) => (typeof value === 'string' ? value : JSON.stringify(value, null, 1));
+
+export class Turn {
+  constructor(text) {
+    this.answer = el('div', { className: 'answer' });
+    this.node = el('article', { className: 'turn' }, el('h3', { className: 'unseen', textContent: 'You asked' }),
+      el('p', { className: 'asked', textContent: text }), el('h3', { className: 'unseen', textContent: 'Answer' }), this.answer);
+    this.restart();
+  }
+
+  // Forgets what was shown of an answer and waits for a new one.
+  restart(why = '') {
+    this.tools = [];
+    this.prose = null;
+    this.parts = [];
+    this.waits = el('div', { className: 'waits' }, el('i'), el('i'), el('i'), why);
+    this.answer.replaceChildren(this.waits);
+    this.answer.setAttribute('aria-busy', 'true');
+  }
+
+  put(node) {
+    if (this.waits) this.waits.remove();
+    this.waits = null;
+    this.answer.append(node);
+  }
+
+  text(piece) {
+    if (!this.prose) {
+      if (!piece.trim()) return;
+      this.prose = new Prose();
+      this.parts.push(this.prose);
+      this.put(this.prose.node);
+    }
+    this.prose.add(piece);
+  }
+
+  // Returns the words for a tool that starts.
+  tool(name, state) {
+    const known = this.tools.find((one) => one.name === name && one.state === 'running');
+    if (state !== 'running' && known) {
+      known.state = known.node.className = state;
+      known.node.textContent = words(name, state);
+      return '';
+    }
+    this.prose = null;
+    let list = this.answer.lastElementChild;
+    if (!list?.classList.contains('did')) this.put(list = el('ul', { className: 'did' }));
+    const node = el('li', { className: state, textContent: words(name, state) });
+    list.append(node);
+    this.tools.push({ name, state, node });
+    return words(name, state);
+  }
+
+  // A change that awaits the owner's word. `decide(id, 'confirm' | 'reject')` resolves when it is carried out.
+  proposal({ id, summary, arguments: details, expires_at }, decide) {
+    this.prose = null;
+    const list = el('dl', {}, ...Object.entries(details || {}).flatMap(([name, value]) => (
+      [el('dt', { textContent: name.replaceAll('_', ' ') }), el('dd', { textContent: plain(value) })])));
+    const row = el('div', { className: 'row' });
+    const state = el('p', { className: 'fine', textContent: expires_at ? `Waits for your word until ${clock(expires_at)}.` : 'Waits for your word.' });
+    state.setAttribute('role', 'status');
+    const choose = (word, after) => async () => {
+      const both = [...row.children];
+      both.forEach((one) => { one.disabled = true; });
+      try {
+        await decide(id, word);
+        state.textContent = after;
+        row.remove();
+      } catch (error) {
+        state.textContent = error.message;
+        both.forEach((one) => { one.disabled = false; });
+      }
+    };
+    row.append(button('Confirm', choose('confirm', 'Confirmed.')), button('Reject', choose('reject', 'Rejected. Nothing was changed.'), 'button small plainer'));
+    const node = el('div', { className: 'block' }, el('p', { textContent: summary }), list, row, state);
+    node.setAttribute('role', 'group');
+    node.setAttribute('aria-label', 'Proposed change');
+    this.put(node);
+  }
+
+  // What went wrong, and the one thing to do about it.
+  trouble(text, step) {
+    this.settle();
+    this.put(el('div', { className: 'block trouble' }, el('p', { textContent: text }), step && el('div', { className: 'row' }, step)));
+  }
+
+  note(text) {
+    this.settle();
+    this.put(el('p', { className: 'fine', textContent: text }));
+  }
+
+  // No more is to come. Returns all that was said.
+  settle() {
+    this.answer.removeAttribute('aria-busy');
+    for (const one of this.tools) if (one.state === 'running') this.tool(one.name, 'failed');
+    if (this.waits) this.waits.remove();
+    this.waits = null;
+    return this.parts.map((one) => one.all).join('\n').trim();
+  }
+}
