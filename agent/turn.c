@@ -21,6 +21,8 @@ static void prepare_connections(struct turn *turn) {
 static int act(struct turn *turn, struct turn_outcome *outcome) {
     prepare_connections(turn);
     int r = keys_ask(turn->setup->keys_fd, turn->start, &turn->keys, &turn->fault);
+    if (r == 0)
+        r = turn_admit(turn);
     if (r < 0)
         return r;
     turn->google = google_new(&turn->world->google, &turn->pump, turn->keys->client_secret);
@@ -35,6 +37,8 @@ static int act(struct turn *turn, struct turn_outcome *outcome) {
         return turn_revoke(turn, outcome);
     case CLOISTER__TURN_KIND__TURN_MEMORY_LIST:
         return turn_memory_list(turn, outcome);
+    case CLOISTER__TURN_KIND__TURN_SIGN_IN:
+        return turn_sign_in(turn, outcome);
     case _CLOISTER__TURN_KIND_IS_INT_SIZE:
         break;
     }
@@ -74,6 +78,7 @@ static int send_done(struct turn *turn, struct turn_outcome *outcome, ProtobufCB
     done->audit = &outcome->audit;
     done->notes = notes;
     done->access = access;
+    done->grant = turn->grant;
     Cloister__Message message = MSG_OF(TURN_DONE, turn_done, done);
     return channel_send(&turn->channel, &message);
 }
@@ -132,6 +137,7 @@ static void turn_wipe(struct turn *turn, struct turn_outcome *outcome) {
     for (size_t i = 0; i < turn->nearlier; i++)
         json_decref(turn->earlier[i].event);
     notes_free(turn->notes);
+    explicit_bzero(turn->grant, sizeof(turn->grant));
     strbuf_free(&turn->answer);
     strbuf_free(&turn->record);
     channel_close(&turn->channel);
@@ -140,6 +146,7 @@ static void turn_wipe(struct turn *turn, struct turn_outcome *outcome) {
     free(outcome->access);
     free(outcome->memories);
     free(outcome->memory_list);
+    explicit_bzero(outcome, sizeof(*outcome));
 }
 
 int turn_run(const struct turn_setup *setup) {

@@ -1,34 +1,8 @@
 /* The turns that are not conversations: connect, revoke, list memory. */
 #include <errno.h>
-#include <sodium.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "agent/turn_state.h"
-
-/* The nonce that cloisterd put into the consent address for this state token. */
-static void nonce_of(const char *state_token, char out[static 33]) {
-    static const char prefix[] = "cloister-nonce:";
-    crypto_hash_sha256_state hash;
-    uint8_t digest[crypto_hash_sha256_BYTES];
-    (void)crypto_hash_sha256_init(&hash);
-    (void)crypto_hash_sha256_update(&hash, (const uint8_t *)prefix, sizeof(prefix) - 1);
-    (void)crypto_hash_sha256_update(&hash, (const uint8_t *)state_token, strlen(state_token));
-    (void)crypto_hash_sha256_final(&hash, digest);
-    hex_encode(digest, 16, out);
-}
-
-/* The same for every connection of one Google account, and meaningless without the client secret.
- */
-static void subject_tag(const struct keys *keys, const char *subject, uint8_t out[static 32]) {
-    uint8_t base[SEAL_KEY_LEN], key[SEAL_KEY_LEN];
-    (void)crypto_generichash(base, sizeof(base), (const uint8_t *)keys->client_secret,
-                             strlen(keys->client_secret), NULL, 0);
-    key_derive(base, "google-subject", key);
-    key_mac(key, subject, strlen(subject), out, 32);
-    sodium_memzero(base, sizeof(base));
-    sodium_memzero(key, sizeof(key));
-}
 
 struct sealed_grant {
     uint8_t *refresh, *access;
@@ -62,13 +36,11 @@ static int store_grant(struct turn *turn, const struct google_grant *grant) {
     struct sealed_grant sealed = {0};
     int error = 0, r = seal_grant(turn, grant, version, &sealed);
     if (r == 0) {
-        bool known = grant->subject[0] != '\0';
-        if (known)
-            subject_tag(turn->keys, grant->subject, tag);
+        turn_subject_tag(turn->keys, grant->identity.subject, tag);
         Cloister__PutToken put = CLOISTER__PUT_TOKEN__INIT;
         put.refresh = (ProtobufCBinaryData){sealed.refresh_len, sealed.refresh};
         put.access = (ProtobufCBinaryData){sealed.access_len, sealed.access};
-        put.subject_tag = (ProtobufCBinaryData){known ? sizeof(tag) : 0, tag};
+        put.subject_tag = (ProtobufCBinaryData){sizeof(tag), tag};
         put.version = version;
         put.scopes = grant->scopes;
         put.n_scopes = grant->nscopes;
@@ -91,15 +63,14 @@ static int store_grant(struct turn *turn, const struct google_grant *grant) {
 
 int turn_connect(struct turn *turn, struct turn_outcome *outcome) {
     (void)outcome;
-    const Cloister__TurnStart *start = turn->start;
-    char nonce[33];
-    if (!turn->keys->has_connection || turn->keys->pkce_verifier[0] == '\0')
+    struct google_grant grant;
+    char nonce[TURN_NONCE_SIZE];
+    if (!turn->keys->has_connection || !turn->keys->has_subject ||
+        turn->keys->pkce_verifier[0] == '\0')
         return fault_set(&turn->fault, -EKEYREVOKED, "connect_failed", true,
                          "This connect link has ended. Start connecting again.");
-    nonce_of(start->state_token, nonce);
-    struct google_grant grant;
-    int r = google_exchange(turn->google, start->code, start->redirect_uri,
-                            turn->keys->pkce_verifier, nonce, &grant, &turn->fault);
+    const struct google_code code = turn_code(turn, nonce);
+    int r = google_exchange(turn->google, &code, &grant, &turn->fault);
     if (r < 0)
         return r;
     r = store_grant(turn, &grant);

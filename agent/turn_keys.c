@@ -38,6 +38,14 @@ static bool copy_string(const ProtobufCBinaryData *from, char *to, size_t cap) {
     return true;
 }
 
+static bool copy_word(const char *from, char *to, size_t cap) {
+    size_t len = strlen(from);
+    if (len >= cap)
+        return false;
+    memcpy(to, from, len + 1);
+    return true;
+}
+
 static int take_grant(const Cloister__KeyGrant *grant, struct keys *keys, struct fault *fault) {
     if (grant->error == EKEYREVOKED || grant->error == ENOENT)
         return fault_set(fault, -EKEYREVOKED, "disconnected", false,
@@ -46,7 +54,11 @@ static int take_grant(const Cloister__KeyGrant *grant, struct keys *keys, struct
         return keys_away(fault, -EIO);
     keys->epoch = grant->epoch;
     keys->floor = grant->token_version;
-    if (!copy_bytes(&grant->connection_key, keys->connection, &keys->has_connection) ||
+    keys->user_epoch = grant->user_epoch;
+    if (!copy_word(grant->user, keys->bound_user, sizeof(keys->bound_user)) ||
+        !copy_word(grant->origin, keys->origin, sizeof(keys->origin)) ||
+        !copy_bytes(&grant->subject_key, keys->subject, &keys->has_subject) ||
+        !copy_bytes(&grant->connection_key, keys->connection, &keys->has_connection) ||
         !copy_bytes(&grant->user_key, keys->user, &keys->has_user) ||
         !copy_string(&grant->google_client_secret, keys->client_secret,
                      sizeof(keys->client_secret)) ||

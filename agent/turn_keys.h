@@ -10,6 +10,11 @@ struct keys {
     uint8_t connection[SEAL_KEY_LEN], user[SEAL_KEY_LEN];
     bool has_connection, has_user;
     uint64_t epoch, floor; /* lowest token version that still opens */
+    uint64_t user_epoch;   /* grants of an earlier one are void */
+    /* Whom the channel was bound to at birth ("" for nobody yet), and as what. */
+    char bound_user[ID_LEN + 1], origin[17];
+    uint8_t subject[SEAL_KEY_LEN]; /* connect cells: for the keyed hash of Google's subject */
+    bool has_subject;
     char client_secret[513], model_key[1025], pkce_verifier[129]; /* "" when not granted */
 };
 

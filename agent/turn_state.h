@@ -8,6 +8,7 @@
 #include "agent/turn.h"
 #include "agent/turn_channel.h"
 #include "agent/turn_keys.h"
+#include "memory/grant.h"
 #include "memory/notes.h"
 #include "providers/google.h"
 #include "providers/model.h"
@@ -17,13 +18,16 @@
 #define TURN_WRITES      10u
 #define TURN_PREFERENCES 64u
 #define TURN_EARLIER     10u
+#define TURN_TAG_LEN     32
+#define TURN_NONCE_SIZE  33 /* hex digits and a NUL */
 
 struct turn_world {
     struct google_settings google;
     struct model_settings model;
     uint32_t max_output_tokens;
     size_t notes_bytes;
-    char *strings[8]; /* what the settings point into */
+    uint64_t grant_ms; /* for how long a fresh grant holds */
+    char *strings[8];  /* what the settings point into */
     struct http_trust *google_trust, *model_trust;
 };
 
@@ -53,6 +57,7 @@ struct turn {
     struct google *google;
     char *refresh; /* secret */
     uint64_t token_version;
+    char grant[GRANT_SIZE]; /* a fresh one, when the one shown is old; else "" */
 
     char zone[ZONE_MAX];
     enum zone_source zone_source;
@@ -80,6 +85,10 @@ bool turn_may_freebusy(const struct turn *turn);
 /* A line for the notes: "create_event 5f… ok". */
 void turn_record(struct turn *turn, const char *tool, const char *event, const char *outcome);
 
+/* Whether this turn may go on at all: it is meant for this agent, its kind is one for this origin,
+ * and an owner's carries a good grant. 0, or -errno with the fault set. Opens and sends nothing. */
+int turn_admit(struct turn *turn) MUST_CHECK;
+
 /* ---- the kinds of turn; each returns 0 with its TURN_DONE filled, or -errno with the fault set
  * ---- */
 
@@ -90,11 +99,20 @@ struct turn_outcome {
     uint8_t *notes, *access; /* malloc'd */
     Cloister__Memory *memories;
     Cloister__Memory **memory_list;
+    uint8_t subject_tag[TURN_TAG_LEN];
+    char account[321];
 };
 int turn_chat(struct turn *turn, struct turn_outcome *outcome) MUST_CHECK;
 int turn_connect(struct turn *turn, struct turn_outcome *outcome) MUST_CHECK;
+int turn_sign_in(struct turn *turn, struct turn_outcome *outcome) MUST_CHECK;
 int turn_revoke(struct turn *turn, struct turn_outcome *outcome) MUST_CHECK;
 int turn_memory_list(struct turn *turn, struct turn_outcome *outcome) MUST_CHECK;
+
+/* The code that TURN_START brought; `nonce` becomes the one that belongs to its state token. */
+struct google_code turn_code(const struct turn *turn, char nonce[static TURN_NONCE_SIZE]);
+/* The same for every connection and sign-in of one Google account, on this system alone. */
+void turn_subject_tag(const struct keys *keys, const char *subject,
+                      uint8_t out[static TURN_TAG_LEN]);
 
 /* Opens the sealed refresh token and, when it still serves, the access token. */
 int turn_open_tokens(struct turn *turn) MUST_CHECK;

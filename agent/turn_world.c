@@ -36,6 +36,7 @@ static int read_settings(struct turn_world *world, const struct config *config, 
     uint64_t tokens = config_u64(config, CONFIG_model_max_output_tokens);
     world->max_output_tokens = tokens < 1 ? 1 : tokens > 1000000 ? 1000000 : (uint32_t)tokens;
     world->notes_bytes = (size_t)config_u64(config, CONFIG_agents_notes_bytes);
+    world->grant_ms = config_u64(config, CONFIG_gateway_grant_ms);
     return world->model.model != NULL ? 0 : -ENOMEM;
 }
 

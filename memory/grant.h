@@ -24,6 +24,12 @@ struct grant_claims {
 /* Writes a grant that expires at `expires_ms` (wall clock). */
 void grant_mint(const uint8_t user_key[static SEAL_KEY_LEN], const struct grant_claims *claims,
                 uint64_t expires_ms, char out[static GRANT_SIZE]);
+/* When a grant minted now for `life_ms` expires; at the end of time rather than too early. */
+uint64_t grant_expiry(uint64_t now_ms, uint64_t life_ms);
+/* Use renews a grant of which less than half its life is left. */
+static inline bool grant_is_old(uint64_t left_ms, uint64_t life_ms) {
+    return left_ms < life_ms / 2;
+}
 
 /* 0 with the ms it still holds in *ret_left_ms. -ENOKEY: empty; -EACCES: it is no grant, or was not
  * minted for these claims; -EKEYEXPIRED; -EKEYREVOKED: of an earlier epoch. What the grant says of

@@ -39,25 +39,37 @@ bool google_grant_gone(struct google *google);
 /* A token that was fetched in this turn, to be sealed; NULL when there is none. */
 const char *google_fresh_access(struct google *google, int64_t *ret_expires_at_ms);
 
-/* ---- connecting ---- */
+/* ---- connecting and signing in ---- */
 
+struct google_identity {
+    char subject[256]; /* Google's lasting name of the account; never shown to anybody */
+    char email[321];   /* "" when there is none, or Google does not vouch for it */
+};
 struct google_grant {
-    char *refresh, *access; /* secrets; refresh is never NULL on success */
+    char *refresh, *access; /* secrets; never NULL on success */
     int64_t expires_at_ms;
     char **scopes; /* "email" for its long spelling */
     size_t nscopes;
-    char subject[256];
+    struct google_identity identity;
 };
-/* Redeems a code. The fault is set on failure (connect_failed and others). */
-int google_exchange(struct google *google, const char *code, const char *redirect_uri,
-                    const char *verifier, const char *nonce, struct google_grant *ret,
+/* A code and what it was asked for with. */
+struct google_code {
+    const char *code, *redirect_uri, *verifier, *nonce;
+};
+/* Redeems the code for lasting permission. The fault is set on failure: connect_failed for what
+ * Google did not complete (also when it does not say whose account it is), and others. */
+int google_exchange(struct google *google, const struct google_code *code, struct google_grant *ret,
                     struct fault *fault) MUST_CHECK;
 void google_grant_free(struct google_grant *grant);
+/* Redeems the code for nothing but who it was; tokens that come along are dropped. As
+ * google_exchange, with sign_in_failed. */
+int google_sign_in(struct google *google, const struct google_code *code,
+                   struct google_identity *ret, struct fault *fault) MUST_CHECK;
 /* Claims of an ID token that came straight from the token endpoint (so its signature is not
- * checked): issuer, audience, expiry within 300 s, nonce. Puts `sub` into `subject`. 0 or -EBADMSG.
- */
+ * checked, OpenID Connect Core 3.1.3.7): issuer, audience, expiry within 300 s, nonce, a subject. 0
+ * or -EBADMSG. */
 int google_id_token_check(const char *id_token, const char *client_id, const char *nonce,
-                          int64_t now_s, char *subject, size_t cap) MUST_CHECK;
+                          int64_t now_s, struct google_identity *ret) MUST_CHECK;
 /* Splits a granted scope string. 0 or -ENOMEM. */
 int google_scopes(const char *granted, char ***ret, size_t *ret_n) MUST_CHECK;
 /* Tells Google that the grant ends. *ret_confirmed: it said so, or knew no such token any more. */

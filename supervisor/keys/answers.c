@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "supervisor/keys/grants.h"
+
 #define STATE_TOKEN_MAX 256
 
 /* What each origin is served. An origin without a row is refused at birth. */
@@ -15,12 +17,13 @@ struct origin_rule {
     bool model_key;    /* may talk to the model */
     bool pkce;         /* may redeem a code */
     bool raises_floor; /* may make older sealed tokens useless */
+    bool subject_key;  /* learns whose Google account it is */
 };
 static const struct origin_rule origin_rules[] = {
     {"owner", .needs_user = true, .later = true, .user_key = true, .model_key = true,
      .raises_floor = true},
     {"customer", .needs_user = true, .later = true, .model_key = true},
-    {"connect", .pending = true, .pkce = true, .raises_floor = true},
+    {"connect", .pending = true, .pkce = true, .raises_floor = true, .subject_key = true},
 };
 
 static bool id_or_empty(const char *id) {
@@ -80,31 +83,51 @@ static ProtobufCBinaryData bytes_of(const void *data, size_t len) {
     return (ProtobufCBinaryData){len, (uint8_t *)(uintptr_t)data};
 }
 
+struct gathered {
+    struct keyring_row connection, user;
+    char *subject; /* secret */
+};
+
+static void gathered_clear(struct gathered *gathered) {
+    keyring_row_clear(&gathered->connection);
+    keyring_row_clear(&gathered->user);
+    secret_free(take_ptr(gathered->subject));
+}
+
 static int gather(const struct answers *answers, const struct binding *binding,
-                  const Cloister__KeyAsk *ask, struct keyring_row *connection,
-                  struct keyring_row *user) {
+                  const Cloister__KeyAsk *ask, struct gathered *ret) {
     const char *id = "";
     if (ask->state_token[0] != '\0' && !binding->origin->pkce)
         return -EACCES;
     int r = choose_connection(binding, ask->connection, &id);
     if (r == 0 && id[0] != '\0')
-        r = our_connection(answers, binding, id, connection);
+        r = our_connection(answers, binding, id, &ret->connection);
+    if (r == -EKEYREVOKED && binding->origin->pending && ask->connection[0] == '\0')
+        r = 0; /* somebody signs in: such a cell has an id to be told apart by, and no connection */
     if (r == 0 && binding->origin->user_key)
-        r = keyring_get(answers->keyring, KEY_KIND_USER, binding->user, user);
+        r = keyring_get(answers->keyring, KEY_KIND_USER, binding->user, &ret->user);
+    if (r == 0 && binding->origin->subject_key)
+        r = keyring_subject_key(answers->keyring, &ret->subject);
     return r;
 }
 
 static void fill_grant(const struct answers *answers, const struct binding *binding,
-                       const struct keyring_row *connection, const struct keyring_row *user,
-                       Cloister__KeyGrant *grant) {
+                       const struct gathered *gathered, Cloister__KeyGrant *grant) {
     const struct secrets *secrets = answers->secrets;
+    const struct keyring_row *connection = &gathered->connection, *user = &gathered->user;
+    grant->user = (char *)(uintptr_t)binding->user;
+    grant->origin = (char *)(uintptr_t)binding->origin->name;
     if (connection->key != NULL) {
         grant->connection_key = bytes_of(connection->key, SEAL_KEY_LEN);
         grant->epoch = connection->epoch;
         grant->token_version = connection->floor;
     }
-    if (user->key != NULL)
+    if (user->key != NULL) {
         grant->user_key = bytes_of(user->key, SEAL_KEY_LEN);
+        grant->user_epoch = user->epoch;
+    }
+    if (gathered->subject != NULL)
+        grant->subject_key = bytes_of(gathered->subject, SEAL_KEY_LEN);
     grant->google_client_secret =
         bytes_of(secrets->google_client_secret.text, secrets->google_client_secret.len);
     if (binding->origin->model_key)
@@ -113,14 +136,14 @@ static void fill_grant(const struct answers *answers, const struct binding *bind
 
 static int give_keys(const struct answers *answers, const struct binding *binding,
                      const Cloister__KeyAsk *ask, int fd, int *ret_error) {
-    struct keyring_row connection = {0}, user = {0};
+    struct gathered gathered = {0};
     Cloister__KeyGrant grant = CLOISTER__KEY_GRANT__INIT;
     char verifier[PKCE_LEN + 1];
     if (!id_or_empty(ask->connection) || strlen(ask->state_token) > STATE_TOKEN_MAX)
         return -EPROTO;
-    int r = gather(answers, binding, ask, &connection, &user);
+    int r = gather(answers, binding, ask, &gathered);
     if (r == 0) {
-        fill_grant(answers, binding, &connection, &user, &grant);
+        fill_grant(answers, binding, &gathered, &grant);
         if (ask->state_token[0] != '\0') {
             pkce_verifier(answers->secrets->kek, ask->state_token, verifier);
             grant.pkce_verifier = bytes_of(verifier, PKCE_LEN);
@@ -130,8 +153,7 @@ static int give_keys(const struct answers *answers, const struct binding *bindin
     Cloister__Message message = MSG_OF(KEY_GRANT, key_grant, &grant);
     r = seq_send(fd, &message, -1);
     explicit_bzero(verifier, sizeof(verifier));
-    keyring_row_clear(&connection);
-    keyring_row_clear(&user);
+    gathered_clear(&gathered);
     return r;
 }
 
@@ -143,6 +165,17 @@ static int send_result(int fd, uint64_t call, int error, const char *challenge) 
     if (challenge != NULL)
         result.challenge = (char *)(uintptr_t)challenge;
     return seq_send(fd, &message, -1);
+}
+
+static int send_grant(int fd, uint64_t call, int error, char grant[static GRANT_SIZE]) {
+    Cloister__KeyResult result = CLOISTER__KEY_RESULT__INIT;
+    Cloister__Message message = MSG_OF(KEY_RESULT, key_result, &result);
+    result.call = call;
+    result.error = error;
+    result.grant = grant;
+    int r = seq_send(fd, &message, -1);
+    explicit_bzero(grant, GRANT_SIZE);
+    return r;
 }
 
 static int commit_token(const struct answers *answers, const struct binding *binding,
@@ -201,12 +234,34 @@ static int give_challenge(const struct answers *answers, const Cloister__KeyChal
     return send_result(fd, ask->call, 0, challenge);
 }
 
+static int give_minted(const struct grants *grants, const Cloister__GrantMint *request, int fd,
+                       int *ret_error) {
+    char grant[GRANT_SIZE];
+    int r = grants_mint(grants, request, grant);
+    if (r == -EPROTO)
+        return r;
+    *ret_error = -r;
+    return send_grant(fd, request->call, -r, grant);
+}
+
+/* A grant that does not hold is an answer, and no refusal of the request. */
+static int give_checked(const struct grants *grants, const Cloister__GrantCheck *request, int fd) {
+    char grant[GRANT_SIZE];
+    int r = grants_check(grants, request, grant);
+    return r == -EPROTO ? r : send_grant(fd, request->call, -r, grant);
+}
+
 static int serve_supervisor(const struct answers *answers, const Cloister__Message *message, int fd,
                             int *ret_error) {
+    const struct grants grants = {answers->keyring, answers->grant_ms};
     uint64_t call = 0;
     int r = -EPROTO;
     if (message->body_case == CLOISTER__MESSAGE__BODY_KEY_CHALLENGE)
         return give_challenge(answers, message->key_challenge, fd);
+    if (message->body_case == CLOISTER__MESSAGE__BODY_GRANT_MINT)
+        return give_minted(&grants, message->grant_mint, fd, ret_error);
+    if (message->body_case == CLOISTER__MESSAGE__BODY_GRANT_CHECK)
+        return give_checked(&grants, message->grant_check, fd);
     if (message->body_case == CLOISTER__MESSAGE__BODY_KEY_CREATE) {
         call = message->key_create->call;
         if (id_valid(message->key_create->id) && id_or_empty(message->key_create->user))
@@ -220,6 +275,9 @@ static int serve_supervisor(const struct answers *answers, const Cloister__Messa
         call = bind->call;
         if (id_valid(bind->connection) && id_valid(bind->user))
             r = keyring_bind_user(answers->keyring, bind->connection, bind->user);
+    } else if (message->body_case == CLOISTER__MESSAGE__BODY_GRANT_REVOKE) {
+        call = message->grant_revoke->call;
+        r = grants_revoke(&grants, message->grant_revoke);
     }
     if (r == -EPROTO)
         return r;

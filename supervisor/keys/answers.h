@@ -17,6 +17,7 @@ struct binding {
 struct answers {
     struct keyring *keyring;
     const struct secrets *secrets;
+    uint64_t grant_ms; /* for how long a grant holds */
 };
 
 /* Checks a KEYS_BIND. -EPROTO: malformed ids. -EACCES: an origin that is not served, or an owner's

@@ -8,11 +8,12 @@
 
 #include "supervisor/keys/keyring_check.h"
 #include "supervisor/keys/keyring_file.h"
+#include "supervisor/keys/keyring_subject.h"
 
 #define FIRST_EPOCH 1
 #define FIRST_FLOOR 0
 
-enum statement { GET, PUT, DELETE, SET_USER, SET_FLOOR, STATEMENTS };
+enum statement { GET, PUT, DELETE, SET_USER, SET_FLOOR, SET_EPOCH, STATEMENTS };
 static const char *const statements[] = {
     [GET] = "SELECT user, wrapped, epoch, floor FROM data_keys WHERE kind = ?1 AND id = ?2",
     [PUT] = "INSERT INTO data_keys (kind, id, user, wrapped, epoch, floor, created_at_ms)"
@@ -20,6 +21,7 @@ static const char *const statements[] = {
     [DELETE] = "DELETE FROM data_keys WHERE kind = ?1 AND id = ?2",
     [SET_USER] = "UPDATE data_keys SET user = ?3 WHERE kind = ?1 AND id = ?2 AND user = ''",
     [SET_FLOOR] = "UPDATE data_keys SET floor = ?3 WHERE kind = ?1 AND id = ?2 AND floor <= ?3",
+    [SET_EPOCH] = "UPDATE data_keys SET wrapped = ?3, epoch = ?4 WHERE kind = ?1 AND id = ?2",
 };
 _Static_assert(COUNT_OF(statements) == STATEMENTS, "one text per statement");
 
@@ -44,15 +46,20 @@ static void wrap_label(enum key_kind kind, const char *id, uint64_t epoch, struc
     ret->label = (struct seal_label){"data-key", ret->subject, epoch, 1};
 }
 
+static int wrap_key(const struct keyring *keyring, enum key_kind kind, const char *id,
+                    uint64_t epoch, const void *key, uint8_t **ret, size_t *ret_len) {
+    struct wrap_label label;
+    wrap_label(kind, id, epoch, &label);
+    return seal_box(keyring->kek, &label.label, key, SEAL_KEY_LEN, ret, ret_len);
+}
+
 static int wrap_fresh_key(const struct keyring *keyring, enum key_kind kind, const char *id,
                           uint8_t **ret, size_t *ret_len) {
-    struct wrap_label label;
     SCOPE_SECRET uint8_t *key = secret_alloc(SEAL_KEY_LEN);
     if (key == NULL)
         return -ENOMEM;
     randombytes_buf(key, SEAL_KEY_LEN);
-    wrap_label(kind, id, FIRST_EPOCH, &label);
-    return seal_box(keyring->kek, &label.label, key, SEAL_KEY_LEN, ret, ret_len);
+    return wrap_key(keyring, kind, id, FIRST_EPOCH, key, ret, ret_len);
 }
 
 static int unwrap_key(const struct keyring *keyring, enum key_kind kind, const char *id,
@@ -218,6 +225,39 @@ int keyring_raise_floor(struct keyring *keyring, const char *connection, uint64_
     (void)sqlite3_bind_int64(statement, 3, (sqlite3_int64)version);
     int changed = change(keyring, statement);
     return changed < 0 ? changed : changed == 0 ? -ESTALE : 0;
+}
+
+/* The key under its next epoch takes the place of the row, and nothing of the old row may stay: it
+ * would still open after the key has been destroyed. */
+static int rewrap(struct keyring *keyring, const char *user, const struct found *old,
+                  const char *key) {
+    const uint64_t epoch = old->epoch + 1;
+    SCOPE_FREE uint8_t *wrapped = NULL;
+    size_t len = 0;
+    int r = wrap_key(keyring, KEY_KIND_USER, user, epoch, key, &wrapped, &len);
+    if (r < 0)
+        return r;
+    sqlite3_stmt *statement = begin(keyring, SET_EPOCH, KEY_KIND_USER, user);
+    (void)sqlite3_bind_blob(statement, 3, wrapped, (int)len, SQLITE_STATIC);
+    (void)sqlite3_bind_int64(statement, 4, (sqlite3_int64)epoch);
+    r = change(keyring, statement);
+    return r < 0 ? r : leave_nothing(keyring, old);
+}
+
+int keyring_raise_epoch(struct keyring *keyring, const char *user) {
+    struct found found = {0};
+    SCOPE_SECRET char *key = NULL;
+    int r = find(keyring, KEY_KIND_USER, user, &found);
+    if (r == 0)
+        r = unwrap_key(keyring, KEY_KIND_USER, user, found.epoch, found.wrapped, found.len, &key);
+    if (r == 0)
+        r = rewrap(keyring, user, &found, key);
+    free(found.wrapped);
+    return r;
+}
+
+int keyring_subject_key(struct keyring *keyring, char **ret) {
+    return keyring_subject(keyring->db, keyring->kek, ret);
 }
 
 int keyring_get(struct keyring *keyring, enum key_kind kind, const char *id,

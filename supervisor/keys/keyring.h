@@ -37,6 +37,14 @@ int keyring_bind_user(struct keyring *keyring, const char *connection, const cha
 int keyring_raise_floor(struct keyring *keyring, const char *connection,
                         uint64_t version) MUST_CHECK;
 
+/* Voids what names an earlier epoch of this user's key: their grants. The key itself stays.
+ * -EKEYREVOKED: no such key; -EBADMSG: the row was tampered with; -EUCLEAN: done, yet bytes of the
+ * old row were still found in the file. */
+int keyring_raise_epoch(struct keyring *keyring, const char *user) MUST_CHECK;
+/* This system's key for the keyed hash of Google's subject, made at first need; SEAL_KEY_LEN bytes
+ * of secret memory. -EBADMSG: it was tampered with. */
+int keyring_subject_key(struct keyring *keyring, char **ret) MUST_CHECK;
+
 struct keyring_row {
     char user[ID_LEN + 1]; /* empty: pending connection */
     uint64_t epoch;

@@ -123,7 +123,7 @@ int main(int argc, char **argv) {
     if (keyring_open(config_str(config, CONFIG_keys_keyring), secrets.kek, &keyring, why,
                      sizeof(why)) < 0)
         fatal("%s", why);
-    const struct answers answers = {keyring, &secrets};
+    const struct answers answers = {keyring, &secrets, config_u64(config, CONFIG_gateway_grant_ms)};
     setup.answers = &answers;
     serve(&setup);
     (void)close(setup.listener);

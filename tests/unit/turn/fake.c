@@ -33,11 +33,15 @@ struct fake *fake_new(void) {
     fake->verifier = "verifier";
     memset(fake->user_key, 1, 32);
     memset(fake->connection_key, 2, 32);
+    memset(fake->subject_key, 3, 32);
+    fake->user_epoch = 7;
     cloister__turn_start__init(&fake->start);
     cloister__sealed_state__init(&fake->state);
     fake->start.turn = (char *)"0123456789abcdef0123456789abcdef";
     fake->start.user = (char *)"00000000000000000000000000000001";
     fake->start.origin = (char *)"owner";
+    fake->start.frontend = (char *)"demo";
+    fake_grant(fake, FAKE_GRANT_MS);
     fake->start.timezone = (char *)"Europe/Berlin";
     fake->start.credit = 65536;
     fake->start.state = &fake->state;
@@ -54,8 +58,16 @@ struct fake *fake_new(void) {
         .dialect = &model_anthropic, .url = (char *)"https://model.test/v1/messages", .model = "m"};
     fake->world.max_output_tokens = 1000;
     fake->world.notes_bytes = 16384;
+    fake->world.grant_ms = FAKE_GRANT_MS;
     fake_world = fake;
     return fake;
+}
+
+void fake_grant(struct fake *fake, uint64_t left_ms) {
+    const struct grant_claims claims = {fake->start.user, fake->start.frontend, "owner",
+                                        fake->user_epoch};
+    grant_mint(fake->user_key, &claims, (uint64_t)wall_ms() + left_ms, fake->grant);
+    fake->start.grant = fake->grant;
 }
 
 static void fake_reset(struct fake *fake) {
@@ -120,6 +132,11 @@ static void answer_keys(struct fake *fake, int fd) {
     grant.user_key = (ProtobufCBinaryData){32, fake->user_key};
     grant.epoch = 3;
     grant.token_version = fake->floor;
+    grant.user = (char *)(fake->bound_user != NULL ? fake->bound_user : fake->start.user);
+    grant.origin = (char *)(fake->bound_origin != NULL ? fake->bound_origin : fake->start.origin);
+    grant.user_epoch = fake->user_epoch;
+    if (strcmp(grant.origin, "connect") == 0)
+        grant.subject_key = (ProtobufCBinaryData){32, fake->subject_key};
     grant.google_client_secret = bytes_of(fake->client_secret);
     grant.model_api_key = bytes_of(fake->model_key);
     if (*ask->key_ask->state_token != '\0')

@@ -10,6 +10,7 @@
 #include "agent/turn_state.h"
 
 #define FAKE_MODEL_CALLS 16
+#define FAKE_GRANT_MS    1000000u /* life of a fresh grant */
 
 struct fake_reply {
     int status;
@@ -42,7 +43,10 @@ struct fake {
     Cloister__TurnStart start;
     Cloister__SealedState state;
     struct turn_world world;
-    uint8_t user_key[32], connection_key[32];
+    uint8_t user_key[32], connection_key[32], subject_key[32];
+    const char *bound_user, *bound_origin; /* what keys say; NULL: as TURN_START does */
+    uint64_t user_epoch;
+    char grant[GRANT_SIZE]; /* a good one, in start.grant unless the test puts another there */
     int key_error;
     uint64_t floor;
     uint64_t timeout_ms;
@@ -72,6 +76,8 @@ void fake_chat(struct fake *fake, const char *message);
 void fake_run(struct fake *fake, Cloister__TurnKind kind);
 /* Carries notes and access token into the next turn, as cloisterd does. */
 void fake_carry(struct fake *fake);
+/* Mints a grant that the turn takes, with `left_ms` to live, and shows it. */
+void fake_grant(struct fake *fake, uint64_t left_ms);
 /* Adds an event; `own` marks it as made by Cloister for this user. */
 void fake_event(struct fake *fake, const char *id, const char *json, bool own);
 const char *fake_code(const struct fake *fake); /* of TURN_ERROR; "" for TURN_DONE */
