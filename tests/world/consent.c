@@ -1,112 +1,17 @@
-/* Google's consent page: choose an account, tick scopes, allow or deny. The form posts back to its
- * own address, so curl works with the page's URL alone: -d account=demo -d decision=allow (no scope
- * field: all that was asked for; -d granular=1: only the scope fields that are sent). */
+/* Google's authorization endpoint: whether a page is shown, what was decided on it, the way back.
+ * The form posts back to its own address, so curl works with the page's URL alone: -d account=demo
+ * -d decision=allow (no scope field: all that was asked for; -d granular=1: only the scope fields
+ * that are sent). */
 #include <event2/buffer.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tests/world/accounts.h"
+#include "tests/world/browser.h"
+#include "tests/world/consent.h"
 #include "tests/world/google.h"
 
 #define CODE_S 300
-
-struct ask {
-    const char *client, *redirect, *scope, *state, *prompt, *hint, *challenge, *method, *nonce;
-    bool offline, incremental;
-};
-
-/* ---- pages ---- */
-
-static void html_text(struct evbuffer *out, const char *text) {
-    char *safe = evhttp_htmlescape(text ? text : "");
-    evbuffer_add_printf(out, "%s", safe ? safe : "");
-    free(safe);
-}
-
-static void answer_page(struct exchange *x, int status, struct evbuffer *page) {
-    evbuffer_add(page, "\n", 2);
-    answer_header(x, "Cache-Control", "no-store");
-    answer_header(x, "X-Frame-Options", "DENY");
-    answer_text(x, status, "text/html; charset=utf-8", (const char *)evbuffer_pullup(page, -1));
-    evbuffer_free(page);
-}
-
-static struct evbuffer *page_new(const char *title) {
-    struct evbuffer *page = evbuffer_new();
-    evbuffer_add_printf(page,
-                        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">"
-                        "<title>%s</title></head><body><h1>%s</h1>"
-                        "<p>This is a stand-in for Google, for trying things out.</p>",
-                        title, title);
-    return page;
-}
-
-static void refuse(struct exchange *x, const char *error, const char *detail) {
-    struct evbuffer *page = page_new("Access blocked: authorization error");
-    evbuffer_add_printf(page, "<p>Error 400: <b>%s</b></p><p>%s</p></body></html>", error, detail);
-    answer_page(x, 400, page);
-}
-
-static const char *scope_words(const char *scope) {
-    static const char *const words[][2] = {
-        {"calendar.events", "View and edit events on all your calendars"},
-        {"calendar.freebusy", "View your availability in your calendars"},
-        {"calendar.readonly", "See and download any calendar you can access"},
-        {"calendar.events.readonly", "View events on all your calendars"},
-        {"calendar.settings.readonly", "View your Calendar settings"},
-        {"calendar", "See, edit, share and delete all your calendars"},
-    };
-    const char *name = strrchr(scope, '/');
-    for (size_t i = 0; name && i < COUNT_OF(words); i++)
-        if (strcmp(name + 1, words[i][0]) == 0)
-            return words[i][1];
-    return scope;
-}
-
-static bool sign_in_scope(const char *scope) {
-    return strcmp(scope, "openid") == 0 || strcmp(scope, "email") == 0 ||
-           strcmp(scope, "profile") == 0 || strstr(scope, "/userinfo.") != NULL;
-}
-
-static void scope_boxes(struct evbuffer *page, const char *scopes) {
-    SCOPE_FREE char *copy = strdup(scopes);
-    char *save = NULL;
-    for (char *s = strtok_r(copy, " ", &save); s; s = strtok_r(NULL, " ", &save)) {
-        if (sign_in_scope(s))
-            continue;
-        evbuffer_add_printf(page,
-                            "<p><label><input type=\"checkbox\" name=\"scope\" checked value=\"");
-        html_text(page, s);
-        evbuffer_add_printf(page, "\"> ");
-        html_text(page, scope_words(s));
-        evbuffer_add_printf(page, "</label></p>");
-    }
-}
-
-static void show(struct exchange *x, const struct ask *ask) {
-    struct evbuffer *page = page_new("Sign in and choose what to allow");
-    evbuffer_add_printf(page, "<form method=\"post\" action=\"");
-    html_text(page, evhttp_request_get_uri(x->req));
-    evbuffer_add_printf(page, "\"><input type=\"hidden\" name=\"granular\" value=\"1\">"
-                              "<p><label>Account <input name=\"account\" list=\"known\" value=\"");
-    html_text(page, ask->hint ? ask->hint : "");
-    evbuffer_add_printf(page, "\" required></label></p><datalist id=\"known\">");
-    const char *name;
-    json_t *account;
-    json_object_foreach(x->world->accounts, name, account) {
-        evbuffer_add_printf(page, "<option value=\"");
-        html_text(page, account_text(account, "email"));
-        evbuffer_add_printf(page, "\">");
-    }
-    evbuffer_add_printf(page, "</datalist><p><b>");
-    html_text(page, ask->client);
-    evbuffer_add_printf(page, "</b> wants to:</p>");
-    scope_boxes(page, ask->scope);
-    evbuffer_add_printf(page, "<p><button name=\"decision\" value=\"allow\">Allow</button> "
-                              "<button name=\"decision\" value=\"deny\">Deny</button></p>"
-                              "</form></body></html>");
-    answer_page(x, 200, page);
-}
 
 /* ---- answers by redirect ---- */
 
@@ -151,6 +56,8 @@ static const char *full_scope(const char *scope) {
 /* Gives the code for what was granted; `granted` is a blank-separated list. */
 static void grant(struct exchange *x, const struct ask *ask, json_t *account, const char *granted) {
     struct world *w = x->world;
+    snprintf(x->account, sizeof(x->account), "%s", account_text(account, "name"));
+    browser_remember(x, x->account);
     json_t *known = json_object_get(account, "granted");
     SCOPE_FREE char *list = NULL;
     SCOPE_FREE char *copy = strdup(granted);
@@ -199,18 +106,21 @@ static void decide(struct exchange *x, const struct ask *ask) {
     form_parse(x, &form);
     const char *decision = form_value(&form, "decision"), *who = form_value(&form, "account");
     bool granular = form_value(&form, "granular") != NULL || form_value(&form, "scope") != NULL;
-    json_t *account = account_get(x->world, who ? who : ask->hint);
+    const char *pick = form_value(&form, "pick");
+    if (!who || !*who)
+        who = pick && *pick ? pick : ask->hint;
+    json_t *account = account_get(x->world, who);
     if (decision && strcmp(decision, "deny") == 0) {
         redirect(x, ask, "access_denied", NULL, NULL);
     } else if (!decision || strcmp(decision, "allow") != 0 || !account) {
-        refuse(x, "invalid_request", account ? "decision is allow or deny" : "choose an account");
+        consent_refuse(x, "invalid_request",
+                       account ? "decision is allow or deny" : "choose an account");
     } else {
-        snprintf(x->account, sizeof(x->account), "%s", account_text(account, "name"));
         SCOPE_FREE char *granted = NULL;
         SCOPE_FREE char *copy = strdup(ask->scope);
         char *save = NULL;
         for (char *s = strtok_r(copy, " ", &save); s; s = strtok_r(NULL, " ", &save)) {
-            bool ticked = !granular || sign_in_scope(s);
+            bool ticked = !granular || scope_is_sign_in(s);
             for (const struct evkeyval *f = form.tqh_first; f && !ticked; f = f->next.tqe_next)
                 ticked = strcmp(f->key, "scope") == 0 && scope_has(f->value, s);
             if (ticked)
@@ -242,7 +152,7 @@ static bool scopes_known(const char *scopes) {
     SCOPE_FREE char *copy = strdup(scopes);
     char *save = NULL;
     for (char *s = strtok_r(copy, " ", &save); s; s = strtok_r(NULL, " ", &save))
-        if (!sign_in_scope(s) && strncmp(s, "https://www.googleapis.com/auth/", 32) != 0)
+        if (!scope_is_sign_in(s) && strncmp(s, "https://www.googleapis.com/auth/", 32) != 0)
             return false;
     return true;
 }
@@ -279,6 +189,19 @@ static const char *ask_check(const struct exchange *x, const struct ask *a, cons
     return NULL;
 }
 
+/* Who goes on without being asked who they are: the hinted account when it signed in in this
+ * browser, else the only one that did. NULL: somebody has to choose. */
+static json_t *account_here(const struct exchange *x, const struct ask *ask) {
+    const json_t *mine = browser_accounts(x);
+    if (ask->hint) {
+        json_t *hinted = account_find(x->world, ask->hint);
+        return hinted && browser_has(x, account_text(hinted, "name")) ? hinted : NULL;
+    }
+    return json_array_size(mine) == 1
+               ? account_find(x->world, json_string_value(json_array_get(mine, 0)))
+               : NULL;
+}
+
 void consent_handle(struct exchange *x) {
     struct ask ask = {
         .client = exchange_query(x, "client_id"),
@@ -296,19 +219,19 @@ void consent_handle(struct exchange *x) {
     ask.offline = access && strcmp(access, "offline") == 0;
     const char *error = ask_check(x, &ask, &detail);
     if (error) {
-        refuse(x, error, detail);
+        consent_refuse(x, error, detail);
         return;
     }
     if (strcmp(x->method, "POST") == 0) {
         decide(x, &ask);
         return;
     }
-    json_t *account = account_find(x->world, ask.hint);
     bool silent = ask.prompt && strcmp(ask.prompt, "none") == 0;
+    json_t *account = account_here(x, &ask);
     if (account && (!ask.prompt || silent) && all_granted(account, ask.scope))
         grant(x, &ask, account, ask.scope);
     else if (silent)
-        redirect(x, &ask, "interaction_required", NULL, NULL);
+        redirect(x, &ask, account ? "interaction_required" : "login_required", NULL, NULL);
     else
-        show(x, &ask);
+        consent_page(x, &ask);
 }

@@ -40,6 +40,8 @@ struct exchange {
 /* NULL when absent. */
 const char *exchange_header(const struct exchange *x, const char *name);
 const char *exchange_query(const struct exchange *x, const char *name);
+/* Came in over TLS (server.c). */
+bool exchange_is_tls(const struct exchange *x);
 /* Query values of a repeated parameter: the `index`-th, or NULL. */
 const char *exchange_query_nth(const struct exchange *x, const char *name, size_t index);
 

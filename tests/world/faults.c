@@ -30,12 +30,13 @@ static const char *const kind_names[] = {
     [FAULT_RESET] = "reset",
     [FAULT_WRONG_HOST_CERT] = "wrong_host_cert",
     [FAULT_UNKNOWN_CA_CERT] = "unknown_ca_cert",
+    [FAULT_ID_TOKEN] = "id_token",
 };
 
 static const char *const service_names[] = {
     [SERVICE_OTHER] = "other",   [SERVICE_CONSENT] = "consent",   [SERVICE_TOKEN] = "token",
     [SERVICE_REVOKE] = "revoke", [SERVICE_CALENDAR] = "calendar", [SERVICE_MODEL] = "model",
-    [SERVICE_ADMIN] = "admin",
+    [SERVICE_ADMIN] = "admin",   [SERVICE_NONE] = "none",
 };
 
 const char *service_name(enum service service) {
@@ -82,12 +83,26 @@ void faults_free(struct faults *faults) {
     free(faults);
 }
 
+/* The ways in which an id_token can be wrong; token.c makes it so. */
+static bool token_fault_known(const char *reason) {
+    static const char *const reasons[] = {"nonce",    "no_nonce", "aud",    "iss",
+                                          "expired",  "no_sub",   "sub",    "unverified",
+                                          "no_email", "missing",  "garbage"};
+    return name_index(reasons, COUNT_OF(reasons), reason) >= 0;
+}
+
 int faults_add(struct faults *faults, const json_t *json, const char **why) {
     const json_t *match = json_object_get(json, "match");
     int kind = name_index(kind_names, COUNT_OF(kind_names),
                           json_string_value(json_object_get(json, "kind")));
     if (kind <= FAULT_NONE) {
         *why = "unknown kind";
+        return -1;
+    }
+    if (kind == FAULT_ID_TOKEN &&
+        !token_fault_known(json_string_value(json_object_get(json, "reason")))) {
+        *why = "reason: nonce, no_nonce, aud, iss, expired, no_sub, sub, unverified, no_email, "
+               "missing or garbage";
         return -1;
     }
     const char *service = json_string_value(json_object_get(match, "service"));

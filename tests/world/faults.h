@@ -14,6 +14,7 @@ enum service {
     SERVICE_CALENDAR,
     SERVICE_MODEL,
     SERVICE_ADMIN,
+    SERVICE_NONE, /* a page that is not there */
 };
 const char *service_name(enum service service);
 
@@ -30,6 +31,7 @@ enum fault_kind {
     FAULT_RESET,           /* TCP reset; the work is not done */
     FAULT_WRONG_HOST_CERT, /* the next connections get another host's certificate */
     FAULT_UNKNOWN_CA_CERT, /* … one of an unknown authority */
+    FAULT_ID_TOKEN,        /* tokens are given, the id_token is wrong in the way `reason` names */
 };
 
 struct fault {

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "tests/world/civil.h"
+#include "tests/world/accounts.h"
 #include "tests/world/faults.h"
 #include "tests/world/request_log.h"
 #include "tests/world/server.h"
@@ -17,6 +17,9 @@
 static const char usage_text[] =
     "usage: cloister-world --dir DIR [options]\n"
     "  --google-listen ADDR:PORT  --model-listen ADDR:PORT  --admin-listen ADDR:PORT\n"
+    "  --consent-listen ADDR:PORT  Google's pages over plain HTTP too (off), for browsers that do\n"
+    "                       not know the certificate\n"
+    "  --account NAME       an account that is there from the start (repeatable)\n"
     "  --name NAME          further name in the server certificate (repeatable)\n"
     "  --redirect-uri URL   registered redirect address (repeatable; none: loopback callbacks)\n"
     "  --model-id ID        further model id (repeatable)\n"
@@ -34,6 +37,8 @@ enum option_key {
     OPT_GOOGLE,
     OPT_MODEL,
     OPT_ADMIN,
+    OPT_CONSENT,
+    OPT_ACCOUNT,
     OPT_NAME,
     OPT_REDIRECT,
     OPT_MODEL_ID,
@@ -55,6 +60,8 @@ static const struct option long_options[] = {
     {"google-listen", required_argument, NULL, OPT_GOOGLE},
     {"model-listen", required_argument, NULL, OPT_MODEL},
     {"admin-listen", required_argument, NULL, OPT_ADMIN},
+    {"consent-listen", required_argument, NULL, OPT_CONSENT},
+    {"account", required_argument, NULL, OPT_ACCOUNT},
     {"name", required_argument, NULL, OPT_NAME},
     {"redirect-uri", required_argument, NULL, OPT_REDIRECT},
     {"model-id", required_argument, NULL, OPT_MODEL_ID},
@@ -104,6 +111,12 @@ static void one_option(struct options *o, enum option_key key, const char *value
         break;
     case OPT_ADMIN:
         o->admin_listen = value;
+        break;
+    case OPT_CONSENT:
+        o->consent_listen = value;
+        break;
+    case OPT_ACCOUNT:
+        add_text(o->accounts, COUNT_OF(o->accounts), &o->account_count, value);
         break;
     case OPT_NAME:
         add_text(o->names, COUNT_OF(o->names), &o->name_count, value);
@@ -229,6 +242,7 @@ static void load(struct world *w) {
         *parts[i] = json_is_object(part) ? json_incref(part) : json_object();
     }
     w->codes = json_object();
+    w->browsers = json_object();
     w->sequence = json_integer_value(json_object_get(all, "sequence"));
     json_decref(all);
     if (w->opt.persist)
@@ -241,16 +255,21 @@ static int host_len(const char *listen) {
     return colon ? (int)(colon - listen) : (int)strlen(listen);
 }
 
-static void write_env(const struct world *w, const int port[static 3]) {
+static void write_env(const struct world *w, const int port[static SITE_MAX]) {
     const struct options *o = &w->opt;
     SCOPE_FREE char *path = path_in(w, "world.env");
     SCOPE_FREE char *text = NULL;
     const char *d = w->opt.dir;
+    char consent[96];
+    snprintf(consent, sizeof(consent), "%s", w->google_url);
+    if (o->consent_listen)
+        snprintf(consent, sizeof(consent), "http://%.*s:%d", host_len(o->consent_listen),
+                 o->consent_listen, port[SITE_CONSENT]);
     if (asprintf(&text,
-                 "GOOGLE_URL=%s\nMODEL_URL=https://%.*s:%d\n"
+                 "GOOGLE_URL=%s\nCONSENT_URL=%s\nMODEL_URL=https://%.*s:%d\n"
                  "ADMIN_URL=http://%.*s:%d\nCA_FILE=%s/ca.pem\nCLIENT_ID=%s\n"
                  "CLIENT_SECRET_FILE=%s/client.secret\nMODEL_KEY_FILE=%s/model.key\nPID=%d\n",
-                 w->google_url, host_len(o->model_listen), o->model_listen, port[1],
+                 w->google_url, consent, host_len(o->model_listen), o->model_listen, port[1],
                  host_len(o->admin_listen), o->admin_listen, port[2], d, o->client_id, d, d,
                  (int)getpid()) < 0)
         die(path, -ENOMEM);
@@ -297,13 +316,19 @@ int main(int argc, char **argv) {
     if (!w->jwt_key || !w->base || !w->faults || !w->log)
         die("start", -ENOMEM);
     load(w);
+    for (size_t i = 0; i < w->opt.account_count; i++)
+        if (!account_get(w, w->opt.accounts[i]))
+            die(w->opt.accounts[i], -EINVAL);
 
-    const char *listen[] = {w->opt.google_listen, w->opt.model_listen, w->opt.admin_listen};
-    struct server *servers[3] = {NULL};
-    int port[3] = {0};
-    for (int s = SITE_GOOGLE; s <= SITE_ADMIN; s++) {
-        r = server_new(w, (enum site)s, listen[s], s == SITE_ADMIN ? NULL : &certs, &servers[s],
-                       &port[s]);
+    const char *listen[SITE_MAX] = {w->opt.google_listen, w->opt.model_listen, w->opt.admin_listen,
+                                    w->opt.consent_listen};
+    struct server *servers[SITE_MAX] = {NULL};
+    int port[SITE_MAX] = {0};
+    for (int s = 0; s < SITE_MAX; s++) {
+        bool tls = s == SITE_GOOGLE || s == SITE_MODEL;
+        r = listen[s] == NULL ? 0
+                              : server_new(w, (enum site)s, listen[s], tls ? &certs : NULL,
+                                           &servers[s], &port[s]);
         if (r < 0)
             die(listen[s], r);
     }
@@ -322,7 +347,7 @@ int main(int argc, char **argv) {
         save(-1, 0, w);
         event_free(w->persist_timer);
     }
-    for (int s = SITE_GOOGLE; s <= SITE_ADMIN; s++)
+    for (int s = 0; s < SITE_MAX; s++)
         server_free(servers[s]);
     certs_free(&certs);
     event_free(term);
@@ -331,7 +356,7 @@ int main(int argc, char **argv) {
     EVP_PKEY_free(w->jwt_key);
     faults_free(w->faults);
     request_log_free(w->log);
-    json_t *state[] = {w->accounts, w->refresh, w->access, w->codes};
+    json_t *state[] = {w->accounts, w->refresh, w->access, w->codes, w->browsers};
     for (size_t i = 0; i < COUNT_OF(state); i++)
         json_decref(state[i]);
     return 0;

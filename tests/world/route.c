@@ -36,6 +36,11 @@ void route_classify(struct exchange *x, enum site site) {
     case SITE_ADMIN:
         x->service = SERVICE_ADMIN;
         break;
+    case SITE_CONSENT:
+        x->service = google_service(x->path) == SERVICE_CONSENT ? SERVICE_CONSENT : SERVICE_NONE;
+        break;
+    case SITE_MAX:
+        break;
     }
     if (x->service == SERVICE_CALENDAR) {
         const char *token = bearer(x);
@@ -76,6 +81,10 @@ void route_handle(struct exchange *x) {
         break;
     case SERVICE_OTHER:
         openid_handle(x);
+        break;
+    case SERVICE_NONE:
+        answer_text(x, 404, "text/html; charset=utf-8",
+                    "<h1>404</h1><p>There is no such page.</p>");
         break;
     }
 }
@@ -123,6 +132,7 @@ void route_error(struct exchange *x, int status, const char *reason) {
     case SERVICE_CONSENT:
     case SERVICE_ADMIN:
     case SERVICE_OTHER:
+    case SERVICE_NONE:
         answer_text(x, status, "text/html; charset=utf-8", "<h1>Asked for by the test.</h1>");
         break;
     }

@@ -31,6 +31,10 @@ struct server {
 
 static struct exchange *live;
 
+bool exchange_is_tls(const struct exchange *x) {
+    return x->server->certs != NULL;
+}
+
 /* ---- answers ---- */
 
 static void exchange_free(struct exchange *x) {
@@ -289,6 +293,7 @@ static void send_step(evutil_socket_t fd, short what, void *arg) {
     case FAULT_STATUS:
     case FAULT_WRONG_HOST_CERT:
     case FAULT_UNKNOWN_CA_CERT:
+    case FAULT_ID_TOKEN:
         break;
     }
     if (x->pieces)
@@ -377,9 +382,9 @@ static void on_request(struct evhttp_request *req, void *arg) {
         route_handle(x);
     }
     request_log_status(w->log, x->record, x->status);
-    int delay = server->site == SITE_GOOGLE  ? w->opt.google_delay_ms
-                : server->site == SITE_MODEL ? w->opt.model_delay_ms
-                                             : 0;
+    int delay = server->site == SITE_GOOGLE || server->site == SITE_CONSENT ? w->opt.google_delay_ms
+                : server->site == SITE_MODEL                                ? w->opt.model_delay_ms
+                                                                            : 0;
     if (delay > 0)
         later(x, delay, send_step);
     else

@@ -1,11 +1,12 @@
-/* The three listeners: TLS for Google and the models, plain HTTP for the admin API. */
+/* The listeners: TLS for Google and the models, plain HTTP for the admin API and, when wanted, for
+ * Google's pages alone, so that a browser needs no certificate of ours. */
 #ifndef CLOISTER_WORLD_SERVER_H
 #define CLOISTER_WORLD_SERVER_H
 
 #include "tests/world/certs.h"
 #include "tests/world/exchange.h"
 
-enum site { SITE_GOOGLE, SITE_MODEL, SITE_ADMIN };
+enum site { SITE_GOOGLE, SITE_MODEL, SITE_ADMIN, SITE_CONSENT, SITE_MAX };
 
 struct server;
 /* Listens on "address:port"; `certs` NULL for plain HTTP (kept by reference). 0 or -errno;

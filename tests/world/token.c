@@ -50,6 +50,35 @@ void token_account(struct exchange *x) {
 
 /* ---- answers ---- */
 
+/* Makes the claims wrong in the way that a test asked for. */
+static void spoil(json_t *claims, const char *how, json_int_t now) {
+    static const struct {
+        const char *how, *claim, *text; /* text NULL: the claim goes away */
+    } rows[] = {
+        {"nonce", "nonce", "bm90LXRoZS1vbmUteW91LXNlbnQ"},
+        {"no_nonce", "nonce", NULL},
+        {"aud", "aud", "another-client.apps.googleusercontent.com"},
+        {"iss", "iss", "https://accounts.example.test"},
+        {"no_sub", "sub", NULL},
+        {"sub", "sub", "199999999999999999999"},
+        {"no_email", "email", NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        if (strcmp(how, rows[i].how) != 0)
+            continue;
+        if (rows[i].text)
+            json_object_set_new(claims, rows[i].claim, json_string(rows[i].text));
+        else
+            json_object_del(claims, rows[i].claim);
+    }
+    if (strcmp(how, "expired") == 0) {
+        json_object_set_new(claims, "iat", json_integer(now - 7200));
+        json_object_set_new(claims, "exp", json_integer(now - 3600));
+    } else if (strcmp(how, "unverified") == 0) {
+        json_object_set_new(claims, "email_verified", json_false());
+    }
+}
+
 static char *id_token(struct exchange *x, const json_t *account, const char *scope,
                       const char *nonce) {
     struct world *w = x->world;
@@ -64,6 +93,12 @@ static char *id_token(struct exchange *x, const json_t *account, const char *sco
     }
     if (strstr(scope, "userinfo.profile"))
         json_object_set_new(claims, "name", json_string(account_text(account, "name")));
+    if (x->fault.kind == FAULT_ID_TOKEN)
+        spoil(claims, x->fault.reason, now);
+    if (x->fault.kind == FAULT_ID_TOKEN && strcmp(x->fault.reason, "garbage") == 0) {
+        json_decref(claims);
+        return strdup("not.a.token");
+    }
     return jwt_sign(w->jwt_key, claims);
 }
 
@@ -78,7 +113,8 @@ static void give_tokens(struct exchange *x, const char *name, const char *scope,
                              "token_type", "Bearer");
     if (refresh_now)
         json_object_set_new(body, "refresh_token", json_string(refresh_now));
-    if (scope_has(scope, "openid")) {
+    bool missing = x->fault.kind == FAULT_ID_TOKEN && strcmp(x->fault.reason, "missing") == 0;
+    if (scope_has(scope, "openid") && !missing) {
         SCOPE_FREE char *token = id_token(x, account, scope, nonce);
         json_object_set_new(body, "id_token", json_string(token ? token : ""));
     }

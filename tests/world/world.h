@@ -15,13 +15,15 @@ struct request_log;
 
 struct options {
     const char *dir;
-    const char *google_listen, *model_listen, *admin_listen;
+    const char *google_listen, *model_listen, *admin_listen, *consent_listen;
     const char *zone; /* of accounts made on the fly */
     const char *client_id;
     const char *names[16]; /* further SAN names of the server certificate */
     size_t name_count;
     const char *redirects[32]; /* registered redirect addresses; none: loopback callbacks */
     size_t redirect_count;
+    const char *accounts[16]; /* there from the start */
+    size_t account_count;
     const char *models[16]; /* further model ids */
     size_t model_count;
     int google_delay_ms, model_delay_ms, model_pace_ms;
@@ -37,6 +39,7 @@ struct world {
     json_t *refresh;  /* token → {account, client, scope, seq} */
     json_t *access;   /* token → {account, scope, expires, refresh} */
     json_t *codes;    /* code → pending grant */
+    json_t *browsers; /* session cookie → [account], see browser.h */
     int64_t sequence; /* grows with every change; etags and sync tokens come from it */
     struct faults *faults;
     struct request_log *log;

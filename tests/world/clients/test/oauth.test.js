@@ -93,11 +93,14 @@ test('the consent page: a subset, a refusal, errors shown and not redirected', a
 
 test('refresh tokens come only offline, the first time or with prompt=consent', async () => {
   const name = newName(), client = oauthClient();
+  let cookie = '';
   const get = async (options) => {
     const url = client.generateAuthUrl({ scope: ['openid', FREEBUSY], login_hint: name, ...options });
-    const first = await fetch(url, { redirect: 'manual' });
+    const first = await fetch(url, { redirect: 'manual', headers: { cookie } });
     const to = first.headers.get('location');
-    const query = to ? new URL(to).searchParams : (await consent(url, { account: name, decision: 'allow' })).query;
+    const asked = to ? null : await consent(url, { account: name, decision: 'allow' }, cookie);
+    const query = to ? new URL(to).searchParams : asked.query;
+    cookie = asked?.cookie ?? cookie;
     return { silent: !!to, tokens: (await client.getToken(query.get('code'))).tokens };
   };
   assert.equal((await get({})).tokens.refresh_token, undefined);
@@ -108,4 +111,60 @@ test('refresh tokens come only offline, the first time or with prompt=consent', 
   assert.ok(!again.silent && again.tokens.refresh_token);
   const wider = await get({ scope: [EVENTS], prompt: 'consent', include_granted_scopes: true });
   assert.ok(wider.tokens.scope.includes(FREEBUSY) && wider.tokens.scope.includes(EVENTS));
+});
+
+test('signing in: asked the first time in a browser, then not again; the chooser; online gives no refresh token', async () => {
+  const name = newName(), client = oauthClient();
+  const at = (options) => client.generateAuthUrl({ scope: ['openid', 'email'], state: 's', nonce: 'n', ...options });
+  const look = async (url, cookie = '') => fetch(url, { redirect: 'manual', headers: { cookie } });
+  const page = await (await look(at())).text();
+  assert.equal(page.match(/<h1>/g).length, 1);
+  assert.match(page, /stand-in for Google/);
+  assert.doesNotMatch(page, /type="checkbox"/, 'signing in has nothing to untick');
+  const first = await consent(at(), { account: name, granular: '1', decision: 'allow' });
+  assert.match(first.setCookie, /HttpOnly; SameSite=Lax; Secure/);
+  const { tokens } = await client.getToken(first.query.get('code'));
+  assert.equal(tokens.refresh_token, undefined);
+  const claims = (await client.verifyIdToken({ idToken: tokens.id_token, audience: env.CLIENT_ID })).getPayload();
+  assert.deepEqual([claims.email, claims.email_verified, claims.nonce], [`${name}@example.test`, true, 'n']);
+  const again = await look(at(), first.cookie);
+  assert.equal(again.status, 302, 'known in this browser, granted before');
+  const second = await client.getToken(new URL(again.headers.get('location')).searchParams.get('code'));
+  assert.equal((await client.verifyIdToken({ idToken: second.tokens.id_token, audience: env.CLIENT_ID })).getPayload().sub, claims.sub);
+  assert.equal((await look(at())).status, 200, 'another browser is asked');
+  assert.equal((await look(at({ login_hint: name }))).status, 200, 'a hint signs nobody in');
+  const chooser = await look(at({ prompt: 'select_account' }), first.cookie);
+  assert.equal(chooser.status, 200);
+  assert.match(await chooser.text(), new RegExp(`name="pick" checked value="${name}@example.test"`));
+  const other = await consent(at({ prompt: 'select_account' }), { pick: `${newName()}@example.test`, account: '', decision: 'allow' }, first.cookie);
+  assert.ok(other.query.get('code'));
+  assert.equal((await look(at(), first.cookie)).status, 200, 'two accounts in one browser: choose');
+  assert.equal((await look(at({ login_hint: name }), first.cookie)).status, 302);
+  assert.equal((await look(at({ login_hint: name, prompt: 'consent' }), first.cookie)).status, 200, 'asked for');
+  const wider = await look(at({ scope: ['openid', 'email', EVENTS], login_hint: name }), first.cookie);
+  assert.equal(wider.status, 200, 'not granted yet');
+  assert.match(await wider.text(), /type="checkbox"/);
+  assert.match((await look(at({ prompt: 'none' }))).headers.get('location'), /error=login_required/);
+});
+
+test('an id_token can be made wrong', async () => {
+  const name = newName(), client = oauthClient(), nonce = 'right';
+  const url = client.generateAuthUrl({ scope: ['openid', 'email'], nonce });
+  const get = async (reason) => {
+    if (reason) await admin('POST', '/faults', { match: { service: 'token' }, kind: 'id_token', reason });
+    const { tokens } = await client.getToken((await consent(url, { account: name, decision: 'allow' })).query.get('code'));
+    return tokens.id_token && JSON.parse(Buffer.from(tokens.id_token.split('.')[1], 'base64url').toString('latin1').replace(/[^ -~]/g, '') || '{}');
+  };
+  const good = await get();
+  assert.equal(good.nonce, nonce);
+  for (const [reason, differs] of [['nonce', 'nonce'], ['no_nonce', 'nonce'], ['aud', 'aud'], ['iss', 'iss'], ['expired', 'exp'],
+    ['no_sub', 'sub'], ['sub', 'sub'], ['unverified', 'email_verified'], ['no_email', 'email']]) {
+    const bad = await get(reason);
+    for (const claim of ['nonce', 'aud', 'iss', 'sub', 'email', 'email_verified'])
+      assert.equal(bad[claim] === good[claim], claim !== differs, `${reason}: ${claim}`);
+    assert.equal(bad.exp < Date.now() / 1000, reason === 'expired');
+  }
+  assert.equal(await get('missing'), undefined);
+  assert.equal((await get()).sub, good.sub, 'used once');
+  await assert.rejects(admin('POST', '/faults', { match: {}, kind: 'id_token', reason: 'what' }));
 });

@@ -33,14 +33,16 @@ export function oauthClient(options = {}) {
   });
 }
 
-// Fills in the consent form; returns the query of the redirect, or the page when there is none.
-export async function consent(url, fields) {
+// Fills in the consent form; returns the query of the redirect, or the page when there is none. `cookie` is the
+// browser's; the one that came back is in the answer.
+export async function consent(url, fields, cookie = '') {
   const body = new URLSearchParams();
   for (const [name, value] of Object.entries(fields))
     for (const one of [value].flat()) body.append(name, one);
-  const answer = await fetch(url, { method: 'POST', body, redirect: 'manual' });
-  const to = answer.headers.get('location');
-  return to ? { to, query: new URL(to).searchParams } : { status: answer.status, page: await answer.text() };
+  const answer = await fetch(url, { method: 'POST', body, redirect: 'manual', headers: { cookie } });
+  const to = answer.headers.get('location'), set = answer.headers.get('set-cookie');
+  const kept = { cookie: set ? set.split(';')[0] : cookie, setCookie: set };
+  return to ? { to, query: new URL(to).searchParams, ...kept } : { status: answer.status, page: await answer.text() };
 }
 
 let people = 0;
