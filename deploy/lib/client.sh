@@ -77,13 +77,13 @@ consent_at_stand_in() {
     action=$(sed -n 's/.*<form[^>]*action="\([^"]*\)".*/\1/p' "$page" | head -n 1 | sed 's/&amp;/\&/g')
     case $action in
         http*) ;;
-        /*) action=$(printf '%s' "$form" | sed 's|^\(https://[^/]*\).*|\1|')$action ;;
+        /*) action=$(printf '%s' "$form" | sed 's|^\(https\{0,1\}://[^/]*\).*|\1|')$action ;;
         *) action=$form ;;
     esac
     local fields=() name value
     while IFS=$'\t' read -r name value; do
         fields+=(--data-urlencode "$name=$value")
-    done < <(grep -o '<input[^>]*>' "$page" | grep -v 'type="submit"' | grep -v 'name="account"' |
+    done < <(grep -o '<input[^>]*>' "$page" | grep -v 'type="\(submit\|radio\)"' | grep -v 'name="account"' |
         sed -n 's/.*name="\([^"]*\)".*value="\([^"]*\)".*/\1\t\2/p' | sed 's/&amp;/\&/g; s/&quot;/"/g; s/&#39;/'"'"'/g')
     back=$(curl -sS --cacert "$state/world/ca.pem" -o /dev/null -w '%{redirect_url}' "${fields[@]}" \
         --data-urlencode "account=$(account_name "$user")" --data-urlencode "decision=allow" "$action")

@@ -198,7 +198,7 @@ class Browser:
         assert form.action is not None, f"no consent form: {page.status} {page.body[:200]}"
         fields = []
         for kind, name, value in form.inputs:
-            if name in ("account", "decision") or kind == "submit":
+            if name in ("account", "pick", "decision") or kind == "submit":
                 continue
             if name == "scope" and scopes is not None and not any(value.endswith(s) for s in scopes):
                 continue
