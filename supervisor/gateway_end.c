@@ -123,6 +123,7 @@ static bool is_final(const Cloister__Message *message, uint64_t *ret_request) {
     FINAL(CONNECTION_STATE, connection_state)
     FINAL(CONNECTION_DELETED, connection_deleted)
     FINAL(MEMORIES, memories)
+    FINAL(SESSION_STATE, session_state)
     FINAL(HEALTH, health)
 #undef FINAL
     return false;

@@ -1,6 +1,7 @@
 #include "supervisor/store.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,15 +56,27 @@ static void on_purged(void *ctx, int error, const struct pg_rows *rows) {
         log_debug("dropped %d expired rows", (int)pg_int(rows, 0, 0));
 }
 
-/* A link, its state and its code live 10 minutes each. */
+/* A link, its state and its code live 10 minutes each; so does a way to Google to sign in. */
 static void purge(struct store *store) {
     static const char sql[] =
         "WITH r AS (DELETE FROM requests WHERE ctid IN (SELECT ctid FROM requests"
         "  WHERE created_at < now() - interval '1 day' LIMIT 10000) RETURNING 1),"
         " l AS (DELETE FROM connect_links WHERE ctid IN (SELECT ctid FROM connect_links"
-        "  WHERE created_at < now() - interval '1 hour' LIMIT 10000) RETURNING 1)"
-        " SELECT (SELECT count(*) FROM r) + (SELECT count(*) FROM l)";
-    pg_query(store->pg, sql, NULL, 0, on_purged, store);
+        "  WHERE created_at < now() - interval '1 hour' LIMIT 10000) RETURNING 1),"
+        " i AS (DELETE FROM sign_ins WHERE ctid IN (SELECT ctid FROM sign_ins"
+        "  WHERE created_at < now() - interval '1 hour' LIMIT 10000) RETURNING 1),"
+        " w AS (DELETE FROM web_sessions WHERE ctid IN (SELECT ctid FROM web_sessions"
+        "  WHERE used_at < now() - $1::bigint * interval '1 millisecond'"
+        "   OR created_at < now() - $2::bigint * interval '1 millisecond' LIMIT 10000) RETURNING 1)"
+        " SELECT (SELECT count(*) FROM r) + (SELECT count(*) FROM l) + (SELECT count(*) FROM i)"
+        "  + (SELECT count(*) FROM w)";
+    char idle[24], max[24];
+    snprintf(idle, sizeof(idle), "%" PRIu64,
+             config_u64(store->config, CONFIG_gateway_session_idle_ms));
+    snprintf(max, sizeof(max), "%" PRIu64,
+             config_u64(store->config, CONFIG_gateway_session_max_ms));
+    struct pg_param params[] = {PG_TEXT(idle), PG_TEXT(max)};
+    pg_query(store->pg, sql, params, COUNT_OF(params), on_purged, store);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *ctx) {
@@ -165,6 +178,7 @@ int store_new(struct event_base *base, const struct config *config, struct store
     migrations.list = store_migrations;
     migrations.n = store_migrations_count;
     store->base = base;
+    store->config = config;
     store->timer = evtimer_new(base, on_timer, store);
     struct pg_options options = {
         .name = "cloisterd", .setup = setup, .news = on_news, .ctx = store};

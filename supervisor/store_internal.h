@@ -7,6 +7,7 @@
 
 struct store {
     struct event_base *base;
+    const struct config *config;
     struct pg *pg;
     struct event *timer; /* migrate again, or purge */
     bool migrated, migrating;
@@ -32,6 +33,7 @@ void store_ask(struct store *store, const char *sql, const struct pg_param *para
                pg_done *on_rows, void (*done)(void), void *ctx);
 
 #define PARAM_HASH(hash) ((hash) != NULL ? PG_BYTES((hash), 32) : PG_NULL)
+#define PARAM_BOOL(yes)  PG_TEXT((yes) ? "true" : "false")
 /* Copies an id column; "" for NULL. */
 void store_id(const struct pg_rows *rows, unsigned row, unsigned column,
               char out[static ID_LEN + 1]);

@@ -36,6 +36,13 @@ void web_session_show(struct api *api, const char *cookie, const char *csrf, boo
 /* Keeps a renewed grant in the session that `cookie` opens. Best effort. */
 void web_session_renew(struct api *api, const char *cookie, const char *grant);
 
+/* What a cookie is kept as. */
+void web_session_hash(const char *cookie, uint8_t out[static TOKEN_HASH_LEN]);
+/* Makes a session that `cookie` opens, for a user who has just signed in: user, grant and account
+ * of `session` are read. */
+void web_session_make(struct api *api, const struct web_session *session, const char *cookie,
+                      store_done *done, void *ctx);
+
 /* ---- requests from the gateway ---- */
 void api_sign_in_begin(struct api *api, struct gateway_end *end,
                        const Cloister__SignInBegin *request);

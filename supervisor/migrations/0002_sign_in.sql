@@ -30,7 +30,7 @@ CREATE TABLE web_sessions (
     last_sealed bytea CHECK (octet_length(last_sealed) <= 1024),
     last_until timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
-    changed_at timestamptz NOT NULL DEFAULT now(), -- when the cookie in use was made
+    changed_at timestamptz NOT NULL DEFAULT now(), -- when a cookie was last handed out
     used_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX web_sessions_of_user ON web_sessions (user_id);
