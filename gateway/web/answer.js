@@ -53,7 +53,8 @@ class Prose {
 }
 
 const clock = (text) => new Date(text).toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' });
-const plain = (value) => (typeof value === 'string' ? value : JSON.stringify(value, null, 1));
+const moment = (text) => new Date(text).toLocaleString([], { dateStyle: 'full', timeStyle: 'short' });
+const plain = (value) => (typeof value !== 'string' ? JSON.stringify(value, null, 1) : /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value) ? moment(value) : value);
 
 export class Turn {
   constructor(text) {

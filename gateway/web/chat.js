@@ -159,7 +159,7 @@ onConnection((state) => {
     : 'First, connect your Google Calendar. You choose how much of it Cloister may see.';
   $('dot').hidden = connected;
   $('open-calendar').setAttribute('aria-label', connected ? 'Calendar' : 'Calendar, not connected');
-  message.placeholder = connected ? 'Ask or plan something' : 'Connect your calendar to begin';
+  message.placeholder = connected ? 'Ask or plan something' : 'Connect Google first';
   ready();
 });
 
