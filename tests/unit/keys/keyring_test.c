@@ -166,6 +166,39 @@ START_TEST(a_destroyed_key_leaves_nothing) {
 }
 END_TEST
 
+START_TEST(a_raised_epoch_keeps_the_key) {
+    static uint8_t before[1][128], after[1][128];
+    struct keyring *keyring = opened();
+    struct keyring_row first = {0}, second = {0}, gone = {0};
+    ck_assert_int_eq(keyring_raise_epoch(keyring, USER_A), -EKEYREVOKED);
+    ck_assert_int_eq(keyring_create(keyring, KEY_KIND_USER, USER_A, USER_A), 0);
+    ck_assert_int_eq(keyring_get(keyring, KEY_KIND_USER, USER_A, &first), 0);
+    ck_assert_uint_eq(wrapped_keys(before, 1), 1);
+    ck_assert_int_eq(keyring_raise_epoch(keyring, USER_A), 0);
+    ck_assert_int_eq(keyring_raise_epoch(keyring, USER_A), 0);
+    keyring_close(keyring);
+    keyring = opened();
+    ck_assert_int_eq(keyring_get(keyring, KEY_KIND_USER, USER_A, &second), 0);
+    ck_assert_uint_eq(first.epoch, 1);
+    ck_assert_uint_eq(second.epoch, 3);
+    ck_assert_str_eq(second.user, USER_A);
+    ck_assert_mem_eq(first.key, second.key, SEAL_KEY_LEN);
+    /* the row of the first epoch would still open: it must be gone, and the last one with the key
+     */
+    ck_assert_uint_eq(wrapped_keys(after, 1), 1);
+    ck_assert(file_holds(path, after[0] + 9, 24)); /* control */
+    ck_assert(!file_holds(path, before[0] + 9, 24));
+    ck_assert(!file_holds(journal, before[0] + 9, 24));
+    ck_assert_int_eq(keyring_destroy(keyring, KEY_KIND_USER, USER_A), 0);
+    ck_assert_int_eq(keyring_get(keyring, KEY_KIND_USER, USER_A, &gone), -EKEYREVOKED);
+    ck_assert(!file_holds(path, after[0] + 9, 24));
+    ck_assert(!file_holds(journal, after[0] + 9, 24));
+    keyring_row_clear(&first);
+    keyring_row_clear(&second);
+    keyring_close(keyring);
+}
+END_TEST
+
 /* Many rows: pages split and join, and rows move between them. */
 START_TEST(nothing_is_left_among_many) {
     enum { ROWS = 1500, SAMPLE = 300 };
@@ -279,6 +312,7 @@ START_TEST(edited_rows_do_not_open) {
     edit("UPDATE data_keys SET wrapped = (SELECT wrapped FROM data_keys WHERE id = '" USER_B "')"
          " WHERE id = '" USER_A "'; UPDATE data_keys SET epoch = 2 WHERE id = '" CONN "';");
     keyring = opened();
+    ck_assert_int_eq(keyring_raise_epoch(keyring, USER_A), -EBADMSG);
     ck_assert_int_eq(keyring_get(keyring, KEY_KIND_USER, USER_A, &row), -EBADMSG);
     ck_assert_int_eq(keyring_get(keyring, KEY_KIND_CONNECTION, CONN, &row), -EBADMSG);
     ck_assert_int_eq(keyring_get(keyring, KEY_KIND_USER, USER_B, &row), 0); /* control */
@@ -293,6 +327,34 @@ START_TEST(edited_rows_do_not_open) {
     ck_assert_int_eq(refused(kek), -ENOKEY);
     edit("PRAGMA application_id = 5;");
     ck_assert_int_eq(refused(kek), -EINVAL);
+}
+END_TEST
+
+/* A keyring from before there were subject keys has the same tables and no such row. */
+START_TEST(one_subject_key_for_ever) {
+    SCOPE_SECRET char *first = NULL, *again = NULL, *other = NULL, *none = NULL;
+    struct keyring *keyring = opened();
+    ck_assert_int_eq(keyring_create(keyring, KEY_KIND_USER, USER_A, USER_A), 0);
+    keyring_close(keyring);
+    keyring = opened();
+    ck_assert_int_eq(keyring_subject_key(keyring, &first), 0);
+    keyring_close(keyring);
+    keyring = opened();
+    ck_assert_int_eq(keyring_subject_key(keyring, &again), 0);
+    ck_assert_mem_eq(first, again, SEAL_KEY_LEN);
+    ck_assert(!file_holds(path, (uint8_t *)first, SEAL_KEY_LEN));
+    keyring_close(keyring);
+    edit("UPDATE meta SET value = (SELECT value FROM meta WHERE name = 'kek-check')"
+         " WHERE name = 'subject-key';");
+    keyring = opened();
+    ck_assert_int_eq(keyring_subject_key(keyring, &none), -EBADMSG); /* and never another one */
+    ck_assert_int_eq(keyring_subject_key(keyring, &none), -EBADMSG);
+    keyring_close(keyring);
+    edit("DELETE FROM meta WHERE name = 'subject-key';");
+    keyring = opened();
+    ck_assert_int_eq(keyring_subject_key(keyring, &other), 0);
+    ck_assert_mem_ne(first, other, SEAL_KEY_LEN);
+    keyring_close(keyring);
 }
 END_TEST
 
@@ -347,6 +409,8 @@ int main(void) {
     tcase_add_test(c, a_connection_is_bound_once);
     tcase_add_test(c, the_floor_only_rises);
     tcase_add_test(c, a_destroyed_key_leaves_nothing);
+    tcase_add_test(c, a_raised_epoch_keeps_the_key);
+    tcase_add_test(c, one_subject_key_for_ever);
     tcase_add_test(c, nothing_is_left_among_many);
     tcase_add_test(c, another_key_is_refused);
     tcase_add_test(c, one_process_at_a_time);

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "build_config.h"
+#include "memory/grant.h"
 #include "tests/unit/keys/accounts.h"
 
 static const char *program;
@@ -287,11 +288,54 @@ int key_ask(int agent, const char *connection, const char *state_token, Cloister
     if (error != 0) /* a refusal carries nothing */
         ck_assert_uint_eq(grant->connection_key.len + grant->user_key.len +
                               grant->model_api_key.len + grant->google_client_secret.len +
-                              grant->pkce_verifier.len,
+                              grant->pkce_verifier.len + grant->subject_key.len,
                           0);
     if (ret != NULL)
         *ret = take_ptr(answer);
     return error;
+}
+
+/* A positive errno, and then no grant. */
+static int grant_of(int fd, uint64_t call, char *out) {
+    SCOPE_MSG Cloister__Message *answer = answer_of(fd);
+    ck_assert_ptr_nonnull(answer);
+    ck_assert_int_eq(answer->body_case, CLOISTER__MESSAGE__BODY_KEY_RESULT);
+    const Cloister__KeyResult *result = answer->key_result;
+    ck_assert_uint_eq(result->call, call);
+    ck_assert(result->error == 0 || result->grant[0] == '\0');
+    ck_assert_uint_lt(strlen(result->grant), GRANT_SIZE);
+    strcpy(out, result->grant);
+    return result->error;
+}
+
+int grant_mint_for(int supervisor, const char *user, const char *frontend, char *out) {
+    Cloister__GrantMint body = CLOISTER__GRANT_MINT__INIT;
+    Cloister__Message message = MSG_OF(GRANT_MINT, grant_mint, &body);
+    body.call = 5;
+    body.user = (char *)(uintptr_t)user;
+    body.frontend = (char *)(uintptr_t)frontend;
+    send_message(supervisor, &message, -1);
+    return grant_of(supervisor, 5, out);
+}
+
+int grant_check_for(int supervisor, const char *user, const char *frontend, const char *grant,
+                    char *out) {
+    Cloister__GrantCheck body = CLOISTER__GRANT_CHECK__INIT;
+    Cloister__Message message = MSG_OF(GRANT_CHECK, grant_check, &body);
+    body.call = 6;
+    body.user = (char *)(uintptr_t)user;
+    body.frontend = (char *)(uintptr_t)frontend;
+    body.grant = (char *)(uintptr_t)grant;
+    send_message(supervisor, &message, -1);
+    return grant_of(supervisor, 6, out);
+}
+
+int grant_revoke_for(int supervisor, const char *user) {
+    Cloister__GrantRevoke body = CLOISTER__GRANT_REVOKE__INIT;
+    Cloister__Message message = MSG_OF(GRANT_REVOKE, grant_revoke, &body);
+    body.user = (char *)(uintptr_t)user;
+    send_message(supervisor, &message, -1);
+    return result_of(supervisor);
 }
 
 int token_commit(int agent, const char *connection, uint64_t version) {

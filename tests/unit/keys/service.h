@@ -41,6 +41,11 @@ int key_destroy(int supervisor, Cloister__KeyKind kind, const char *id);
 int key_bind_user(int supervisor, const char *connection, const char *user);
 /* Positive errno of the grant, or 0; *ret (when not NULL) is the grant's message, for msg_free. */
 int key_ask(int agent, const char *connection, const char *state_token, Cloister__Message **ret);
+/* Positive errno of the answer, or 0; the grant, or "", in `out` (GRANT_SIZE bytes). */
+int grant_mint_for(int supervisor, const char *user, const char *frontend, char *out);
+int grant_check_for(int supervisor, const char *user, const char *frontend, const char *grant,
+                    char *out);
+int grant_revoke_for(int supervisor, const char *user);
 int token_commit(int agent, const char *connection, uint64_t version);
 
 #endif
