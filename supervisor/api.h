@@ -19,9 +19,11 @@ void api_connect_open(struct api *api, struct gateway_end *end,
                       const Cloister__ConnectOpen *request);
 void api_connect_callback(struct api *api, struct gateway_end *end,
                           const Cloister__ConnectCallback *request);
-/* A code is redeemed once, strictly: a frontend that lost the answer asks for the connection's
- * state and needs a new link only for the grant. 400 "code_invalid" for a code that is unknown,
- * another's, used or expired, without telling which. */
+/* Answers with the user's grant. What can fail for a while is done before the code is used up, so
+ * that redeeming can be tried again; after that a code is redeemed once, strictly: a frontend that
+ * lost the answer makes a new link. 400 "code_invalid" for a code that is unknown, another's, used
+ * or expired, without telling which; 409 "wrong_account"; 403 for the web pages' users, whose
+ * connections cloisterd redeems itself. */
 void api_redeem(struct api *api, struct gateway_end *end, const Cloister__Redeem *request);
 void api_connection_get(struct api *api, struct gateway_end *end,
                         const Cloister__ConnectionGet *request);
@@ -34,9 +36,17 @@ void api_memory_list(struct api *api, struct gateway_end *end, const Cloister__M
 void api_memory_delete(struct api *api, struct gateway_end *end,
                        const Cloister__MemoryDelete *request);
 
+/* Voids every grant of the caller's user, and ends nothing else. */
+void api_grants_revoke(struct api *api, struct gateway_end *end,
+                       const Cloister__GrantsRevoke *request);
+
 /* Makes a connect link for a user whose connection broke, with the features and return address of
  * the last one; `made` gets the address ("" when that failed). For the action_url of an error. */
 void api_reconnect_url(struct api *api, const char *user, void (*made)(void *ctx, const char *url),
                        void *ctx);
+/* Where the owner gets a new grant: a connect link, or for users of the web pages the address where
+ * they sign in (`made` is then called at once). */
+void api_regrant_url(struct api *api, const char *frontend, const char *user,
+                     void (*made)(void *ctx, const char *url), void *ctx);
 
 #endif

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "supervisor/admit.h"
 #include "supervisor/chat_state.h"
 #include "supervisor/failures.h"
 #include "supervisor/gateway_open.h"
@@ -77,6 +79,9 @@ static void chat_free(struct chat *chat) {
     chat_host_free(chat->host);
     msg_free(chat->message);
     free(chat->conversation);
+    if (chat->session != NULL)
+        explicit_bzero(chat->session, strlen(chat->session));
+    free(chat->session);
     free(chat->failure_code);
     free(chat->failure_detail);
     free(chat);
@@ -102,7 +107,7 @@ void chat_fail(struct chat *chat, const struct turn_failure *why, const char *ac
     chat_end(chat, &message);
 }
 
-static void on_reconnect_url(void *ctx, const char *url) {
+static void on_url(void *ctx, const char *url) {
     struct chat *chat = ctx;
     chat_fail(chat, &chat->failure, url);
 }
@@ -114,7 +119,46 @@ void chat_fail_with_url(struct chat *chat, const char *code, const char *detail,
     chat->failure_detail = strdup(detail);
     chat->failure.code = chat->failure_code != NULL ? chat->failure_code : "internal";
     chat->failure.detail = chat->failure_detail != NULL ? chat->failure_detail : "";
-    api_reconnect_url(chat->chats->setup.api, chat->user, on_reconnect_url, chat);
+    struct api *api = chat->chats->setup.api;
+    if (strncmp(code, "grant_", 6) == 0)
+        api_regrant_url(api, chat->frontend, chat->user, on_url, chat);
+    else
+        api_reconnect_url(api, chat->user, on_url, chat);
+}
+
+void chat_renewed(struct chat *chat, const char *grant) {
+    Cloister__Caller caller = CLOISTER__CALLER__INIT;
+    if (grant[0] == '\0' || chat->end == NULL)
+        return;
+    if (chat->session != NULL)
+        caller.session = chat->session;
+    grant_renewed(chat->chats->setup.api, chat->end, chat->request, &caller, grant);
+}
+
+/* ---- before the turn ---- */
+
+static void fail_by_state(struct chat *chat) {
+    if (strcmp(chat->state, "broken") == 0)
+        chat_fail_with_url(
+            chat, "reconnect_required",
+            "Google does not accept the connection any more. Connect the calendar again.", &broken);
+    else
+        chat_fail(chat, strcmp(chat->state, "disconnecting") == 0 ? &disconnecting : &not_connected,
+                  "");
+}
+
+static void on_admission(void *ctx, const struct admission *admission) {
+    struct chat *chat = ctx;
+    if (chat->end == NULL) {
+        chat_free(chat);
+        return;
+    }
+    if (admission->refused != NULL) {
+        chat_fail(chat, admission->refused, admission->action_url);
+        return;
+    }
+    chat_renewed(chat, admission->grant);
+    fail_by_state(chat);
 }
 
 static void on_session(void *ctx, int error, const struct store_session *session) {
@@ -134,19 +178,14 @@ static void on_session(void *ctx, int error, const struct store_session *session
     memcpy(chat->user, session->user, sizeof(chat->user));
     memcpy(chat->connection, session->connection, sizeof(chat->connection));
     const char *state = session->connection_state;
+    snprintf(chat->state, sizeof(chat->state), "%s", state);
     chat->host = chat_host_new(chat->chats->setup.store, chat->user, chat->connection);
     if (chat->host == NULL)
         chat_fail(chat, &chat_internal, "");
-    else if (strcmp(state, "broken") == 0)
-        chat_fail_with_url(
-            chat, "reconnect_required",
-            "Google does not accept the connection any more. Connect the calendar again.", &broken);
-    else if (strcmp(state, "disconnecting") == 0)
-        chat_fail(chat, &disconnecting, "");
-    else if (strcmp(state, "active") != 0 || chat->connection[0] == '\0' || session->state == NULL)
-        chat_fail(chat, &not_connected, "");
-    else
-        chat_submit(chat, session);
+    else if (strcmp(state, "active") == 0 && chat->connection[0] != '\0' && session->state != NULL)
+        chat_submit(chat, session); /* the turn checks the grant */
+    else /* no turn: how it stands with the connection is told to its owner alone */
+        api_admit(chat->chats->setup.api, chat->message->chat_request->caller, on_admission, chat);
 }
 
 /* What the gateway should have refused already. NULL when all is well. */
@@ -170,8 +209,11 @@ static struct chat *chat_new(struct chats *chats, struct gateway_end *end,
     chat->request = request->request;
     chat->conversation =
         strdup(request->conversation[0] != '\0' ? request->conversation : CONVERSATION_DEFAULT);
+    snprintf(chat->frontend, sizeof(chat->frontend), "%s", request->caller->frontend);
+    bool web = request->caller->session[0] != '\0';
+    chat->session = web ? strdup(request->caller->session) : NULL;
     LIST_INSERT_HEAD(&chats->all, chat, listed);
-    if (chat->conversation == NULL) {
+    if (chat->conversation == NULL || (web && chat->session == NULL)) {
         chat_free(chat);
         return NULL;
     }

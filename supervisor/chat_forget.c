@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "supervisor/admit.h"
 #include "supervisor/chat_state.h"
 #include "supervisor/host_calls.h"
 
@@ -11,23 +12,41 @@ struct forgetting {
     Cloister__Message *message;
 };
 
-static void on_forget(void *ctx, int error, const struct store_session *session) {
+static void forget(struct chats *chats, const char *user, const char *conversation) {
+    sessions_forget(chats->setup.sessions, user, conversation, false);
+    struct chat *chat;
+    LIST_FOREACH(chat, &chats->all, listed)
+    if (strcmp(chat->user, user) == 0 &&
+        (conversation == NULL || strcmp(chat->conversation, conversation) == 0))
+        chat->forget = true;
+}
+
+static void refuse(struct forgetting *forgetting, const struct admission *admission) {
+    const struct turn_failure *why = admission->refused;
+    Cloister__Failure failure = CLOISTER__FAILURE__INIT;
+    failure.request = forgetting->message->session_delete->request;
+    failure.status = why->status;
+    failure.code = (char *)why->code;
+    failure.detail = (char *)why->detail;
+    failure.retryable = why->retryable;
+    failure.retry_after_ms = why->retry_after_ms;
+    failure.action_url = (char *)admission->action_url;
+    Cloister__Message message = MSG_OF(FAILURE, failure, &failure);
+    gateway_send(forgetting->end, &message);
+}
+
+static void on_admission(void *ctx, const struct admission *admission) {
     struct forgetting *forgetting = ctx;
     struct chats *chats = forgetting->chats;
     const Cloister__SessionDelete *request = forgetting->message->session_delete;
-    const char *conversation = request->conversation[0] != '\0' ? request->conversation : NULL;
-    if (error == -ENOENT) {
-        gateway_fail(forgetting->end, request->request, chat_unknown_user.status,
-                     chat_unknown_user.code, chat_unknown_user.detail, false);
-    } else if (error < 0 || session == NULL) {
-        gateway_fail_store(forgetting->end, request->request);
+    if (admission->refused != NULL) {
+        refuse(forgetting, admission);
     } else {
-        sessions_forget(chats->setup.sessions, session->user, conversation, false);
-        struct chat *chat;
-        LIST_FOREACH(chat, &chats->all, listed)
-        if (strcmp(chat->user, session->user) == 0 &&
-            (conversation == NULL || strcmp(chat->conversation, conversation) == 0))
-            chat->forget = true;
+        if (admission->grant[0] != '\0')
+            grant_renewed(chats->setup.api, forgetting->end, request->request, request->caller,
+                          admission->grant);
+        forget(chats, admission->user,
+               request->conversation[0] != '\0' ? request->conversation : NULL);
         Cloister__Ok ok = CLOISTER__OK__INIT;
         ok.request = request->request;
         Cloister__Message reply = MSG_OF(OK, ok, &ok);
@@ -49,6 +68,5 @@ void chat_session_delete(struct chats *chats, struct gateway_end *end, Cloister_
         return;
     }
     *forgetting = (struct forgetting){chats, end, message};
-    store_session(chats->setup.store, request->caller->frontend, request->caller->user, NULL,
-                  on_forget, forgetting);
+    api_admit(chats->setup.api, request->caller, on_admission, forgetting);
 }

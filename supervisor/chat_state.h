@@ -8,6 +8,7 @@
 #include "supervisor/chat_host.h"
 
 #define CONVERSATION_MAX 128
+#define FRONTEND_MAX     64
 
 struct chat {
     LIST_ENTRY(chat) listed;
@@ -20,8 +21,11 @@ struct chat {
     struct turn_failure failure; /* while its action_url is being made */
     char *failure_code, *failure_detail;
     char *conversation;
+    char frontend[FRONTEND_MAX + 1]; /* whose user it is */
+    char *session;                   /* the web pages' cookie, for a renewed grant; NULL: none */
     uint64_t token_version;
     uint8_t idempotency[IDEMPOTENCY_LEN];
+    char state[16];       /* the connection's, when there is no turn */
     bool has_key, forget; /* forget: the session was deleted meanwhile */
     char user[ID_LEN + 1], connection[ID_LEN + 1], turn_id[ID_LEN + 1];
 };
@@ -33,9 +37,12 @@ struct chats {
 
 /* Answers FAILURE (when there is still a reader) and frees the chat. */
 void chat_fail(struct chat *chat, const struct turn_failure *why, const char *action_url);
-/* The same with the address where the owner can connect again, once that is made. */
+/* The same with the address where the owner can connect again, or gets a new grant, once that is
+ * made. */
 void chat_fail_with_url(struct chat *chat, const char *code, const char *detail,
                         const struct turn_failure *why);
+/* Passes a renewed grant on; "" is none. Before the last message. */
+void chat_renewed(struct chat *chat, const char *grant);
 /* Answers with the last message (NULL: there is nothing to say) and frees the chat. */
 void chat_end(struct chat *chat, Cloister__Message *message);
 /* chat_turn.c: submits the turn; answers when that is refused. */

@@ -66,6 +66,7 @@ static void on_done(void *ctx, const Cloister__TurnDone *done) {
     struct chat *chat = ctx;
     turn_over(chat);
     remember(chat, &done->notes, &done->access);
+    chat_renewed(chat, done->grant);
     Cloister__ChatDone reply = CLOISTER__CHAT_DONE__INIT;
     reply.request = chat->request;
     reply.turn = chat->turn_id;
@@ -89,7 +90,8 @@ static void on_error(void *ctx, const Cloister__TurnError *error) {
                                .retryable = error->retryable,
                                .unknown_writes = error->unknown_writes,
                                .retry_after_ms = error->retry_after_ms};
-    if (strcmp(error->code, "reconnect_required") == 0)
+    if (strcmp(error->code, "reconnect_required") == 0 ||
+        strcmp(error->code, "grant_expired") == 0 || strcmp(error->code, "grant_revoked") == 0)
         chat_fail_with_url(chat, error->code, error->detail, &why);
     else
         chat_fail(chat, &why, "");
@@ -126,6 +128,7 @@ void chat_submit(struct chat *chat, const struct store_session *session) {
     start.message = request->message;
     start.timezone = request->timezone;
     start.grant = request->caller->grant;
+    start.frontend = chat->frontend;
     start.repeated = session->repeated;
     if (chat->has_key)
         start.idempotency = (ProtobufCBinaryData){IDEMPOTENCY_LEN, chat->idempotency};

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "supervisor/admit.h"
 #include "supervisor/api_flow.h"
 #include "supervisor/connect_features.h"
 #include "supervisor/url.h"
+#include "supervisor/web_sessions.h"
 #include "supervisor/words.h"
 
 #define LINK_MS      600000
@@ -16,6 +18,9 @@ struct link_flow {
     struct flow flow;
     char link[TOKEN_LEN + 1];
     int64_t expires_at_ms;
+    char frontend[FRONTEND_MAX + 1], user[USER_NAME_MAX + 1];
+    char features[128], return_to[RETURN_TO_MAX + 1];
+    bool switch_account;
     /* For api_reconnect_url. */
     void (*made)(void *ctx, const char *url);
     void *ctx;
@@ -73,6 +78,22 @@ static void wanted_features(const Cloister__ConnectLinkCreate *request, char *ou
                                      feature_name(i));
 }
 
+static void create(struct link_flow *f) {
+    uint8_t hash[TOKEN_HASH_LEN];
+    token_random(f->link);
+    token_hash("link", f->link, hash);
+    f->expires_at_ms = wall_ms() + LINK_MS;
+    struct store_link link = {hash,        f->frontend,  f->user,
+                              f->features, f->return_to, f->switch_account};
+    flow_wait(&f->flow);
+    store_link_create(f->flow.api->store, &link, on_created, f);
+}
+
+static void create_admitted(struct flow *flow, const char *user) {
+    (void)user;
+    create((struct link_flow *)flow);
+}
+
 void api_connect_link_create(struct api *api, struct gateway_end *end,
                              const Cloister__ConnectLinkCreate *request) {
     struct link_flow *f = flow_new(api, sizeof(*f), end, request->request);
@@ -88,19 +109,30 @@ void api_connect_link_create(struct api *api, struct gateway_end *end,
                   false);
         return;
     }
-    uint8_t hash[TOKEN_HASH_LEN];
-    char features[128];
-    token_random(f->link);
-    token_hash("link", f->link, hash);
-    wanted_features(request, features, sizeof(features));
-    f->expires_at_ms = wall_ms() + LINK_MS;
-    struct store_link link = {hash, request->caller->frontend, request->caller->user, features,
-                              request->return_to};
-    flow_wait(&f->flow);
-    store_link_create(api->store, &link, on_created, f);
+    snprintf(f->frontend, sizeof(f->frontend), "%s", request->caller->frontend);
+    snprintf(f->user, sizeof(f->user), "%s", request->caller->user);
+    snprintf(f->return_to, sizeof(f->return_to), "%s", request->return_to);
+    wanted_features(request, f->features, sizeof(f->features));
+    f->switch_account = request->switch_account;
+    if (f->switch_account)
+        flow_admit(&f->flow, request->caller, create_admitted);
+    else
+        create(f);
 }
 
 /* ---- reconnecting ---- */
+
+void api_regrant_url(struct api *api, const char *frontend, const char *user,
+                     void (*made)(void *ctx, const char *url), void *ctx) {
+    if (strcmp(frontend, WEB_FRONTEND) != 0) {
+        api_reconnect_url(api, user, made, ctx);
+        return;
+    }
+    char url[LOCATION_MAX / 4];
+    if (url_join(url, sizeof(url), config_str(api->config, CONFIG_gateway_public_url), "login") < 0)
+        url[0] = '\0';
+    made(ctx, url);
+}
 
 static void on_renewed(void *ctx, int error) {
     struct link_flow *f = ctx;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "supervisor/admit.h"
 #include "supervisor/api_flow.h"
 #include "supervisor/connect_features.h"
 #include "supervisor/words.h"
@@ -18,13 +19,6 @@ static void clean(struct flow *flow) {
     struct state_flow *f = (struct state_flow *)flow;
     words_done(&f->scopes);
     words_done(&f->features);
-}
-
-static void fail_user(struct flow *flow, int error) {
-    if (error == -ENOENT)
-        flow_fail(flow, 404, "unknown_user", "No user of this name has connected yet.", false);
-    else
-        flow_fail_store(flow, error);
 }
 
 static void reply_state(struct state_flow *f, const char *action_url) {
@@ -60,7 +54,7 @@ static void on_row(void *ctx, int error, const struct store_connection *row) {
     if (!flow_resume(&f->flow))
         return;
     if (error != 0) {
-        fail_user(&f->flow, error);
+        flow_fail_store(&f->flow, error);
         return;
     }
     snprintf(f->state, sizeof(f->state), "%s", row->state);
@@ -75,14 +69,17 @@ static void on_row(void *ctx, int error, const struct store_connection *row) {
     api_reconnect_url(f->flow.api, row->user, on_reconnect_url, f);
 }
 
+static void get_admitted(struct flow *flow, const char *user) {
+    flow_wait(flow);
+    store_connection_get(flow->api->store, user, on_row, flow);
+}
+
 void api_connection_get(struct api *api, struct gateway_end *end,
                         const Cloister__ConnectionGet *request) {
     struct state_flow *f = flow_new(api, sizeof(*f), end, request->request);
     f->flow.clean = clean;
-    if (!flow_caller_sound(&f->flow, request->caller))
-        return;
-    flow_wait(&f->flow);
-    store_connection_get(api->store, request->caller->frontend, request->caller->user, on_row, f);
+    if (flow_caller_sound(&f->flow, request->caller))
+        flow_admit(&f->flow, request->caller, get_admitted);
 }
 
 /* ---- the end ---- */
@@ -92,19 +89,21 @@ static void on_ending(void *ctx, int error, const struct store_connection *row) 
     if (!flow_resume(flow))
         return;
     if (error != 0)
-        fail_user(flow, error);
+        flow_fail_store(flow, error);
     else if (row->id[0] == '\0')
         flow_fail(flow, 404, "not_connected", "There is no connection to end.", false);
     else
         disconnect_run(flow, row);
 }
 
+static void delete_admitted(struct flow *flow, const char *user) {
+    flow_wait(flow);
+    store_disconnect_begin(flow->api->store, user, on_ending, flow);
+}
+
 void api_connection_delete(struct api *api, struct gateway_end *end,
                            const Cloister__ConnectionDelete *request) {
     struct flow *flow = flow_new(api, sizeof(*flow), end, request->request);
-    if (!flow_caller_sound(flow, request->caller))
-        return;
-    flow_wait(flow);
-    store_disconnect_begin(api->store, request->caller->frontend, request->caller->user, on_ending,
-                           flow);
+    if (flow_caller_sound(flow, request->caller))
+        flow_admit(flow, request->caller, delete_admitted);
 }

@@ -229,6 +229,35 @@ void keys_challenge(struct keys_client *keys, const char *state_token, keys_done
     ask(keys, &message, body.call, done, ctx);
 }
 
+void keys_grant_mint(struct keys_client *keys, const char *user, const char *frontend,
+                     keys_done *done, void *ctx) {
+    Cloister__GrantMint body = CLOISTER__GRANT_MINT__INIT;
+    body.call = ++keys->last_call;
+    body.user = (char *)(uintptr_t)user;
+    body.frontend = (char *)(uintptr_t)frontend;
+    Cloister__Message message = MSG_OF(GRANT_MINT, grant_mint, &body);
+    ask(keys, &message, body.call, done, ctx);
+}
+
+void keys_grant_check(struct keys_client *keys, const char *user, const char *frontend,
+                      const char *grant, keys_done *done, void *ctx) {
+    Cloister__GrantCheck body = CLOISTER__GRANT_CHECK__INIT;
+    body.call = ++keys->last_call;
+    body.user = (char *)(uintptr_t)user;
+    body.frontend = (char *)(uintptr_t)frontend;
+    body.grant = (char *)(uintptr_t)grant;
+    Cloister__Message message = MSG_OF(GRANT_CHECK, grant_check, &body);
+    ask(keys, &message, body.call, done, ctx);
+}
+
+void keys_grant_revoke(struct keys_client *keys, const char *user, keys_done *done, void *ctx) {
+    Cloister__GrantRevoke body = CLOISTER__GRANT_REVOKE__INIT;
+    body.call = ++keys->last_call;
+    body.user = (char *)(uintptr_t)user;
+    Cloister__Message message = MSG_OF(GRANT_REVOKE, grant_revoke, &body);
+    ask(keys, &message, body.call, done, ctx);
+}
+
 void keys_client_free(struct keys_client *keys) {
     if (keys == NULL)
         return;

@@ -4,9 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "memory/grant.h"
+#include "supervisor/admit.h"
 #include "supervisor/api_flow.h"
 
 #define LIST_MS 15000
+
+struct list_flow {
+    struct flow flow;
+    char frontend[FRONTEND_MAX + 1], name[USER_NAME_MAX + 1];
+    char grant[GRANT_SIZE]; /* for the turn, which checks it too; wiped with the flow */
+};
 
 static void on_started(void *ctx, const char *turn_id) {
     (void)ctx;
@@ -53,37 +61,41 @@ static void on_failed(void *ctx, const struct turn_failure *failure) {
 static const struct turn_ops ops = {on_started, on_event, on_host_call,
                                     on_done,    on_error, on_failed};
 
-static void fail_user(struct flow *flow, int error) {
-    if (error == -ENOENT)
-        flow_fail(flow, 404, "unknown_user", "No user of this name has connected yet.", false);
-    else
-        flow_fail_store(flow, error);
-}
-
 static void on_session(void *ctx, int error, const struct store_session *session) {
     struct flow *flow = ctx;
+    struct list_flow *f = ctx;
     if (!flow_resume(flow))
         return;
     if (error != 0) {
-        fail_user(flow, error);
+        flow_fail_store(flow, error);
     } else if (session->state->n_preferences == 0) {
         reply_memories(flow, NULL, 0);
     } else {
         Cloister__TurnStart start = CLOISTER__TURN_START__INIT;
         start.kind = CLOISTER__TURN_KIND__TURN_MEMORY_LIST;
         start.state = session->state;
+        start.frontend = f->frontend;
+        start.grant = f->grant;
         flow_turn(flow, session->user, "owner", session->connection, &start, &ops, LIST_MS);
     }
 }
 
+static void list_admitted(struct flow *flow, const char *user) {
+    struct list_flow *f = (struct list_flow *)flow;
+    (void)user;
+    flow_wait(flow);
+    store_session(flow->api->store, f->frontend, f->name, NULL, on_session, flow);
+}
+
 void api_memory_list(struct api *api, struct gateway_end *end,
                      const Cloister__MemoryList *request) {
-    struct flow *flow = flow_new(api, sizeof(*flow), end, request->request);
-    if (!flow_caller_sound(flow, request->caller))
+    struct list_flow *f = flow_new(api, sizeof(*f), end, request->request);
+    if (!flow_caller_sound(&f->flow, request->caller))
         return;
-    flow_wait(flow);
-    store_session(api->store, request->caller->frontend, request->caller->user, NULL, on_session,
-                  flow);
+    snprintf(f->frontend, sizeof(f->frontend), "%s", request->caller->frontend);
+    snprintf(f->name, sizeof(f->name), "%s", request->caller->user);
+    snprintf(f->grant, sizeof(f->grant), "%s", request->caller->grant);
+    flow_admit(&f->flow, request->caller, list_admitted);
 }
 
 /* ---- deleting ---- */
@@ -109,16 +121,10 @@ static void on_deleted(void *ctx, int error) {
     }
 }
 
-static void on_delete_session(void *ctx, int error, const struct store_session *session) {
-    struct delete_flow *f = ctx;
-    if (!flow_resume(&f->flow))
-        return;
-    if (error != 0) {
-        fail_user(&f->flow, error);
-        return;
-    }
-    flow_wait(&f->flow);
-    store_delete_preference(f->flow.api->store, session->user, f->id, on_deleted, f);
+static void delete_admitted(struct flow *flow, const char *user) {
+    flow_wait(flow);
+    store_delete_preference(flow->api->store, user, ((struct delete_flow *)flow)->id, on_deleted,
+                            flow);
 }
 
 void api_memory_delete(struct api *api, struct gateway_end *end,
@@ -131,7 +137,5 @@ void api_memory_delete(struct api *api, struct gateway_end *end,
         return;
     }
     snprintf(f->id, sizeof(f->id), "%s", request->id);
-    flow_wait(&f->flow);
-    store_session(api->store, request->caller->frontend, request->caller->user, NULL,
-                  on_delete_session, f);
+    flow_admit(&f->flow, request->caller, delete_admitted);
 }

@@ -3,13 +3,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "memory/grant.h"
 #include "supervisor/api_flow.h"
+#include "supervisor/web_sessions.h"
 #include "supervisor/words.h"
 
 struct redeem_flow {
     struct flow flow;
     uint8_t code_hash[TOKEN_HASH_LEN];
     char user[ID_LEN + 1], connection[ID_LEN + 1];
+    char frontend[FRONTEND_MAX + 1];
+    char grant[GRANT_SIZE]; /* wiped with the flow */
     struct words scopes;
 };
 
@@ -34,16 +38,27 @@ static void on_committed(void *ctx, int error) {
         return;
     }
     reconciler_kick(f->flow.api->reconciler); /* an earlier connection may have to go */
-    char grant[TOKEN_LEN + 1];
-    token_random(grant);
     Cloister__Redeemed body = CLOISTER__REDEEMED__INIT;
     body.request = f->flow.request;
-    body.grant = grant;
+    body.grant = f->grant;
     body.n_scopes = f->scopes.n;
     body.scopes = f->scopes.list;
     Cloister__Message message = MSG_OF(REDEEMED, redeemed, &body);
     flow_reply(&f->flow, &message);
-    explicit_bzero(grant, sizeof(grant));
+}
+
+/* The grant leaves only once the code was found to be unused. */
+static void on_grant(void *ctx, int error, const Cloister__KeyResult *result) {
+    struct redeem_flow *f = ctx;
+    if (!flow_resume(&f->flow))
+        return;
+    if (error != 0 || result->grant[0] == '\0' || strlen(result->grant) >= sizeof(f->grant)) {
+        flow_fail_keys(&f->flow);
+        return;
+    }
+    strcpy(f->grant, result->grant);
+    flow_wait(&f->flow);
+    store_redeem_commit(f->flow.api->store, f->code_hash, f->user, f->connection, on_committed, f);
 }
 
 static void on_bound(void *ctx, int error, const Cloister__KeyResult *result) {
@@ -56,7 +71,7 @@ static void on_bound(void *ctx, int error, const Cloister__KeyResult *result) {
         return;
     }
     flow_wait(&f->flow);
-    store_redeem_commit(f->flow.api->store, f->code_hash, f->user, f->connection, on_committed, f);
+    keys_grant_mint(f->flow.api->keys, f->user, f->frontend, on_grant, f);
 }
 
 static void on_user_key(void *ctx, int error, const Cloister__KeyResult *result) {
@@ -96,6 +111,12 @@ void api_redeem(struct api *api, struct gateway_end *end, const Cloister__Redeem
         fail_code(f, -ENOENT);
         return;
     }
+    if (strcmp(request->caller->frontend, WEB_FRONTEND) == 0) {
+        flow_fail(&f->flow, 403, "not_allowed",
+                  "Connections of the web pages are redeemed without a frontend.", false);
+        return;
+    }
+    snprintf(f->frontend, sizeof(f->frontend), "%s", request->caller->frontend);
     char new_user[ID_LEN + 1];
     id_random(new_user);
     token_hash("code", request->code, f->code_hash);

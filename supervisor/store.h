@@ -36,6 +36,11 @@ typedef void store_session_done(void *ctx, int error, const struct store_session
 void store_session(struct store *store, const char *frontend, const char *name,
                    const uint8_t *idempotency, store_session_done *done, void *ctx);
 
+/* The opaque id of (frontend, name); -ENOENT when there is no such user. */
+typedef void store_user_done(void *ctx, int error, const char *user);
+void store_user(struct store *store, const char *frontend, const char *name, store_user_done *done,
+                void *ctx);
+
 typedef void store_done(void *ctx, int error);
 void store_put_preference(struct store *store, const char *user, const Cloister__PutPreference *put,
                           store_done *done,

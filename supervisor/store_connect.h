@@ -13,6 +13,7 @@ struct store_link {
     const char *frontend, *user_name;
     const char *features; /* words separated by single blanks */
     const char *return_to;
+    bool switch_account; /* may change the user's pinned Google account */
 };
 /* Good for 10 minutes. Of a user's unopened links the 16 newest are kept. */
 void store_link_create(struct store *store, const struct store_link *link, store_done *done,
@@ -80,13 +81,13 @@ struct store_connection {
     uint64_t token_version;
 };
 typedef void store_connection_done(void *ctx, int error, const struct store_connection *row);
-/* -ENOENT: no such user. */
-void store_connection_get(struct store *store, const char *frontend, const char *name,
-                          store_connection_done *done, void *ctx);
+/* `user` is an opaque id. -ENOENT: no such user. */
+void store_connection_get(struct store *store, const char *user, store_connection_done *done,
+                          void *ctx);
 /* Turns the user's connection to "disconnecting", if there is one; no turn starts on it from now
  * on. */
-void store_disconnect_begin(struct store *store, const char *frontend, const char *name,
-                            store_connection_done *done, void *ctx);
+void store_disconnect_begin(struct store *store, const char *user, store_connection_done *done,
+                            void *ctx);
 /* Drops the token of a connection and leaves a row that says: destroy the key, then remove me. */
 void store_discard(struct store *store, const char *connection, store_done *done, void *ctx);
 /* Its key is gone. Only for disconnecting and discarded ones. */

@@ -45,30 +45,27 @@ static void on_connection(void *ctx, int error, const struct pg_rows *rows) {
     free(call);
 }
 
-void store_connection_get(struct store *store, const char *frontend, const char *name,
-                          store_connection_done *done, void *ctx) {
+void store_connection_get(struct store *store, const char *user, store_connection_done *done,
+                          void *ctx) {
     static const char sql[] =
         "SELECT u.id::text, " COLUMNS " FROM users u LEFT JOIN connections c ON c.user_id = u.id"
         "  AND c.state IN ('active', 'broken', 'disconnecting')"
-        " WHERE u.frontend = $1 AND u.name = $2"
-        " ORDER BY c.state = 'disconnecting', c.changed_at DESC LIMIT 1";
-    struct pg_param params[] = {PG_TEXT(frontend), PG_TEXT(name)};
-    store_ask(store, sql, params, COUNT_OF(params), on_connection, (void (*)(void))done, ctx);
+        " WHERE u.id = $1 ORDER BY c.state = 'disconnecting', c.changed_at DESC LIMIT 1";
+    store_ask(store, sql, &PG_TEXT(user), 1, on_connection, (void (*)(void))done, ctx);
 }
 
-void store_disconnect_begin(struct store *store, const char *frontend, const char *name,
-                            store_connection_done *done, void *ctx) {
+void store_disconnect_begin(struct store *store, const char *user, store_connection_done *done,
+                            void *ctx) {
     /* One that was already ending is answered for when there is no live one. */
     static const char sql[] =
-        "WITH u AS (SELECT id FROM users WHERE frontend = $1 AND name = $2),"
+        "WITH u AS (SELECT id FROM users WHERE id = $1),"
         " live AS (UPDATE connections SET state = 'disconnecting', changed_at = now()"
         "  WHERE user_id = (SELECT id FROM u) AND state IN ('active', 'broken') RETURNING *),"
         " c AS (SELECT * FROM live UNION ALL SELECT * FROM connections"
         "  WHERE user_id = (SELECT id FROM u) AND state = 'disconnecting')"
         " SELECT u.id::text, " COLUMNS " FROM u LEFT JOIN c ON true"
         " ORDER BY c.changed_at DESC LIMIT 1";
-    struct pg_param params[] = {PG_TEXT(frontend), PG_TEXT(name)};
-    store_ask(store, sql, params, COUNT_OF(params), on_connection, (void (*)(void))done, ctx);
+    store_ask(store, sql, &PG_TEXT(user), 1, on_connection, (void (*)(void))done, ctx);
 }
 
 void store_put_token(struct store *store, const char *connection, const Cloister__PutToken *put,

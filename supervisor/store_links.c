@@ -17,13 +17,13 @@ void store_link_create(struct store *store, const struct store_link *link, store
     static const char sql[] =
         "WITH l AS (SELECT $2::text AS frontend, $3::text AS user_name),"
         " crowded AS (" CROWDED_OUT ")"
-        " INSERT INTO connect_links (link_hash, frontend, user_name, features, return_to, "
-        "expires_at)"
+        " INSERT INTO connect_links (link_hash, frontend, user_name, features, return_to,"
+        "  switch_account, expires_at)"
         " SELECT $1::bytea, frontend, user_name, string_to_array($4::text, ' '), $5::text,"
-        "  now() + interval '10 minutes' FROM l RETURNING 1";
-    struct pg_param params[] = {PARAM_HASH(link->hash), PG_TEXT(link->frontend),
+        "  $6::bool, now() + interval '10 minutes' FROM l RETURNING 1";
+    struct pg_param params[] = {PARAM_HASH(link->hash),   PG_TEXT(link->frontend),
                                 PG_TEXT(link->user_name), PG_TEXT(link->features),
-                                PG_TEXT(link->return_to)};
+                                PG_TEXT(link->return_to), PARAM_BOOL(link->switch_account)};
     store_run(store, sql, params, COUNT_OF(params), -EIO, done, ctx);
 }
 

@@ -95,6 +95,25 @@ void store_session(struct store *store, const char *frontend, const char *name,
     store_ask(store, session_sql, params, COUNT_OF(params), on_session, (void (*)(void))done, ctx);
 }
 
+static void on_user(void *ctx, int error, const struct pg_rows *rows) {
+    struct store_call *call = ctx;
+    store_user_done *done = (store_user_done *)call->any;
+    char user[ID_LEN + 1] = "";
+    if (error == 0 && pg_count(rows) == 0)
+        error = -ENOENT;
+    if (error == 0)
+        store_id(rows, 0, 0, user);
+    done(call->ctx, error, user);
+    free(call);
+}
+
+void store_user(struct store *store, const char *frontend, const char *name, store_user_done *done,
+                void *ctx) {
+    static const char sql[] = "SELECT id::text FROM users WHERE frontend = $1 AND name = $2";
+    struct pg_param params[] = {PG_TEXT(frontend), PG_TEXT(name)};
+    store_ask(store, sql, params, COUNT_OF(params), on_user, (void (*)(void))done, ctx);
+}
+
 /* ---- preferences ---- */
 
 static void on_preference(void *ctx, int error, const struct pg_rows *rows) {

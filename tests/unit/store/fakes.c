@@ -32,6 +32,14 @@ void gateway_send(struct gateway_end *end, Cloister__Message *message) {
     ssize_t len = msg_encode(message, wire, sizeof(wire));
     if (end != fake_end || len < 0 || msg_decode(&peer, wire, (size_t)len, 0, &copy) < 0)
         abort();
+    if (copy->body_case == CLOISTER__MESSAGE__BODY_GRANT_RENEWED) {
+        if (fake_answer(copy->grant_renewed->request)->count > 0)
+            abort(); /* too late */
+        snprintf(fake_renewed_to_gateway, sizeof(fake_renewed_to_gateway), "%s",
+                 copy->grant_renewed->grant);
+        msg_free(copy);
+        return;
+    }
     /* Every final message begins with its request number. */
     struct fake_answer *answer = fake_answer(copy->ok->request);
     msg_free(answer->message);
@@ -66,7 +74,7 @@ struct key_answer {
     keys_done *done;
     void *ctx;
     int error;
-    char challenge[64];
+    char challenge[64], grant[128];
 };
 
 static void on_key_answer(evutil_socket_t fd, short what, void *arg) {
@@ -75,16 +83,18 @@ static void on_key_answer(evutil_socket_t fd, short what, void *arg) {
     (void)fd;
     (void)what;
     result.challenge = answer->challenge;
+    result.grant = answer->grant;
     deferred--;
     answer->done(answer->ctx, answer->error, answer->error == 0 ? &result : NULL);
     free(answer);
 }
 
-static void key_answer(keys_done *done, void *ctx, int error, const char *challenge) {
+static struct key_answer *key_answer(keys_done *done, void *ctx, int error, const char *challenge) {
     struct key_answer *answer = calloc(1, sizeof(*answer));
     *answer = (struct key_answer){.done = done, .ctx = ctx, .error = error};
     snprintf(answer->challenge, sizeof(answer->challenge), "%s", challenge);
     defer(on_key_answer, answer);
+    return answer;
 }
 
 static int find_key(const char *name) {
@@ -126,7 +136,7 @@ void keys_create(struct keys_client *keys, Cloister__KeyKind kind, const char *i
         strcpy(keyring[at].name, name);
         strcpy(keyring[at].user, user);
     }
-    key_answer(done, ctx, fake_keys_away ? -EAGAIN : 0, "");
+    (void)key_answer(done, ctx, fake_keys_away ? -EAGAIN : 0, "");
 }
 
 void keys_destroy(struct keys_client *keys, Cloister__KeyKind kind, const char *id, keys_done *done,
@@ -137,7 +147,7 @@ void keys_destroy(struct keys_client *keys, Cloister__KeyKind kind, const char *
     int at = find_key(name);
     if (!fake_keys_away && at >= 0)
         memset(&keyring[at], 0, sizeof(keyring[at]));
-    key_answer(done, ctx, fake_keys_away ? -EAGAIN : 0, "");
+    (void)key_answer(done, ctx, fake_keys_away ? -EAGAIN : 0, "");
 }
 
 void keys_bind_user(struct keys_client *keys, const char *connection, const char *user,
@@ -148,19 +158,107 @@ void keys_bind_user(struct keys_client *keys, const char *connection, const char
     int at = find_key(name), error = fake_keys_away ? -EAGAIN : at < 0 ? -ENOENT : 0;
     if (error == 0)
         strcpy(keyring[at].user, user);
-    key_answer(done, ctx, error, "");
+    (void)key_answer(done, ctx, error, "");
 }
 
 void keys_challenge(struct keys_client *keys, const char *state_token, keys_done *done, void *ctx) {
     (void)keys;
     char challenge[64];
     snprintf(challenge, sizeof(challenge), "challenge-of-%.8s", state_token);
-    key_answer(done, ctx, fake_keys_away ? -EAGAIN : 0, challenge);
+    (void)key_answer(done, ctx, fake_keys_away ? -EAGAIN : 0, challenge);
+}
+
+unsigned fake_grant_epoch, fake_grants_asked;
+bool fake_grants_old;
+const char *fake_renewed = "";
+char fake_renewed_to_gateway[128], fake_renewed_in_session[128];
+
+const char *fake_grant(const char *user, const char *frontend) {
+    static char grant[128];
+    snprintf(grant, sizeof(grant), "grant:%.8s:%.20s:%u", user, frontend, fake_grant_epoch);
+    return grant;
+}
+
+void keys_grant_mint(struct keys_client *keys, const char *user, const char *frontend,
+                     keys_done *done, void *ctx) {
+    char name[64];
+    (void)keys;
+    name_of(CLOISTER__KEY_KIND__KEY_USER, user, name);
+    int error = fake_keys_away ? -EAGAIN : find_key(name) < 0 ? -EKEYREVOKED : 0;
+    strcpy(key_answer(done, ctx, error, "")->grant, fake_grant(user, frontend));
+}
+
+static int check_grant(const char *user, const char *frontend, const char *grant) {
+    size_t stem = strlen(fake_grant(user, frontend)) - 1;
+    if (fake_keys_away)
+        return -EAGAIN;
+    if (*grant == '\0')
+        return -ENOKEY;
+    if (strncmp(grant, fake_grant(user, frontend), stem) != 0)
+        return -EACCES;
+    if (fake_grants_old)
+        return -EKEYEXPIRED;
+    return strcmp(grant, fake_grant(user, frontend)) == 0 ? 0 : -EKEYREVOKED;
+}
+
+void keys_grant_check(struct keys_client *keys, const char *user, const char *frontend,
+                      const char *grant, keys_done *done, void *ctx) {
+    (void)keys;
+    fake_grants_asked++;
+    strcpy(key_answer(done, ctx, check_grant(user, frontend, grant), "")->grant, fake_renewed);
+}
+
+void keys_grant_revoke(struct keys_client *keys, const char *user, keys_done *done, void *ctx) {
+    (void)keys;
+    (void)user;
+    fake_grant_epoch += !fake_keys_away;
+    (void)key_answer(done, ctx, fake_keys_away ? -EAGAIN : 0, "");
 }
 
 bool keys_client_ready(const struct keys_client *keys) {
     (void)keys;
     return !fake_keys_away;
+}
+
+/* ---- sessions of the web pages ---- */
+
+struct web_session fake_session;
+
+struct session_answer {
+    web_session_done *done;
+    void *ctx;
+    bool known;
+};
+
+static void on_session_answer(evutil_socket_t fd, short what, void *arg) {
+    struct session_answer *answer = arg;
+    (void)fd;
+    (void)what;
+    deferred--;
+    answer->done(answer->ctx, answer->known ? 0 : -ENOENT, answer->known ? &fake_session : NULL);
+    free(answer);
+}
+
+void web_session_show(struct api *api, const char *cookie, const char *csrf, bool rotate,
+                      web_session_done *done, void *ctx) {
+    (void)api;
+    if (csrf != NULL || rotate)
+        abort(); /* nothing is changed, nothing can be set */
+    struct session_answer *answer = calloc(1, sizeof(*answer));
+    bool known = *cookie != '\0' && strcmp(cookie, fake_session.cookie) == 0;
+    *answer = (struct session_answer){done, ctx, known};
+    defer(on_session_answer, answer);
+}
+
+void web_session_renew(struct api *api, const char *cookie, const char *grant) {
+    (void)api;
+    snprintf(fake_renewed_in_session, sizeof(fake_renewed_in_session), "%s %s", cookie, grant);
+}
+
+void api_sign_in_return(struct api *api, struct gateway_end *end,
+                        const Cloister__ConnectCallback *request) {
+    (void)api;
+    gateway_fail(end, request->request, 418, "sign_in", request->login, false);
 }
 
 /* ---- turns ---- */
@@ -188,6 +286,8 @@ struct turn *turns_submit(struct turns *turns, const char *user, const char *ori
     copy_text(fake_turn.user, sizeof(fake_turn.user), user);
     copy_text(fake_turn.origin, sizeof(fake_turn.origin), origin);
     copy_text(fake_turn.connection, sizeof(fake_turn.connection), connection);
+    copy_text(fake_turn.grant, sizeof(fake_turn.grant), start->grant);
+    copy_text(fake_turn.frontend, sizeof(fake_turn.frontend), start->frontend);
     copy_text(fake_turn.code, sizeof(fake_turn.code), start->code);
     copy_text(fake_turn.state_token, sizeof(fake_turn.state_token), start->state_token);
     copy_text(fake_turn.redirect_uri, sizeof(fake_turn.redirect_uri), start->redirect_uri);
@@ -277,6 +377,11 @@ void fakes_reset(struct event_base *base) {
     memset(answers, 0, sizeof(answers));
     memset(keyring, 0, sizeof(keyring));
     memset(&fake_turn, 0, sizeof(fake_turn));
+    memset(&fake_session, 0, sizeof(fake_session));
     fake_keys_away = fake_turns_full = false;
     fake_turn_count = fake_ended_count = 0;
+    fake_grant_epoch = fake_grants_asked = 0;
+    fake_grants_old = false;
+    fake_renewed = "";
+    fake_renewed_to_gateway[0] = fake_renewed_in_session[0] = '\0';
 }

@@ -6,6 +6,7 @@
 #include "supervisor/gateway_end.h"
 #include "supervisor/keys_client.h"
 #include "supervisor/turns.h"
+#include "supervisor/web_sessions.h"
 
 /* Each begins anew. */
 void fakes_reset(struct event_base *base);
@@ -28,6 +29,17 @@ extern struct keys_client *const fake_keys;
 bool fake_key_exists(const char *kind_and_id);     /* "user:…" or "connection:…" */
 const char *fake_key_user(const char *connection); /* "" when not bound */
 unsigned fake_keys_count(void);
+/* Grants of the stand-in read "grant:<user>:<frontend>:<epoch>". */
+const char *fake_grant(const char *user, const char *frontend);
+extern unsigned fake_grant_epoch;  /* grows with every keys_grant_revoke */
+extern bool fake_grants_old;       /* every good grant has expired */
+extern const char *fake_renewed;   /* what a good grant is replaced by; "" nothing */
+extern unsigned fake_grants_asked; /* keys_grant_check so far */
+/* What became of a renewed grant: as a gateway, and as the sessions, heard it. */
+extern char fake_renewed_to_gateway[128], fake_renewed_in_session[128];
+
+/* ---- sessions of the web pages ---- */
+extern struct web_session fake_session; /* shown to the bearer of its `cookie`; "" nobody's */
 
 /* ---- turns ---- */
 extern struct turns *const fake_turns;
@@ -35,7 +47,7 @@ struct turn { /* the one that runs or ran last */
     bool running, cancelled;
     char user[ID_LEN + 1], origin[16], connection[ID_LEN + 1];
     Cloister__TurnKind kind;
-    char code[256], state_token[64], redirect_uri[256], refresh[256];
+    char grant[80], frontend[65], code[256], state_token[64], redirect_uri[256], refresh[256];
     unsigned n_preferences;
     const struct turn_ops *ops;
     void *ctx;

@@ -144,7 +144,7 @@ static void on_rows(void *ctx, int error, const struct store_connection *rows, s
 /* ---- steps ---- */
 
 static int create_link(uint8_t *hash, const char *name) {
-    struct store_link link = {hash, "web", name, "availability events", BACK};
+    struct store_link link = {hash, "web", name, "availability events", BACK, false};
     return RUN(store_link_create(store, &link, on_done, NULL));
 }
 
@@ -414,16 +414,16 @@ START_TEST(a_new_connection_takes_the_place_of_the_old) {
 END_TEST
 
 START_TEST(a_connection_is_shown_and_ended) {
-    ck_assert_int_eq(RUN(store_connection_get(store, "web", "a", on_row, NULL)), -ENOENT);
-    ck_assert_int_eq(RUN(store_disconnect_begin(store, "web", "a", on_row, NULL)), -ENOENT);
+    ck_assert_int_eq(RUN(store_connection_get(store, USER1, on_row, NULL)), -ENOENT);
+    ck_assert_int_eq(RUN(store_disconnect_begin(store, USER1, on_row, NULL)), -ENOENT);
     connect_user("a", USER1, ID_A, 1);
-    ck_assert_int_eq(RUN(store_connection_get(store, "web", "a", on_row, NULL)), 0);
+    ck_assert_int_eq(RUN(store_connection_get(store, USER1, on_row, NULL)), 0);
     ck_assert_str_eq(got.row.state, "active");
     ck_assert_str_eq(got.text, "openid https://www.googleapis.com/auth/calendar.events|"
                                "availability events");
     ck_assert(llabs(got.row.connected_at_ms - wall_ms()) < 60000);
     for (int i = 0; i < 2; i++) { /* and again, while it is under way */
-        ck_assert_int_eq(RUN(store_disconnect_begin(store, "web", "a", on_row, NULL)), 0);
+        ck_assert_int_eq(RUN(store_disconnect_begin(store, USER1, on_row, NULL)), 0);
         ck_assert_str_eq(got.row.state, "disconnecting");
         ck_assert_str_eq(got.row.user, USER1);
         ck_assert_str_eq(got.row.id, ID_A);
@@ -439,9 +439,9 @@ START_TEST(a_connection_is_shown_and_ended) {
     ck_assert_int_eq(session("web", "a", NULL), 0);
     ck_assert_str_eq(got.session.connection_state, "none");
     ck_assert_str_eq(got.session.connection, "");
-    ck_assert_int_eq(RUN(store_connection_get(store, "web", "a", on_row, NULL)), 0);
+    ck_assert_int_eq(RUN(store_connection_get(store, USER1, on_row, NULL)), 0);
     ck_assert_str_eq(got.row.state, "none");
-    ck_assert_int_eq(RUN(store_disconnect_begin(store, "web", "a", on_row, NULL)), 0);
+    ck_assert_int_eq(RUN(store_disconnect_begin(store, USER1, on_row, NULL)), 0);
     ck_assert_str_eq(got.row.id, "");
 }
 END_TEST

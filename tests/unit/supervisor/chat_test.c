@@ -8,8 +8,10 @@
 
 #include "ipc/nng_end.h"
 #include "rig.h"
+#include "supervisor/admit.h"
 #include "supervisor/chat.h"
 #include "supervisor/gateway.h"
+#include "supervisor/web_sessions.h"
 
 #define CONN "cccccccccccccccccccccccccccccccc"
 
@@ -114,6 +116,8 @@ static struct {
 
 static struct event *db_event;
 
+static void answer_admission(void);
+
 static void answer_lookups(void) {
     Cloister__SealedState state = CLOISTER__SEALED_STATE__INIT;
     state.token_version = 5;
@@ -126,6 +130,7 @@ static void answer_lookups(void) {
     db.n_held = 0;
     for (size_t i = 0; i < n; i++)
         db.held[i].done(db.held[i].ctx, db.error, db.error == 0 ? &session : NULL);
+    answer_admission();
     if (db.pending != NULL)
         (take_ptr(db.pending))(db.pending_ctx, 0);
 }
@@ -182,6 +187,58 @@ void api_reconnect_url(struct api *api, const char *user, void (*made)(void *ctx
     made(ctx, "http://reconnect");
 }
 
+static char regrant_frontend[65];
+
+void api_regrant_url(struct api *api, const char *frontend, const char *user,
+                     void (*made)(void *ctx, const char *url), void *ctx) {
+    (void)snprintf(regrant_frontend, sizeof(regrant_frontend), "%s", frontend);
+    api_reconnect_url(api, user, made, ctx);
+}
+
+/* Admission: what the test says, given like the database's answers. */
+static struct {
+    const struct turn_failure *refused;
+    const char *action_url, *renewed;
+    unsigned asked;
+    char frontend[65], user[65], grant[65];
+    admit_done *done;
+    void *ctx;
+} admissions;
+
+static void answer_admission(void) {
+    bool good = admissions.refused == NULL;
+    struct admission admission = {admissions.refused, admissions.action_url, good ? USER_A : "",
+                                  good ? admissions.renewed : ""};
+    if (admissions.done != NULL)
+        (take_ptr(admissions.done))(admissions.ctx, &admission);
+}
+
+void api_admit(struct api *api, const Cloister__Caller *caller, admit_done *done, void *ctx) {
+    (void)api;
+    admissions.asked++;
+    (void)snprintf(admissions.frontend, sizeof(admissions.frontend), "%s", caller->frontend);
+    (void)snprintf(admissions.user, sizeof(admissions.user), "%s", caller->user);
+    (void)snprintf(admissions.grant, sizeof(admissions.grant), "%s", caller->grant);
+    admissions.done = done;
+    admissions.ctx = ctx;
+    if (!db.hold)
+        event_active(db_event, EV_TIMEOUT, 0);
+}
+
+static struct {
+    unsigned calls;
+    char grant[80], session[64];
+} renewed;
+
+void grant_renewed(struct api *api, struct gateway_end *end, uint64_t request,
+                   const Cloister__Caller *caller, const char *grant) {
+    (void)api, (void)end, (void)request;
+    renewed.calls++;
+    ck_assert_uint_eq(client.done + client.oks + client.failures, 0); /* before the last word */
+    (void)snprintf(renewed.grant, sizeof(renewed.grant), "%s", grant);
+    (void)snprintf(renewed.session, sizeof(renewed.session), "%s", caller->session);
+}
+
 #define API_FAKE(name, type)                                                                       \
     void api_##name(struct api *api, struct gateway_end *end, const Cloister__##type *request) {   \
         (void)api;                                                                                 \
@@ -195,12 +252,23 @@ API_FAKE(connection_get, ConnectionGet)
 API_FAKE(connection_delete, ConnectionDelete)
 API_FAKE(memory_list, MemoryList)
 API_FAKE(memory_delete, MemoryDelete)
+API_FAKE(grants_revoke, GrantsRevoke)
+API_FAKE(sign_in_begin, SignInBegin)
+API_FAKE(session_show, SessionShow)
+API_FAKE(session_end, SessionEnd)
+
+/* Nobody here comes with a session: session_gate_test.c does. */
+void web_session_show(struct api *api, const char *cookie, const char *csrf, bool rotate,
+                      web_session_done *done, void *ctx) {
+    (void)api, (void)cookie, (void)csrf, (void)rotate;
+    done(ctx, -ENOENT, NULL);
+}
 
 /* ---- requests ---- */
 
 static void chat(uint64_t request, const char *message, const char *conversation, uint32_t credit) {
     Cloister__Caller caller = CLOISTER__CALLER__INIT;
-    caller.frontend = "web";
+    caller.frontend = "app";
     caller.user = "ann";
     Cloister__ChatRequest ask = CLOISTER__CHAT_REQUEST__INIT;
     ask.request = request;
@@ -228,6 +296,9 @@ static void setup(void) {
     rig_start(&rig);
     memset(&client, 0, sizeof(client));
     memset(&db, 0, sizeof(db));
+    memset(&admissions, 0, sizeof(admissions));
+    memset(&renewed, 0, sizeof(renewed));
+    admissions.action_url = admissions.renewed = "";
     db.state = "active";
     db_event = evtimer_new(rig.base, on_db, NULL);
     struct sessions_limits limits = {60000, 1024, 1024, 8, 1 << 20};
@@ -237,7 +308,7 @@ static void setup(void) {
     static char path[80];
     (void)snprintf(path, sizeof(path), "%s/gw.ipc", rig.dir);
     struct gateway_setup listen = {
-        .path = path, .uid = getuid(), .chats = chats, .unready = unready};
+        .path = path, .uid = getuid(), .instance = "owner", .chats = chats, .unready = unready};
     ck_assert_int_eq(gateway_new(rig.base, &listen, &gateway), 0);
     ck_assert_int_eq(nng_end_dial(rig.base, path, &client_ops, NULL, &client.end), 0);
     rig_until(&rig, is_up, gateway);
@@ -280,7 +351,7 @@ START_TEST(chat_answers_and_remembers) {
     ck_assert_str_eq(client.text, "hellonoted");
     ck_assert(db.has_key);
     Cloister__Caller other = CLOISTER__CALLER__INIT;
-    other.frontend = "web";
+    other.frontend = "app";
     other.user = "bob";
     uint8_t key[IDEMPOTENCY_LEN];
     chat_idempotency(&other, "key-1", key);
@@ -457,7 +528,7 @@ END_TEST
 
 static void delete_session(uint64_t request, const char *conversation) {
     Cloister__Caller caller = CLOISTER__CALLER__INIT;
-    caller.frontend = "web";
+    caller.frontend = "app";
     caller.user = "ann";
     Cloister__SessionDelete ask = CLOISTER__SESSION_DELETE__INIT;
     ask.request = request;
@@ -478,7 +549,7 @@ START_TEST(forgetting_beats_a_running_turn) {
     while (db.pending == NULL)
         ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
     delete_session(3, "");
-    while (db.n_held == 0)
+    while (admissions.done == NULL)
         ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
     answer_lookups(); /* first the deletion, then the turn's call: its notes come too late */
     until_ended(3);
