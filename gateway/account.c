@@ -156,3 +156,16 @@ void handle_connection_delete(struct call *call) {
     Cloister__Message message = MSG_OF(CONNECTION_DELETE, connection_delete, &request);
     (void)call_ask(call, request.request, &message, call->gateway->limits.ask_ms, on_deleted);
 }
+
+void handle_grants_revoke(struct call *call) {
+    const char *user = call_user(call);
+    if (user == NULL)
+        return;
+    Cloister__Caller caller;
+    call_identity(call, user, &caller);
+    Cloister__GrantsRevoke request = CLOISTER__GRANTS_REVOKE__INIT;
+    request.request = upstream_number(call->gateway->upstream);
+    request.caller = &caller;
+    Cloister__Message message = MSG_OF(GRANTS_REVOKE, grants_revoke, &request);
+    (void)call_ask(call, request.request, &message, call->gateway->limits.ask_ms, on_ok);
+}

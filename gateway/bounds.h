@@ -20,6 +20,10 @@ struct gateway_limits {
     uint32_t credit;    /* bytes of text a turn may be ahead of its reader */
     uint32_t public_rate, public_burst;   /* requests a second and address, public routes */
     uint32_t bad_key_rate, bad_key_burst; /* refused keys a second and address */
+    uint64_t sign_in_every_ms;            /* one more sign-in an address, */
+    uint32_t sign_in_burst;               /* after so many at once */
+    unsigned sign_in_failures;            /* of one address in a row that cost nothing; then */
+    uint64_t sign_in_wait_ms, sign_in_wait_max_ms; /* it waits, twice as long each time */
 };
 
 #define GATEWAY_LIMITS_DEFAULT                                                                     \
@@ -28,7 +32,8 @@ struct gateway_limits {
         .request_ms = 20000, .stall_ms = 60000, .heartbeat_ms = 15000, .ask_ms = 60000,            \
         .chat_ms = 0, .drain_ms = 20000, .body = 65536, .reply = 524288, .output_high = 65536,     \
         .credit = 65536, .public_rate = 200, .public_burst = 2000, .bad_key_rate = 5,              \
-        .bad_key_burst = 50                                                                        \
+        .bad_key_burst = 50, .sign_in_every_ms = 3000, .sign_in_burst = 40, .sign_in_failures = 5, \
+        .sign_in_wait_ms = 1000, .sign_in_wait_max_ms = 300000                                     \
     }
 
 #endif

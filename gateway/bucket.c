@@ -9,7 +9,7 @@
 
 struct bucket {
     uint8_t key[BUCKET_KEY_SIZE];
-    uint64_t millitokens, at_ms; /* at_ms 0: never used */
+    uint64_t parts, at_ms; /* at_ms 0: never used */
 };
 
 struct buckets {
@@ -52,22 +52,33 @@ static struct bucket *bucket_find(struct buckets *buckets, const uint8_t key[BUC
     return oldest;
 }
 
-uint64_t buckets_take(struct buckets *buckets, const void *key, size_t len, uint32_t rate,
-                      uint32_t burst, uint64_t now_ms) {
+/* A token is `unit` parts; `gain` parts come every millisecond. */
+static uint64_t take(struct buckets *buckets, const void *key, size_t len, uint64_t gain,
+                     uint64_t unit, uint32_t burst, uint64_t now_ms) {
     uint8_t padded[BUCKET_KEY_SIZE] = {0};
     memcpy(padded, key, len < sizeof(padded) ? len : sizeof(padded));
     struct bucket *bucket = bucket_find(buckets, padded);
-    uint64_t full = (uint64_t)burst * 1000;
+    uint64_t full = burst * unit;
     if (bucket->at_ms == 0)
-        bucket->millitokens = full;
-    else if (now_ms > bucket->at_ms) /* a token a second is one millitoken a millisecond */
-        bucket->millitokens += (now_ms - bucket->at_ms) * rate;
-    if (bucket->millitokens > full)
-        bucket->millitokens = full;
+        bucket->parts = full;
+    else if (now_ms > bucket->at_ms)
+        bucket->parts += (now_ms - bucket->at_ms) * gain;
+    if (bucket->parts > full)
+        bucket->parts = full;
     bucket->at_ms = now_ms > 0 ? now_ms : 1;
-    if (bucket->millitokens >= 1000) {
-        bucket->millitokens -= 1000;
+    if (bucket->parts >= unit) {
+        bucket->parts -= unit;
         return 0;
     }
-    return rate == 0 ? 60000 : (1000 - bucket->millitokens + rate - 1) / rate;
+    return gain == 0 ? 60000 : (unit - bucket->parts + gain - 1) / gain;
+}
+
+uint64_t buckets_take(struct buckets *buckets, const void *key, size_t len, uint32_t rate,
+                      uint32_t burst, uint64_t now_ms) {
+    return take(buckets, key, len, rate, 1000, burst, now_ms);
+}
+
+uint64_t buckets_take_slow(struct buckets *buckets, const void *key, size_t len, uint64_t every_ms,
+                           uint32_t burst, uint64_t now_ms) {
+    return take(buckets, key, len, 1, every_ms, burst, now_ms);
 }

@@ -19,4 +19,8 @@ void buckets_free(struct buckets *buckets);
 uint64_t buckets_take(struct buckets *buckets, const void *key, size_t len, uint32_t rate,
                       uint32_t burst, uint64_t now_ms) MUST_CHECK;
 
+/* The same with one token every `every_ms`. */
+uint64_t buckets_take_slow(struct buckets *buckets, const void *key, size_t len, uint64_t every_ms,
+                           uint32_t burst, uint64_t now_ms) MUST_CHECK;
+
 #endif

@@ -4,18 +4,42 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/form.h"
+#include "gateway/pages.h"
+
+void free_secret(char *text) {
+    if (text != NULL)
+        explicit_bzero(text, strlen(text));
+    free(text);
+}
+
 /* What every reply carries. */
 static void put_common(struct call *call, struct reply *reply) {
+    const struct gateway *gateway = call->gateway;
     reply_header(reply, "X-Request-Id", call->id);
-    reply_header(reply, "Cache-Control", "no-store");
+    reply_header(reply, "Cache-Control", call->cache != NULL ? call->cache : "no-store");
     reply_header(reply, "X-Content-Type-Options", "nosniff");
-    reply_header(reply, "Referrer-Policy", "no-referrer");
-    if (call->gateway->origin_count > 0)
+    reply_header(reply, "Referrer-Policy", call->referrer != NULL ? call->referrer : "no-referrer");
+    reply_header(reply, "Cross-Origin-Resource-Policy", "same-origin");
+    if (gateway->secure_cookies)
+        reply_header(reply, "Strict-Transport-Security", "max-age=31536000");
+    if (gateway->origin_count > 0)
         reply_header(reply, "Vary", "Origin");
     if (call->origin != NULL) {
         reply_header(reply, "Access-Control-Allow-Origin", call->origin);
-        reply_header(reply, "Access-Control-Expose-Headers", "X-Request-Id, Retry-After");
+        reply_header(reply, "Access-Control-Expose-Headers",
+                     "X-Request-Id, Retry-After, Cloister-Grant");
     }
+    if (call->renewed != NULL)
+        reply_header(reply, "Cloister-Grant", call->renewed);
+}
+
+/* Pages bring a policy of their own (pages.c); nothing else is to be shown as one. */
+static bool has_policy(const struct call_header *more, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(more[i].name, "Content-Security-Policy") == 0)
+            return true;
+    return false;
 }
 
 void call_answer(struct call *call, unsigned status, const char *type, const char *body, size_t len,
@@ -27,20 +51,37 @@ void call_answer(struct call *call, unsigned status, const char *type, const cha
     if (type != NULL)
         reply_header(&reply, "Content-Type", type);
     put_common(call, &reply);
+    if (type != NULL && !has_policy(more, more_count))
+        reply_header(&reply, "Content-Security-Policy",
+                     "default-src 'none'; frame-ancestors 'none'");
     for (size_t i = 0; i < more_count; i++)
         reply_header(&reply, more[i].name, more[i].value);
     conn_reply(call->conn, &reply, call->head_only);
 }
 
 void call_json(struct call *call, unsigned status, json_t *object) {
+    call_json_with(call, status, object, NULL, 0);
+}
+
+void call_json_with(struct call *call, unsigned status, json_t *object,
+                    const struct call_header *more, size_t more_count) {
     SCOPE_FREE char *text = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     if (text == NULL)
         call_refuse(call, 500, "internal", "The answer could not be written.");
     else
-        call_answer(call, status, "application/json", text, strlen(text), NULL, 0);
+        call_answer(call, status, "application/json", text, strlen(text), more, more_count);
     if (text != NULL)
         explicit_bzero(text, strlen(text));
+}
+
+/* RFC 9110 section 15.5.2: a 401 says what would help. */
+static const char *challenge_of(const char *code) {
+    if (strncmp(code, "grant_", 6) == 0)
+        return "Cloister-Grant realm=\"cloister\"";
+    if (strcmp(code, "session_invalid") == 0)
+        return "Cloister-Session realm=\"cloister\"";
+    return "Bearer realm=\"cloister\"";
 }
 
 void call_problem(struct call *call, const struct problem *problem) {
@@ -58,14 +99,40 @@ void call_problem(struct call *call, const struct problem *problem) {
         more[n++] = (struct call_header){"Retry-After", seconds};
     }
     if (full.status == 401)
-        more[n++] = (struct call_header){"WWW-Authenticate", "Bearer realm=\"cloister\""};
+        more[n++] = (struct call_header){"WWW-Authenticate", challenge_of(full.code)};
     call_answer(call, full.status, "application/problem+json", text != NULL ? text : "{}",
                 text != NULL ? strlen(text) : 2, more, n);
 }
 
+void call_fail(struct call *call, const struct problem *problem) {
+    if (call->route != NULL && route_is_page(call->route))
+        page_failure(call, problem, NULL, 0);
+    else
+        call_problem(call, problem);
+}
+
+void call_redirect(struct call *call, unsigned status, const char *location,
+                   const struct call_header *more, size_t more_count) {
+    struct call_header headers[4] = {{"Location", location}};
+    size_t n = 1;
+    for (size_t i = 0; i < more_count && n < COUNT_OF(headers); i++)
+        headers[n++] = more[i];
+    call_answer(call, status, "text/plain; charset=utf-8", "", 0, headers, n);
+}
+
+void call_session_over(struct call *call) {
+    char login[300];
+    (void)snprintf(login, sizeof(login), "%s/login", call->gateway->public_origin);
+    struct problem problem = {.status = 401,
+                              .code = "session_invalid",
+                              .detail = "Nobody is signed in here. Sign in with Google.",
+                              .action_url = login};
+    call_fail(call, &problem);
+}
+
 void call_refuse(struct call *call, unsigned status, const char *code, const char *detail) {
     struct problem problem = {.status = status, .code = code, .detail = detail};
-    call_problem(call, &problem);
+    call_fail(call, &problem);
 }
 
 void call_stream(struct call *call) {
@@ -80,15 +147,29 @@ void call_stream(struct call *call) {
 void call_identity(const struct call *call, const char *user, Cloister__Caller *caller) {
     cloister__caller__init(caller);
     /* protobuf-c's strings are not const; packing only reads them. */
+    if (call->session[0] != '\0') {
+        caller->session = (char *)(uintptr_t)call->session;
+        if (call->csrf != NULL)
+            caller->csrf = call->csrf;
+        return;
+    }
     caller->frontend = (char *)(uintptr_t)call->frontend;
     caller->user = (char *)(uintptr_t)user;
     if (call->grant != NULL)
         caller->grant = call->grant;
 }
 
+bool call_user_is_me(struct call *call, const char *user) {
+    if (call->session[0] == '\0' || strcmp(user, "me") == 0)
+        return true;
+    call_refuse(call, 403, "not_allowed",
+                "Who is signed in on the web pages acts as \"me\" and as nobody else.");
+    return false;
+}
+
 const char *call_user(struct call *call) {
     if (name_valid(call->param[0], USER_MAX))
-        return call->param[0];
+        return call_user_is_me(call, call->param[0]) ? call->param[0] : NULL;
     call_refuse(call, 400, "invalid_field",
                 "The user in the path must be 1 to 128 bytes of UTF-8 without control characters, "
                 "percent-encoded.");
@@ -97,7 +178,9 @@ const char *call_user(struct call *call) {
 
 bool call_fields(struct call *call, const struct field *rows, size_t n) {
     struct field_fault fault;
-    if (fields_check(call->body, rows, n, &fault) == 0)
+    int r = call->route->body == BODY_FORM ? form_check(call->body, rows, n, &fault)
+                                           : fields_check(call->body, rows, n, &fault);
+    if (r == 0)
         return true;
     call_refuse(call, 400, fault.code, fault.detail);
     return false;
@@ -111,10 +194,27 @@ static struct problem away(void) {
                             .retryable = true};
 }
 
+/* Of a session cloisterd keeps the grant itself: then none may come here. */
+static void keep_grant(struct call *call, const char *grant) {
+    if (call->session[0] != '\0' || !visible_valid(grant, GRANT_MAX))
+        return;
+    free_secret(call->renewed);
+    call->renewed = strdup(grant);
+}
+
+static bool on_any(void *ctx, enum upstream_end end, const Cloister__Message *message) {
+    struct call *call = ctx;
+    if (end != UPSTREAM_REPLY || message->body_case != CLOISTER__MESSAGE__BODY_GRANT_RENEWED)
+        return call->answer(call, end, message);
+    keep_grant(call, message->grant_renewed->grant);
+    return true;
+}
+
 bool call_ask(struct call *call, uint64_t number, Cloister__Message *message, uint64_t timeout_ms,
               upstream_answer *answer) {
-    int r = upstream_ask(call->gateway->upstream, number, message, timeout_ms, answer, call);
+    int r = upstream_ask(call->gateway->upstream, number, message, timeout_ms, on_any, call);
     if (r == 0) {
+        call->answer = answer;
         call->ask = number;
         return true;
     }
@@ -123,7 +223,7 @@ bool call_ask(struct call *call, uint64_t number, Cloister__Message *message, ui
         problem = (struct problem){.status = 413,
                                    .code = "payload_too_large",
                                    .detail = "The request is too large; shorten its fields."};
-    call_problem(call, &problem);
+    call_fail(call, &problem);
     return false;
 }
 
@@ -162,6 +262,6 @@ bool call_replied(struct call *call, enum upstream_end end, const Cloister__Mess
     if (end == UPSTREAM_REPLY && message->body_case == wanted)
         return true;
     struct problem problem = call_failure(end, message);
-    call_problem(call, &problem);
+    call_fail(call, &problem);
     return false;
 }

@@ -228,7 +228,16 @@ static json_t *usage_json(const Cloister__Usage *usage) {
                      (json_int_t)usage->model_calls, "tool_calls", (json_int_t)usage->tool_calls);
 }
 
-/* {"turn":…,"reply":…,"proposals":[…],"usage":{…}}, around the reply as it was collected. */
+static void add_grant(struct evbuffer *out, const char *grant) {
+    if (grant == NULL)
+        return;
+    (void)evbuffer_add_printf(out, ",\"grant\":\"");
+    (void)json_escape(out, grant, strlen(grant), false);
+    (void)evbuffer_add_printf(out, "\"");
+}
+
+/* {"turn":…,"reply":…,"proposals":[…],"usage":{…},"grant":…}, around the reply as it was collected.
+ */
 static void answer_collected(struct chat *chat, const Cloister__ChatDone *done) {
     struct call *call = chat->call;
     SCOPE_FREE char *proposals = json_dumps(chat->proposals, JSON_COMPACT);
@@ -248,7 +257,9 @@ static void answer_collected(struct chat *chat, const Cloister__ChatDone *done) 
     (void)json_escape(all, done->turn, strlen(done->turn), false);
     (void)evbuffer_add_printf(all, "\",\"reply\":\"");
     (void)evbuffer_add_buffer(all, chat->reply);
-    (void)evbuffer_add_printf(all, "\",\"proposals\":%s,\"usage\":%s}", proposals, usage_text);
+    (void)evbuffer_add_printf(all, "\",\"proposals\":%s,\"usage\":%s", proposals, usage_text);
+    add_grant(all, call->renewed);
+    (void)evbuffer_add_printf(all, "}");
     size_t len = evbuffer_get_length(all);
     call_answer(call, 200, "application/json", (const char *)evbuffer_pullup(all, -1), len, NULL,
                 0);
@@ -263,6 +274,8 @@ static void on_done(struct chat *chat, const Cloister__ChatDone *done) {
     }
     stream_start(chat);
     json_t *object = json_pack("{s:s, s:o}", "turn", done->turn, "usage", usage_json(done->usage));
+    if (chat->call->renewed != NULL) /* a stream's head has long gone */
+        (void)json_object_set_new(object, "grant", json_string(chat->call->renewed));
     if (!stream_event(chat, "done", object))
         return;
     chat->ended = true;
@@ -347,16 +360,20 @@ static struct chat *chat_new(struct call *call) {
 
 void handle_chat(struct call *call) {
     static const struct field rows[] = {
-        {"user", FIELD_NAME, true, USER_MAX, NULL},
         {"message", FIELD_TEXT, true, MESSAGE_TEXT_MAX, NULL},
         {"conversation", FIELD_NAME, false, CONVERSATION_MAX, NULL},
         {"timezone", FIELD_TIMEZONE, false, TIMEZONE_MAX, NULL},
     };
+    bool session = call->session[0] != '\0'; /* there is one user then, and need not be named */
+    const struct field user = {"user", FIELD_NAME, !session, USER_MAX, NULL};
     if (!call->accepts_stream && !call->accepts_json) {
         call_refuse(call, 406, "not_acceptable", "Accept text/event-stream or application/json.");
         return;
     }
-    if (!call_fields(call, rows, COUNT_OF(rows)))
+    if (!call_fields(call, &user, 1) || !call_fields(call, rows, COUNT_OF(rows)))
+        return;
+    const char *name = field_text(call->body, "user");
+    if (name[0] != '\0' && !call_user_is_me(call, name))
         return;
     struct chat *chat = chat_new(call);
     if (chat == NULL) {
@@ -364,7 +381,7 @@ void handle_chat(struct call *call) {
         return;
     }
     Cloister__Caller caller;
-    call_identity(call, field_text(call->body, "user"), &caller);
+    call_identity(call, name, &caller);
     Cloister__ChatRequest request = CLOISTER__CHAT_REQUEST__INIT;
     request.request = chat->request = upstream_number(call->gateway->upstream);
     request.caller = &caller;

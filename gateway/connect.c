@@ -1,13 +1,11 @@
 /* Connecting Google: the frontend's link and redeem, the browser's way there and back. */
-#include <stdio.h>
+#include "gateway/connect.h"
+
 #include <string.h>
 
-#include "gateway/call.h"
 #include "gateway/pages.h"
 #include "gateway/query.h"
-
-#define TOKEN_MAX      128
-#define COOKIE_SECONDS 600
+#include "gateway/sign_in.h"
 
 static bool on_link(void *ctx, enum upstream_end end, const Cloister__Message *message) {
     struct call *call = ctx;
@@ -34,30 +32,42 @@ static bool return_allowed(struct call *call, const char *url) {
     return false;
 }
 
-void handle_link_create(struct call *call) {
-    static const char *const features[] = {"availability", "events", NULL};
-    static const struct field rows[] = {
-        {"features", FIELD_WORDS, true, 2, features},
-        {"return_to", FIELD_VISIBLE, true, 2000, NULL},
-    };
-    const char *user = call_user(call);
-    if (user == NULL || !call_fields(call, rows, COUNT_OF(rows)) ||
-        !return_allowed(call, field_text(call->body, "return_to")))
-        return;
+const char *const connect_features[] = {"availability", "events", NULL};
+
+void connect_link_ask(struct call *call, const struct link_wish *wish, upstream_answer *answer) {
     Cloister__Caller caller;
-    call_identity(call, user, &caller);
-    char *wanted[2];
+    char *wanted[CONNECT_FEATURES];
     const json_t *list = json_object_get(call->body, "features");
     Cloister__ConnectLinkCreate request = CLOISTER__CONNECT_LINK_CREATE__INIT;
+    call_identity(call, wish->user, &caller);
     for (; request.n_features < json_array_size(list); request.n_features++)
         wanted[request.n_features] =
             (char *)(uintptr_t)json_string_value(json_array_get(list, request.n_features));
     request.features = wanted;
     request.request = upstream_number(call->gateway->upstream);
     request.caller = &caller;
-    request.return_to = (char *)(uintptr_t)field_text(call->body, "return_to");
+    request.return_to = (char *)(uintptr_t)wish->return_to;
+    request.switch_account = wish->switch_account;
     Cloister__Message message = MSG_OF(CONNECT_LINK_CREATE, connect_link_create, &request);
-    (void)call_ask(call, request.request, &message, call->gateway->limits.ask_ms, on_link);
+    (void)call_ask(call, request.request, &message, call->gateway->limits.ask_ms, answer);
+}
+
+void handle_link_create(struct call *call) {
+    static const struct field rows[] = {
+        {"features", FIELD_WORDS, true, CONNECT_FEATURES, connect_features},
+        {"return_to", FIELD_VISIBLE, true, 2000, NULL},
+        {"switch_account", FIELD_FLAG, false, 0, NULL},
+    };
+    const char *user = call_user(call);
+    if (user == NULL || !call_fields(call, rows, COUNT_OF(rows)) ||
+        !return_allowed(call, field_text(call->body, "return_to")))
+        return;
+    const struct link_wish wish = {
+        .user = user,
+        .return_to = field_text(call->body, "return_to"),
+        .switch_account = json_is_true(json_object_get(call->body, "switch_account")),
+    };
+    connect_link_ask(call, &wish, on_link);
 }
 
 static bool on_redeemed(void *ctx, enum upstream_end end, const Cloister__Message *message) {
@@ -89,68 +99,19 @@ void handle_redeem(struct call *call) {
 
 /* ---- the browser ---- */
 
-static const char *cookie_name(const struct call *call) {
-    return call->gateway->secure_cookies ? "__Host-cloister-connect" : "cloister-connect";
+static void refuse(struct call *call, unsigned status, const char *code) {
+    call_refuse(call, status, code, "");
 }
 
-/* What cloisterd's tokens look like, and so what may stand in a path, a cookie or a header. */
-static bool token_fits(const char *value) {
-    size_t len = strlen(value);
-    return len > 0 && len <= TOKEN_MAX &&
-           strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == len;
-}
-
-/* The browser's cookie, if it has one that could be ours; otherwise "". */
-static bool cookie_read(const struct call *call, char out[static TOKEN_MAX + 1]) {
-    if (cookie_get(call->cookie, cookie_name(call), out, TOKEN_MAX + 1) == 1 && token_fits(out))
-        return true;
-    out[0] = '\0';
-    return false;
-}
-
-#define COOKIE_SIZE 320
-static void cookie_write(const struct call *call, const char *value, int seconds,
-                         char out[static COOKIE_SIZE]) {
-    (void)snprintf(out, COOKIE_SIZE, "%s=%s; Path=/; Max-Age=%d; HttpOnly; SameSite=Lax%s",
-                   cookie_name(call), value, seconds,
-                   call->gateway->secure_cookies ? "; Secure" : "");
-}
-
-static void page_internal(struct call *call) {
-    struct problem problem = {.status = 500, .code = "internal", .detail = ""};
-    page_failure(call, &problem, NULL, 0);
-}
-
-/* A browser gets pages, not problem documents. True when `message` is the wanted redirect. */
+/* True when `message` is a redirect to somewhere; otherwise answers with a page. */
 static bool browser_replied(struct call *call, enum upstream_end end,
                             const Cloister__Message *message) {
-    call->ask = 0;
-    if (end == UPSTREAM_REPLY && message->body_case == CLOISTER__MESSAGE__BODY_CONNECT_REDIRECT) {
-        if (web_address(message->connect_redirect->location))
-            return true;
-        page_internal(call);
+    if (!call_replied(call, end, message, CLOISTER__MESSAGE__BODY_CONNECT_REDIRECT))
         return false;
-    }
-    struct problem problem = call_failure(end, message);
-    page_failure(call, &problem, NULL, 0);
+    if (web_address(message->connect_redirect->location))
+        return true;
+    refuse(call, 500, "internal");
     return false;
-}
-
-static void redirect(struct call *call, const char *location, const char *cookie) {
-    struct call_header more[2] = {{"Location", location}, {"Set-Cookie", cookie}};
-    call_answer(call, 302, "text/plain; charset=utf-8", "", 0, more, 2);
-}
-
-static void browser_ask(struct call *call, uint64_t number, Cloister__Message *message,
-                        upstream_answer *answer) {
-    struct gateway *gateway = call->gateway;
-    int r = upstream_ask(gateway->upstream, number, message, gateway->limits.ask_ms, answer, call);
-    if (r == 0) {
-        call->ask = number;
-        return;
-    }
-    struct problem problem = call_failure(UPSTREAM_LOST, NULL);
-    page_failure(call, &problem, NULL, 0);
 }
 
 /* cloisterd makes the cookie that binds the link to this browser. */
@@ -160,11 +121,14 @@ static bool on_open(void *ctx, enum upstream_end end, const Cloister__Message *m
     if (!browser_replied(call, end, message))
         return false;
     if (!token_fits(message->connect_redirect->cookie)) {
-        page_internal(call);
+        refuse(call, 500, "internal");
         return false;
     }
-    cookie_write(call, message->connect_redirect->cookie, COOKIE_SECONDS, cookie);
-    redirect(call, message->connect_redirect->location, cookie);
+    cookie_write(call->gateway->secure_cookies, COOKIE_CONNECT, message->connect_redirect->cookie,
+                 COOKIE_WAY_S, cookie);
+    const struct call_header more[] = {{"Set-Cookie", cookie}};
+    call_redirect(call, 302, message->connect_redirect->location, more, COUNT_OF(more));
+    explicit_bzero(cookie, sizeof(cookie));
     return false;
 }
 
@@ -172,68 +136,100 @@ void handle_connect_open(struct call *call) {
     char cookie[TOKEN_MAX + 1];
     const char *link = call->param[0];
     if (!token_fits(link)) {
-        struct problem problem = {.status = 400, .code = "link_invalid", .detail = ""};
-        page_failure(call, &problem, NULL, 0);
+        refuse(call, 400, "link_invalid");
         return;
     }
-    (void)cookie_read(call, cookie);
+    (void)cookie_read(call->cookie, call->gateway->secure_cookies, COOKIE_CONNECT, cookie);
     Cloister__ConnectOpen request = CLOISTER__CONNECT_OPEN__INIT;
     request.request = upstream_number(call->gateway->upstream);
     request.link = (char *)(uintptr_t)link;
     request.cookie = cookie;
     Cloister__Message message = MSG_OF(CONNECT_OPEN, connect_open, &request);
-    browser_ask(call, request.request, &message, on_open);
+    (void)call_ask(call, request.request, &message, call->gateway->limits.ask_ms, on_open);
+}
+
+/* Somebody signed in: a session cookie, and the login cookie has served its purpose. */
+static void answer_signed_in(struct call *call, const Cloister__ConnectRedirect *to) {
+    char session[COOKIE_SIZE], login[COOKIE_SIZE];
+    cookie_write(true, COOKIE_SESSION, to->session, to->session_s, session);
+    cookie_write(true, COOKIE_LOGIN, "", 0, login);
+    const struct call_header more[] = {{"Set-Cookie", session}, {"Set-Cookie", login}};
+    sign_in_ended(call, true);
+    call_redirect(call, 302, to->location, more, COUNT_OF(more));
+    explicit_bzero(session, sizeof(session));
+}
+
+static void answer_connected(struct call *call, const Cloister__ConnectRedirect *to) {
+    char cookie[COOKIE_SIZE];
+    cookie_write(call->gateway->secure_cookies, COOKIE_CONNECT, "", 0, cookie);
+    const struct call_header more[] = {{"Set-Cookie", cookie}};
+    call_redirect(call, 302, to->location, more, COUNT_OF(more));
+}
+
+/* What a person may decide at Google is no failed sign-in, nor is trouble of ours. */
+static bool is_suspicious(enum upstream_end end, const Cloister__Message *message) {
+    if (end != UPSTREAM_REPLY || message->body_case != CLOISTER__MESSAGE__BODY_FAILURE)
+        return false;
+    const char *code = message->failure->code;
+    return strcmp(code, "link_invalid") == 0 || strcmp(code, "wrong_browser") == 0 ||
+           strcmp(code, "sign_in_failed") == 0;
 }
 
 static bool on_callback(void *ctx, enum upstream_end end, const Cloister__Message *message) {
     struct call *call = ctx;
-    char cookie[COOKIE_SIZE];
+    if (call->signing_in && is_suspicious(end, message))
+        sign_in_ended(call, false);
     if (!browser_replied(call, end, message))
         return false;
-    cookie_write(call, "", 0, cookie); /* it has served its purpose */
-    redirect(call, message->connect_redirect->location, cookie);
+    const Cloister__ConnectRedirect *to = message->connect_redirect;
+    if (to->session[0] == '\0')
+        answer_connected(call, to);
+    else if (token_fits(to->session))
+        answer_signed_in(call, to);
+    else
+        refuse(call, 500, "internal");
     return false;
 }
 
-void handle_connect_callback(struct call *call) {
-    char state[TOKEN_MAX + 1], code[2048], error[64], cookie[TOKEN_MAX + 1];
-    int have_state = query_get(call->query, "state", state, sizeof(state));
-    int have_code = query_get(call->query, "code", code, sizeof(code));
-    int have_error = query_get(call->query, "error", error, sizeof(error));
-    bool good = have_state == 1 && token_fits(state) && have_code >= 0 && have_error >= 0 &&
-                (code[0] == '\0' || visible_valid(code, sizeof(code))) &&
-                strspn(error, "abcdefghijklmnopqrstuvwxyz_") == strlen(error) &&
-                (code[0] != '\0') != (error[0] != '\0');
-    if (!good) {
-        struct problem problem = {.status = 400, .code = "link_invalid", .detail = ""};
-        page_failure(call, &problem, NULL, 0);
-        return;
-    }
-    if (!cookie_read(call, cookie)) {
-        struct problem problem = {.status = 403, .code = "wrong_browser", .detail = ""};
-        page_failure(call, &problem, NULL, 0);
-        return;
-    }
-    Cloister__ConnectCallback request = CLOISTER__CONNECT_CALLBACK__INIT;
-    request.request = upstream_number(call->gateway->upstream);
-    request.state_token = state;
-    request.code = code;
-    request.error = error;
-    request.cookie = cookie;
-    Cloister__Message message = MSG_OF(CONNECT_CALLBACK, connect_callback, &request);
-    browser_ask(call, request.request, &message, on_callback);
-    explicit_bzero(code, sizeof(code));
+struct returned {
+    char state[TOKEN_MAX + 1], code[2048], error[64];
+    char connect[TOKEN_MAX + 1], login[TOKEN_MAX + 1];
+};
+
+/* What Google says in the query, if it is something that Google says. */
+static bool read_query(const struct call *call, struct returned *back) {
+    int have_state = query_get(call->query, "state", back->state, sizeof(back->state));
+    int have_code = query_get(call->query, "code", back->code, sizeof(back->code));
+    int have_error = query_get(call->query, "error", back->error, sizeof(back->error));
+    return have_state == 1 && token_fits(back->state) && have_code >= 0 && have_error >= 0 &&
+           (back->code[0] == '\0' || visible_valid(back->code, sizeof(back->code))) &&
+           strspn(back->error, "abcdefghijklmnopqrstuvwxyz_") == strlen(back->error) &&
+           (back->code[0] != '\0') != (back->error[0] != '\0');
 }
 
-void handle_root(struct call *call) {
-    struct page page = {
-        .status = 200,
-        .title = "A Cloister server",
-        .text =
-            "This is the address of a Cloister server: every connected person has a scheduling "
-            "agent of their own here, walled off from all others. People talk to it through a chat "
-            "that their provider runs; there is nothing to do on this page. Developers find the "
-            "routes in openapi.yaml.",
-    };
-    page_answer(call, &page, NULL, 0);
+static void ask_callback(struct call *call, struct returned *back) {
+    Cloister__ConnectCallback request = CLOISTER__CONNECT_CALLBACK__INIT;
+    request.request = upstream_number(call->gateway->upstream);
+    request.state_token = back->state;
+    request.code = back->code;
+    request.error = back->error;
+    request.cookie = back->connect;
+    request.login = back->login;
+    request.session = call->session;
+    Cloister__Message message = MSG_OF(CONNECT_CALLBACK, connect_callback, &request);
+    (void)call_ask(call, request.request, &message, call->gateway->limits.ask_ms, on_callback);
+}
+
+void handle_connect_callback(struct call *call) {
+    struct returned back;
+    bool connecting =
+        cookie_read(call->cookie, call->gateway->secure_cookies, COOKIE_CONNECT, back.connect);
+    call->signing_in = cookie_read(call->cookie, true, COOKIE_LOGIN, back.login);
+    if (!read_query(call, &back))
+        refuse(call, 400, "link_invalid");
+    else if (!connecting && !call->signing_in)
+        refuse(call, 403, "wrong_browser");
+    else if (!call->signing_in || !sign_in_limited(call, SIGN_IN_RETURN))
+        ask_callback(call, &back);
+    explicit_bzero(&back, sizeof(back));
 }

@@ -3,7 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "gateway/call.h"
+#include "gateway/caller.h"
+#include "gateway/form.h"
 #include "ipc/log.h"
 
 static const char *method_word(struct slice method) {
@@ -28,12 +29,6 @@ static struct call *call_new(struct gateway *gateway, struct conn *conn) {
     gateway->calls++;
     gateway->counts.requests++;
     return call;
-}
-
-static void free_secret(char *text) {
-    if (text != NULL)
-        explicit_bzero(text, strlen(text));
-    free(text);
 }
 
 /* One line a request: never a path, a query, a name or a body. */
@@ -61,7 +56,10 @@ static void on_closed(void *ctx, struct conn *conn, bool complete) {
     free_secret(call->query);
     free_secret(call->grant);
     free_secret(call->cookie);
+    free_secret(call->csrf);
+    free_secret(call->renewed);
     free(call->idempotency_key);
+    free(call->if_none_match);
     explicit_bzero(call, sizeof(*call));
     free(call);
     gateway_call_ended(gateway);
@@ -128,66 +126,8 @@ static bool refuse_method(struct call *call, struct slice path, unsigned where) 
     return false;
 }
 
-static bool limited(struct call *call, uint64_t wait_ms, const char *detail) {
-    if (wait_ms == 0)
-        return false;
-    struct problem problem = {.status = 429,
-                              .code = "rate_limited",
-                              .detail = detail,
-                              .retry_after_ms = wait_ms,
-                              .retryable = true};
-    call->gateway->counts.limited++;
-    call_problem(call, &problem);
-    return true;
-}
-
-static bool refuse_key(struct call *call) {
-    struct gateway *gateway = call->gateway;
-    uint64_t wait =
-        buckets_take(gateway->by_bad_key, conn_address(call->conn), sizeof(struct in6_addr),
-                     gateway->limits.bad_key_rate, gateway->limits.bad_key_burst, clock_ms());
-    gateway->counts.bad_keys++;
-    if (!limited(call, wait, "Too many requests with wrong keys came from this address."))
-        call_refuse(call, 401, "unauthorized",
-                    "Send 'Authorization: Bearer KEY' with a key whose SHA-256 stands in a file of "
-                    "gateway.frontends_dir.");
-    return false;
-}
-
-static bool check_frontend(struct call *call, const struct strict_head *head) {
-    const struct slice *header = strict_find(head, "authorization");
-    struct gateway *gateway = call->gateway;
-    if (header == NULL || header->len < 8 || header->len > 512 ||
-        strncasecmp(header->at, "Bearer ", 7) != 0)
-        return refuse_key(call);
-    const struct frontend *frontend =
-        frontends_by_key(gateway->frontends, header->at + 7, header->len - 7);
-    if (frontend == NULL)
-        return refuse_key(call);
-    memcpy(call->frontend, frontend->name, sizeof(call->frontend));
-    uint64_t wait = buckets_take(gateway->by_frontend, frontend->key_sha256[0], 32, frontend->rate,
-                                 frontend->burst, clock_ms());
-    return !limited(call, wait, "This frontend sends more requests than its file allows.");
-}
-
-static bool check_caller(struct call *call, const struct strict_head *head) {
-    struct gateway *gateway = call->gateway;
-    uint64_t wait;
-    switch (call->route->caller) {
-    case CALLER_FRONTEND:
-        return check_frontend(call, head);
-    case CALLER_PUBLIC:
-        wait = buckets_take(gateway->by_address, conn_address(call->conn), sizeof(struct in6_addr),
-                            gateway->limits.public_rate, gateway->limits.public_burst, clock_ms());
-        return !limited(call, wait, "Too many requests came from this address.");
-    case CALLER_OPERATOR:
-        return true; /* whoever could open the socket */
-    }
-    return false;
-}
-
-/* "application/json", perhaps with the one charset that JSON has. */
-static bool is_json_type(struct slice type) {
+/* `wanted`, perhaps with the one charset that there is. */
+static bool is_type(struct slice type, const char *wanted) {
     const char *semicolon = memchr(type.at, ';', type.len);
     size_t len = semicolon == NULL ? type.len : (size_t)(semicolon - type.at);
     struct slice charset = {type.at + len, type.len - len};
@@ -195,23 +135,32 @@ static bool is_json_type(struct slice type) {
         len--;
     while (charset.len > 0 && (charset.at[0] == ';' || charset.at[0] == ' '))
         charset = (struct slice){charset.at + 1, charset.len - 1};
-    return slice_is_nocase((struct slice){type.at, len}, "application/json") &&
+    return slice_is_nocase((struct slice){type.at, len}, wanted) &&
            (charset.len == 0 || slice_is_nocase(charset, "charset=utf-8") ||
             slice_is_nocase(charset, "charset=\"utf-8\""));
 }
 
 static bool check_body_kind(struct call *call, const struct strict_head *head) {
     const struct slice *type = strict_find(head, "content-type");
-    if (call->route->body == BODY_NONE) {
+    switch (call->route->body) {
+    case BODY_NONE:
         if (head->content_length == 0)
             return true;
         call_refuse(call, 400, "bad_request", "This request takes no body.");
         return false;
+    case BODY_JSON:
+        if (type != NULL && is_type(*type, "application/json"))
+            return true;
+        call_refuse(call, 415, "unsupported_media_type",
+                    "Send the body as 'Content-Type: application/json'.");
+        return false;
+    case BODY_FORM:
+        if (type != NULL && is_type(*type, "application/x-www-form-urlencoded"))
+            return true;
+        call_refuse(call, 415, "unsupported_media_type",
+                    "Send the form as 'Content-Type: application/x-www-form-urlencoded'.");
+        return false;
     }
-    if (type != NULL && is_json_type(*type))
-        return true;
-    call_refuse(call, 415, "unsupported_media_type",
-                "Send the body as 'Content-Type: application/json'.");
     return false;
 }
 
@@ -233,6 +182,8 @@ static bool keep_headers(struct call *call, const struct strict_head *head) {
     call->grant = copy_of(strict_find(head, "cloister-grant"));
     call->idempotency_key = copy_of(strict_find(head, "idempotency-key"));
     call->cookie = copy_of(strict_find(head, "cookie"));
+    call->csrf = copy_of(strict_find(head, "cloister-csrf"));
+    call->if_none_match = copy_of(strict_find(head, "if-none-match"));
     bool any = false;
     for (size_t i = 0; i < head->header_count; i++) {
         if (!slice_is_nocase(head->headers[i].name, "accept"))
@@ -245,9 +196,14 @@ static bool keep_headers(struct call *call, const struct strict_head *head) {
                               contains_nocase(accept, "*/*");
     }
     call->accepts_json |= !any;
-    if (call->grant != NULL && call->grant[0] != '\0' && !visible_valid(call->grant, 700)) {
+    if (call->grant != NULL && call->grant[0] != '\0' && !visible_valid(call->grant, GRANT_MAX)) {
         call_refuse(call, 400, "bad_request",
                     "Cloister-Grant must be the grant that redeem returned, unchanged.");
+        return false;
+    }
+    if (call->csrf != NULL && !token_fits(call->csrf)) {
+        call_refuse(call, 403, "csrf_invalid",
+                    "Cloister-CSRF must be the token that GET /v1/session returns, unchanged.");
         return false;
     }
     if (call->idempotency_key != NULL && !visible_valid(call->idempotency_key, 255)) {
@@ -267,6 +223,8 @@ static bool head_for(struct gateway *gateway, struct conn *conn, const struct st
         return false;
     }
     call->method = method_word(head->method);
+    call->address = proxies_client(&gateway->proxies, conn_peer(conn), head);
+    address_blur(&call->address);
     call->head_only = slice_is(head->method, "HEAD");
     call->origin = allowed_origin(gateway, strict_find(head, "origin"));
     route_find(head->method, head->path, where, &match);
@@ -283,7 +241,7 @@ static bool head_for(struct gateway *gateway, struct conn *conn, const struct st
     }
     call->route = match.route;
     memcpy(call->param, match.param, sizeof(call->param));
-    return check_caller(call, head) && check_body_kind(call, head) && keep_headers(call, head);
+    return keep_headers(call, head) && caller_admit(call, head) && check_body_kind(call, head);
 }
 
 static bool on_head_owner(void *ctx, struct conn *conn, const struct strict_head *head) {
@@ -294,17 +252,33 @@ static bool on_head_operators(void *ctx, struct conn *conn, const struct strict_
     return head_for(ctx, conn, head, WHERE_OPERATORS);
 }
 
+static json_t *parse_body(struct call *call, const uint8_t *body, size_t len,
+                          struct field_fault *fault) {
+    return call->route->body == BODY_FORM ? form_parse(body, len, fault)
+                                          : fields_parse(body, len, fault);
+}
+
+/* A form has no header to carry its token. One that is none counts as missing: cloisterd refuses.
+ */
+static void take_csrf(struct call *call) {
+    const char *csrf = field_text(call->body, "csrf");
+    free_secret(call->csrf);
+    call->csrf = token_fits(csrf) ? strdup(csrf) : NULL;
+}
+
 static void on_request(void *ctx, struct conn *conn, const uint8_t *body, size_t len) {
     (void)ctx;
     struct call *call = conn_data(conn);
     struct field_fault fault;
-    if (call->route->body == BODY_JSON) {
-        call->body = fields_parse(body, len, &fault);
+    if (call->route->body != BODY_NONE) {
+        call->body = parse_body(call, body, len, &fault);
         if (call->body == NULL) {
             call_refuse(call, 400, fault.code, fault.detail);
             return;
         }
     }
+    if (call->route->body == BODY_FORM)
+        take_csrf(call);
     call->route->handler(call);
 }
 

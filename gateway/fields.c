@@ -127,6 +127,10 @@ static int check_words(const json_t *value, const struct field *row, struct fiel
 static int check_field(const json_t *value, const struct field *row, struct field_fault *fault) {
     if (row->kind == FIELD_WORDS)
         return check_words(value, row, fault);
+    if (row->kind == FIELD_FLAG)
+        return json_is_boolean(value)
+                   ? 0
+                   : fault_set(fault, "invalid_field", "'%s' must be true or false.", row->name);
     const char *text = json_string_value(value);
     size_t len = json_string_length(value);
     if (text == NULL)
@@ -140,6 +144,7 @@ static int check_field(const json_t *value, const struct field *row, struct fiel
         return 0;
     switch (row->kind) {
     case FIELD_TEXT:
+    case FIELD_FLAG:
     case FIELD_WORDS:
         return 0;
     case FIELD_NAME:

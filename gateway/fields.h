@@ -18,6 +18,7 @@ enum field_kind {
     FIELD_TEXT,     /* string, any text */
     FIELD_VISIBLE,  /* string of visible ASCII */
     FIELD_TIMEZONE, /* name of a zone this system knows */
+    FIELD_FLAG,     /* true or false */
     FIELD_WORDS,    /* array of 1 to `max` different strings out of `words` */
 };
 

@@ -6,6 +6,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "gateway/dispatch.h"
+#include "gateway/pages.h"
 #include "ipc/log.h"
 
 #define RELOAD_MS 2000
@@ -56,6 +57,11 @@ static int add_origin(const char *word, void *ctx) {
     return 0;
 }
 
+static int add_proxy(const char *word, void *ctx) {
+    struct gateway *gateway = ctx;
+    return proxies_add(&gateway->proxies, word);
+}
+
 static void on_drain_deadline(evutil_socket_t fd, short what, void *ctx) {
     (void)fd;
     (void)what;
@@ -80,11 +86,18 @@ static uint64_t chat_time(const struct config *config) {
 }
 
 static int gateway_tables(struct gateway *gateway) {
+    const struct throttle_rule waits = {gateway->limits.sign_in_failures,
+                                        gateway->limits.sign_in_wait_ms,
+                                        gateway->limits.sign_in_wait_max_ms};
     int r = buckets_new(4096, &gateway->by_address);
     if (r == 0)
         r = buckets_new(1024, &gateway->by_bad_key);
     if (r == 0)
         r = buckets_new(512, &gateway->by_frontend);
+    if (r == 0)
+        r = buckets_new(4096, &gateway->by_sign_in);
+    if (r == 0)
+        r = throttle_new(&waits, &gateway->failures);
     if (r == 0)
         r = config_list(gateway->config, CONFIG_gateway_allowed_origins, add_origin, gateway);
     return r;
@@ -112,6 +125,16 @@ static int gateway_link(struct gateway *gateway, char *why, size_t why_len) {
     return upstream_new(gateway->base, path, "owner", &gateway->upstream);
 }
 
+static int gateway_proxies(struct gateway *gateway, char *why, size_t why_len) {
+    int r = config_list(gateway->config, CONFIG_gateway_trusted_proxies, add_proxy, gateway);
+    if (r < 0)
+        (void)snprintf(why, why_len,
+                       "gateway.trusted_proxies must list at most %d addresses, such as 127.0.0.1 "
+                       "or 2001:db8::7, without ports, names or networks",
+                       PROXIES_MAX);
+    return r;
+}
+
 static int gateway_parts(struct gateway *gateway, const struct gateway_sockets *sockets, char *why,
                          size_t why_len) {
     struct timeval every = {RELOAD_MS / 1000, 0};
@@ -125,6 +148,8 @@ static int gateway_parts(struct gateway *gateway, const struct gateway_sockets *
                 "per frontend, readable by the gateway's user",
                 config_str(gateway->config, CONFIG_gateway_frontends_dir), strerror(-r));
     }
+    if (r == 0)
+        r = gateway_proxies(gateway, why, why_len);
     if (r == 0)
         r = gateway_link(gateway, why, why_len);
     if (r == 0)
@@ -150,7 +175,7 @@ int gateway_new(struct event_base *base, const struct config *config,
     if (gateway->limits.chat_ms == 0)
         gateway->limits.chat_ms = chat_time(config);
     gateway->public_url = config_str(config, CONFIG_gateway_public_url);
-    gateway->secure_cookies = strncmp(gateway->public_url, "https://", 8) == 0;
+    pages_prepare(gateway);
     gateway->counts.started_ms = (uint64_t)wall_ms();
     (void)snprintf(why, why_len, "out of memory or descriptors");
     int r = gateway_parts(gateway, sockets, why, why_len);
@@ -195,6 +220,8 @@ void gateway_free(struct gateway *gateway) {
     buckets_free(gateway->by_address);
     buckets_free(gateway->by_bad_key);
     buckets_free(gateway->by_frontend);
+    buckets_free(gateway->by_sign_in);
+    throttle_free(gateway->failures);
     for (size_t i = 0; i < gateway->origin_count; i++)
         free(gateway->origins[i]);
     if (gateway->reload != NULL)

@@ -8,6 +8,8 @@
 #include "gateway/frontends.h"
 #include "gateway/guard.h"
 #include "gateway/bounds.h"
+#include "gateway/proxies.h"
+#include "gateway/throttle.h"
 #include "gateway/upstream.h"
 #include "ipc/config.h"
 
@@ -27,12 +29,18 @@ struct gateway {
     const struct config *config;
     struct gateway_limits limits;
     const char *public_url;
-    bool secure_cookies; /* public_url is https */
+    bool secure_cookies;     /* public_url is https */
+    bool can_sign_in;        /* it is that, or this machine's own */
+    char public_origin[256]; /* of public_url, as browsers write it */
+    char home_url[520];      /* public_url with one '/' at its end */
+    char page_policy[1024];  /* Content-Security-Policy of pages */
+    struct proxies proxies;
     struct guard *owner, *operators;
     struct upstream *upstream;
     struct frontends *frontends;
     uint64_t frontends_stamp;
-    struct buckets *by_address, *by_bad_key, *by_frontend;
+    struct buckets *by_address, *by_bad_key, *by_frontend, *by_sign_in;
+    struct throttle *failures; /* sign-ins that came to nothing */
     char *origins[ORIGINS_MAX];
     size_t origin_count;
     struct gateway_counts counts;

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "gateway/proxies.h"
+
 #define LINGER_MS   2000
 #define SURPLUS_MAX (256u << 10) /* read away per connection before it is dropped */
 #define REFUSE_MS   5000
@@ -227,13 +229,13 @@ static void conn_read_address(struct conn *conn) {
     if (getpeername(bufferevent_getfd(conn->bev), (struct sockaddr *)&peer, &len) < 0)
         return;
     if (peer.ss_family == AF_INET6) {
-        conn->address = ((struct sockaddr_in6 *)&peer)->sin6_addr;
-        if (!IN6_IS_ADDR_V4MAPPED(&conn->address))
-            memset(conn->address.s6_addr + 8, 0, 8);
+        conn->peer = ((struct sockaddr_in6 *)&peer)->sin6_addr;
     } else if (peer.ss_family == AF_INET) {
-        conn->address.s6_addr[10] = conn->address.s6_addr[11] = 0xff;
-        memcpy(conn->address.s6_addr + 12, &((struct sockaddr_in *)&peer)->sin_addr, 4);
+        conn->peer.s6_addr[10] = conn->peer.s6_addr[11] = 0xff;
+        memcpy(conn->peer.s6_addr + 12, &((struct sockaddr_in *)&peer)->sin_addr, 4);
     }
+    conn->address = conn->peer;
+    address_blur(&conn->address);
 }
 
 /* The first look at an accepted connection, before the loop polls its socket. */

@@ -22,7 +22,7 @@
 struct guard; /* one listener's worth of connections */
 struct conn;  /* one connection, one request */
 
-#define REPLY_HEADERS_MAX 20
+#define REPLY_HEADERS_MAX 28
 struct reply {
     unsigned status;
     struct {
@@ -64,6 +64,8 @@ void guard_free(struct guard *guard);
 /* Who connected: v4 addresses are mapped; an IPv6 address has its last 64 bits cleared; all zero on
  * a unix socket. */
 const struct in6_addr *conn_address(const struct conn *conn);
+/* The same as it is, with all its bits. */
+const struct in6_addr *conn_peer(const struct conn *conn);
 /* The caller's pointer. */
 void conn_set_data(struct conn *conn, void *data);
 void *conn_data(const struct conn *conn);

@@ -28,8 +28,8 @@ struct conn {
     bufferevent_data_cb evhttp_read, evhttp_write;
     bufferevent_event_cb evhttp_event;
     void *evhttp_arg;
-    struct in6_addr address;
-    uint64_t accepted; /* clock_ms */
+    struct in6_addr peer, address; /* address: blurred, what limits count by */
+    uint64_t accepted;             /* clock_ms */
     size_t scanned, next_check, head_len, need, surplus, sent;
     struct evhttp_request *req; /* from CONN_ANSWERING until evhttp is done with it */
     struct evbuffer_cb_entry *input_cb, *output_cb;

@@ -21,6 +21,8 @@ const char *status_phrase(unsigned status) {
         {201, "Created"},
         {204, "No Content"},
         {302, "Found"},
+        {303, "See Other"},
+        {304, "Not Modified"},
         {400, "Bad Request"},
         {401, "Unauthorized"},
         {403, "Forbidden"},
@@ -52,6 +54,10 @@ const char *status_phrase(unsigned status) {
 
 const struct in6_addr *conn_address(const struct conn *conn) {
     return &conn->address;
+}
+
+const struct in6_addr *conn_peer(const struct conn *conn) {
+    return &conn->peer;
 }
 
 void conn_set_data(struct conn *conn, void *data) {
@@ -101,6 +107,11 @@ void conn_adopt(struct conn *conn, struct evhttp_request *req) {
     (void)bufferevent_enable(conn->bev, EV_READ);
 }
 
+/* RFC 9110 section 8.6: a 304 would have to say the length of what it does not send. */
+static bool has_length(const struct reply *reply) {
+    return reply->status != 204 && reply->status != 304;
+}
+
 /* Before a request is whole evhttp knows nothing of it: the reply is written as bytes. */
 static void reply_raw(struct conn *conn, const struct reply *reply, bool head_only) {
     struct evbuffer *output = bufferevent_get_output(conn->bev);
@@ -113,7 +124,7 @@ static void reply_raw(struct conn *conn, const struct reply *reply, bool head_on
     for (size_t i = 0; i < reply->header_count; i++)
         (void)evbuffer_add_printf(output, "%s: %s\r\n", reply->headers[i].name,
                                   reply->headers[i].value);
-    if (reply->status != 204)
+    if (has_length(reply))
         (void)evbuffer_add_printf(output, "Content-Length: %zu\r\n", reply->body_len);
     (void)evbuffer_add(output, "\r\n", 2);
     if (!head_only && reply->body_len > 0)
@@ -137,7 +148,7 @@ void conn_reply(struct conn *conn, const struct reply *reply, bool head_only) {
     put_headers(conn, reply);
     char length[24];
     (void)snprintf(length, sizeof(length), "%zu", reply->body_len);
-    if (reply->status != 204)
+    if (has_length(reply))
         (void)evhttp_add_header(evhttp_request_get_output_headers(conn->req), "Content-Length",
                                 length);
     if (!head_only && reply->body_len > 0)

@@ -1,141 +1,204 @@
 #include "gateway/pages.h"
 
-#include <event2/buffer.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char style[] =
-    "body{font:1.1rem/1.6 system-ui,sans-serif;max-width:36rem;margin:12vh auto;padding:0 1.25rem;"
-    "color:#1b1f24;background:#fff}h1{font-size:1.5rem;line-height:1.3}a{color:#0a58ca}"
-    "a:focus-visible{outline:3px solid #0a58ca;outline-offset:2px}"
-    "@media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#16181b}a{color:#8ab4f8}}";
+#include "gateway/assets.h"
 
-/* The policy names the style sheet's hash, so nothing else on a page can take effect. */
-static const char *policy(void) {
-    static char text[256];
-    uint8_t digest[crypto_hash_sha256_BYTES];
-    char hash[sodium_base64_ENCODED_LEN(sizeof(digest), sodium_base64_VARIANT_ORIGINAL)];
-    if (text[0] != '\0')
-        return text;
-    (void)crypto_hash_sha256(digest, (const uint8_t *)style, sizeof(style) - 1);
-    (void)sodium_bin2base64(hash, sizeof(hash), digest, sizeof(digest),
-                            sodium_base64_VARIANT_ORIGINAL);
-    (void)snprintf(
-        text, sizeof(text),
-        "default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'",
-        hash);
-    return text;
-}
-
-static void add_escaped(struct evbuffer *out, const char *text) {
-    for (const char *c = text; *c != '\0'; c++) {
-        const char *entity = *c == '<'    ? "&lt;"
-                             : *c == '>'  ? "&gt;"
-                             : *c == '&'  ? "&amp;"
-                             : *c == '"'  ? "&quot;"
-                             : *c == '\'' ? "&#39;"
-                                          : NULL;
-        if (entity != NULL)
-            (void)evbuffer_add(out, entity, strlen(entity));
-        else
-            (void)evbuffer_add(out, c, 1);
-    }
-}
-
-static void write_page(struct evbuffer *out, const struct page *page) {
-    (void)evbuffer_add_printf(
-        out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-             "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-             "<meta name=\"robots\" content=\"noindex\"><title>");
-    add_escaped(out, page->title);
-    (void)evbuffer_add_printf(out, " · Cloister</title><style>%s</style></head>\n<body><main><h1>",
-                              style);
-    add_escaped(out, page->title);
-    (void)evbuffer_add_printf(out, "</h1>\n<p>");
-    add_escaped(out, utf8_valid(page->text, strlen(page->text)) ? page->text : "");
-    (void)evbuffer_add_printf(out, "</p>");
-    if (page->link != NULL) {
-        (void)evbuffer_add_printf(out, "\n<p><a href=\"");
-        add_escaped(out, page->link);
-        (void)evbuffer_add_printf(out, "\">");
-        add_escaped(out, page->link_text);
-        (void)evbuffer_add_printf(out, "</a></p>");
-    }
-    (void)evbuffer_add_printf(out, "\n</main></body></html>\n");
-}
-
-void page_answer(struct call *call, const struct page *page, const struct call_header *more,
-                 size_t more_count) {
-    struct call_header headers[6] = {{"Content-Security-Policy", policy()},
-                                     {"X-Frame-Options", "DENY"}};
-    size_t n = 2;
-    struct evbuffer *out = evbuffer_new();
-    if (out == NULL) {
-        call_refuse(call, 503, "full", "The server is out of memory. Try again in a moment.");
-        return;
-    }
-    for (size_t i = 0; i < more_count && n < COUNT_OF(headers); i++)
-        headers[n++] = more[i];
-    write_page(out, page);
-    size_t len = evbuffer_get_length(out);
-    call_answer(call, page->status, "text/html; charset=utf-8",
-                (const char *)evbuffer_pullup(out, -1), len, headers, n);
-    evbuffer_free(out);
-}
-
-/* What people read for each code; anything else shows the failure's own sentence. */
-static const struct {
-    const char *code, *title, *text;
-} failures[] = {
-    {"link_invalid", "This link does not work",
-     "It is not complete, or it has been used already. Each link works once. Go back to the chat "
-     "where you got it and ask for a new one."},
-    {"link_expired", "This link has expired",
-     "Connect links hold for ten minutes. Go back to the chat where you got it and ask for a new "
-     "one."},
-    {"wrong_browser", "Please use the browser you started in",
-     "For your safety, the whole way through Google has to be made in one browser with cookies on. "
-     "Open the link again there, or ask for a new one in the chat."},
-    {"consent_refused", "Nothing was connected",
-     "You did not allow access at Google, so nothing was connected and nothing was kept. Ask for a "
-     "new link in the chat if you change your mind."},
-    {"connect_failed", "Google could not be connected",
-     "Google did not complete the connection, and nothing was kept. Ask for a new link in the chat "
-     "and try once more."},
-    {"supervisor_unavailable", "Just a moment",
-     "Cloister is starting or restarting. Wait a few seconds and load this page again."},
-    {"database_unavailable", "Just a moment",
-     "The service is briefly unavailable. Wait a few seconds and load this page again."},
+const struct page_kind page_kinds[PAGES_COUNT] = {
+    [PAGE_CHAT] = {"chat.html", 3, {"csrf", "account", "notice"}},
+    [PAGE_LANDING] = {"landing.html", 1, {"notice"}},
+    [PAGE_CONNECT] = {"connect.html",
+                      5,
+                      {"csrf", "account", "availability_state", "events_state", "switch"}},
+    [PAGE_RESULT] = {"result.html",
+                     4,
+                     {"title", "text", "link", "link_text", "home", "other", "other_text"}},
 };
+
+/* scheme://host:port of an address as browsers write it (RFC 6454 section 6): in lower case,
+ * without the scheme's own port. What is no address has none. */
+static void origin_of(const char *url, char *out, size_t cap) {
+    const char *host = strstr(url, "://");
+    size_t len = host == NULL ? 0 : (size_t)(host - url) + 3 + strcspn(host + 3, "/?#");
+    (void)snprintf(out, cap, "%.*s", (int)len, url);
+    for (char *c = out; *c != '\0'; c++)
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+    size_t used = strlen(out);
+    if (strncmp(out, "https://", 8) == 0 && used > 4 && strcmp(out + used - 4, ":443") == 0)
+        out[used - 4] = '\0';
+    if (strncmp(out, "http://", 7) == 0 && used > 3 && strcmp(out + used - 3, ":80") == 0)
+        out[used - 3] = '\0';
+}
+
+static bool starts(const char *text, const char *with) {
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* This machine's own addresses need no TLS: nobody is in between. */
+static bool is_loopback(const char *origin) {
+    static const char *const hosts[] = {"http://127.0.0.1", "http://localhost", "http://[::1]"};
+    for (size_t i = 0; i < COUNT_OF(hosts); i++) {
+        size_t len = strlen(hosts[i]);
+        if (starts(origin, hosts[i]) && (origin[len] == '\0' || origin[len] == ':'))
+            return true;
+    }
+    return false;
+}
+
+void pages_prepare(struct gateway *gateway) {
+    char google[256];
+    char *origin = gateway->public_origin;
+    origin_of(gateway->public_url, origin, sizeof(gateway->public_origin));
+    origin_of(config_str(gateway->config, CONFIG_google_auth_url), google, sizeof(google));
+    size_t len = strlen(gateway->public_url);
+    while (len > 0 && gateway->public_url[len - 1] == '/')
+        len--;
+    (void)snprintf(gateway->home_url, sizeof(gateway->home_url), "%.*s/", (int)len,
+                   gateway->public_url);
+    gateway->secure_cookies = starts(origin, "https://");
+    gateway->can_sign_in = gateway->secure_cookies || is_loopback(origin);
+    /* A form that leads to Google by redirects needs every stop allowed. */
+    (void)snprintf(gateway->page_policy, sizeof(gateway->page_policy),
+                   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+                   "connect-src 'self'; form-action 'self' %s %s; base-uri 'none'; "
+                   "frame-ancestors 'none'",
+                   google, origin);
+}
+
+#define PAGE_HEADERS 10
+static size_t page_headers(const struct call *call, const struct call_header *more, size_t n,
+                           struct call_header out[static PAGE_HEADERS]) {
+    size_t used = 0;
+    out[used++] = (struct call_header){"Content-Security-Policy", call->gateway->page_policy};
+    out[used++] = (struct call_header){"X-Frame-Options", "DENY"};
+    out[used++] = (struct call_header){"Cross-Origin-Opener-Policy", "same-origin"};
+    out[used++] = (struct call_header){
+        "Permissions-Policy", "accelerometer=(), camera=(), display-capture=(), geolocation=(), "
+                              "gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), "
+                              "usb=()"};
+    for (size_t i = 0; i < n && used < PAGE_HEADERS; i++)
+        out[used++] = more[i];
+    return used;
+}
+
+static void page_send(struct call *call, unsigned status, const char *html, size_t len,
+                      const struct call_header *more, size_t more_count) {
+    struct call_header headers[PAGE_HEADERS];
+    size_t n = page_headers(call, more, more_count, headers);
+    call_answer(call, status, "text/html; charset=utf-8", html, len, headers, n);
+}
+
+void page_whole(struct call *call, const char *html, size_t len) {
+    page_send(call, 200, html, len, NULL, 0);
+}
+
+void page_show(struct call *call, unsigned status, enum page page, const struct place *places,
+               size_t n, const struct call_header *more, size_t more_count) {
+    const struct asset *asset = asset_find(page_kinds[page].file);
+    struct evbuffer *out = evbuffer_new();
+    int r =
+        asset == NULL || out == NULL ? -1 : template_fill(out, asset->data, asset->len, places, n);
+    size_t len = r == 0 ? evbuffer_get_length(out) : 0;
+    unsigned char *html = r == 0 ? evbuffer_pullup(out, -1) : NULL;
+    if (html == NULL) {
+        struct problem problem = {
+            .status = 500, .code = "internal", .detail = "The page could not be written."};
+        call_problem(call, &problem);
+    } else {
+        page_send(call, status, (const char *)html, len, more, more_count);
+        explicit_bzero(html, len); /* the session's token was in it */
+    }
+    if (out != NULL)
+        evbuffer_free(out);
+}
+
+/* ---- failures ---- */
+
+enum next { NEXT_CONNECT, NEXT_LOGIN, NEXT_HOME };
+
+static const struct words {
+    const char *code;
+    enum next next;
+    const char *title, *text;
+} all_words[] = {
+#define WORDS(code, next, title, text) {#code, NEXT_##next, title, text},
+#include "gateway/pages_words.def"
+#undef WORDS
+};
+
+static const struct words *words_of(const char *code) {
+    for (size_t i = 0; i < COUNT_OF(all_words); i++)
+        if (strcmp(all_words[i].code, code) == 0)
+            return &all_words[i];
+    return &all_words[COUNT_OF(all_words) - 1];
+}
+
+/* An address of the web pages themselves: the way was one of theirs, not another frontend's. */
+static bool is_ours(const struct call *call, const char *url) {
+    const char *origin = call->gateway->public_origin;
+    if (url == NULL || !starts(url, origin))
+        return false;
+    const char *path = url + strlen(origin);
+    return strcmp(path, "/") == 0 || starts(path, "/?") || starts(path, "/connect") ||
+           starts(path, "/login");
+}
+
+struct button {
+    const char *link, *text;
+};
+
+/* Where the button leads. */
+static struct button button_of(const struct call *call, const struct problem *problem,
+                               const struct words *words) {
+    bool ours = is_ours(call, problem->action_url);
+    if (!ours && web_address(problem->action_url))
+        return (struct button){problem->action_url, "Continue"};
+    switch (words->next) {
+    case NEXT_LOGIN:
+        return (struct button){"/login", "Sign in with Google"};
+    case NEXT_CONNECT:
+        if (ours || call->session[0] != '\0')
+            return (struct button){"/connect", "Try again"};
+        break;
+    case NEXT_HOME:
+        break;
+    }
+    return (struct button){"/", "Go to the start page"};
+}
+
+static bool readable(const char *text) {
+    return text != NULL && text[0] != '\0' && utf8_valid(text, strlen(text));
+}
 
 void page_failure(struct call *call, const struct problem *problem, const struct call_header *more,
                   size_t more_count) {
+    const struct words *words = words_of(problem->code);
+    struct button button = button_of(call, problem, words);
+    bool known = strcmp(words->code, problem->code) == 0 && words->text[0] != '\0';
+    bool other = strcmp(problem->code, "wrong_account") == 0 && button.link[0] == '/';
+    const struct place places[] = {
+        {"title", words->title},
+        {"text", !known && readable(problem->detail) ? problem->detail : words->text},
+        {"link", button.link},
+        {"link_text", button.text},
+        {"home", "/"},
+        {"other", other ? "/connect?switch=1" : ""},
+        {"other_text", other ? "Use the other account" : ""},
+    };
     struct call_header headers[4];
     char seconds[24];
     size_t n = 0;
-    bool next = web_address(problem->action_url);
-    struct page page = {
-        .status = problem->status,
-        .title = "Google could not be connected",
-        .text = problem->detail != NULL && problem->detail[0] != '\0'
-                    ? problem->detail
-                    : "Something went wrong. Ask for a new link in the chat and try once more.",
-        .link = next ? problem->action_url : "/",
-        .link_text = next ? "Continue" : "What is this?",
-    };
-    for (size_t i = 0; i < COUNT_OF(failures); i++)
-        if (strcmp(failures[i].code, problem->code) == 0) {
-            page.title = failures[i].title;
-            page.text = failures[i].text;
-        }
     if (problem->retry_after_ms > 0) {
         (void)snprintf(seconds, sizeof(seconds), "%llu",
                        (unsigned long long)((problem->retry_after_ms + 999) / 1000));
         headers[n++] = (struct call_header){"Retry-After", seconds};
     }
+    if (problem->status == 401)
+        headers[n++] =
+            (struct call_header){"WWW-Authenticate", "Cloister-Session realm=\"cloister\""};
     for (size_t i = 0; i < more_count && n < COUNT_OF(headers); i++)
         headers[n++] = more[i];
-    page_answer(call, &page, headers, n);
+    page_show(call, problem->status < 400 || problem->status > 599 ? 500 : problem->status,
+              PAGE_RESULT, places, COUNT_OF(places), headers, n);
 }

@@ -1,20 +1,30 @@
-/* The few plain pages that people see in a browser: a heading, what happened, one next step. No
- * script; the one style sheet is allowed by its hash. Everything that is not fixed text is escaped.
- */
+/* The pages that people see in a browser: the templates of gateway/web/ filled in, and for whatever
+ * went wrong a page that says what happened and has one button to go on. No inline script or style;
+ * the policy in their headers allows none. */
 #ifndef CLOISTER_GATEWAY_PAGES_H
 #define CLOISTER_GATEWAY_PAGES_H
 
 #include "gateway/call.h"
+#include "gateway/template.h"
 
-struct page {
-    unsigned status;
-    const char *title, *text;     /* text: one paragraph */
-    const char *link, *link_text; /* the next step; link NULL: none */
+/* What of public_url the pages need, and their Content-Security-Policy; once, at the start. */
+void pages_prepare(struct gateway *gateway);
+
+enum page { PAGE_CHAT, PAGE_LANDING, PAGE_CONNECT, PAGE_RESULT, PAGES_COUNT };
+/* The template's file, and the names of its places; those after `required` may be missing. */
+struct page_kind {
+    const char *file;
+    size_t required;
+    const char *places[8]; /* NULL-terminated */
 };
+extern const struct page_kind page_kinds[PAGES_COUNT];
 
-void page_answer(struct call *call, const struct page *page, const struct call_header *more,
-                 size_t more_count);
-/* The page for a connect request that failed. */
+/* A page with its places filled in; extra headers as for call_answer. */
+void page_show(struct call *call, unsigned status, enum page page, const struct place *places,
+               size_t n, const struct call_header *more, size_t more_count);
+/* A page as it is. */
+void page_whole(struct call *call, const char *html, size_t len);
+/* The page for a request that failed. */
 void page_failure(struct call *call, const struct problem *problem, const struct call_header *more,
                   size_t more_count);
 

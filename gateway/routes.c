@@ -77,6 +77,12 @@ static bool path_matches(const struct route *route, struct slice path, struct ro
     return true;
 }
 
+bool route_is_page(const struct route *route) {
+    return (route->where & WHERE_OPERATORS) == 0 && strncmp(route->pattern, "/v1/", 4) != 0 &&
+           strncmp(route->pattern, "/assets/", 8) != 0 &&
+           strcmp(route->pattern, "/openapi.yaml") != 0;
+}
+
 void route_find(struct slice method, struct slice path, unsigned where, struct route_match *ret) {
     ret->route = NULL;
     ret->path_known = false;

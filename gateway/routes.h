@@ -7,9 +7,15 @@
 struct call;
 
 enum route_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_DELETE };
-enum route_caller { CALLER_FRONTEND, CALLER_PUBLIC, CALLER_OPERATOR };
+enum route_caller {
+    CALLER_FRONTEND,
+    CALLER_FRONTEND_OR_SESSION,
+    CALLER_SESSION,
+    CALLER_PUBLIC,
+    CALLER_OPERATOR
+};
 enum route_where { WHERE_OWNER = 1 << 0, WHERE_OPERATORS = 1 << 1 };
-enum route_body { BODY_NONE, BODY_JSON };
+enum route_body { BODY_NONE, BODY_JSON, BODY_FORM };
 
 #define ROUTE_PARAMS_MAX 2
 #define ROUTE_PARAM_SIZE 513 /* decoded bytes of one segment and a NUL */
@@ -34,6 +40,8 @@ struct route_match {
     char param[ROUTE_PARAMS_MAX][ROUTE_PARAM_SIZE];
 };
 
+/* People look at what it answers (routes.def): refusals are pages, not problem documents. */
+bool route_is_page(const struct route *route);
 /* Looks method and path up among the routes of listener `where`. */
 void route_find(struct slice method, struct slice path, unsigned where, struct route_match *ret);
 /* "GET, DELETE, OPTIONS" for a known path; fits any path of the table. */

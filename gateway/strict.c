@@ -38,7 +38,8 @@ static const struct strict_fault fault_large = {
 static const char *const single_names[] = {
     "host",          "content-length", "content-type",    "transfer-encoding",
     "authorization", "cloister-grant", "idempotency-key", "expect",
-    "origin",        "cookie",
+    "origin",        "cookie",         "sec-fetch-site",  "cloister-csrf",
+    "if-none-match",
 };
 
 bool slice_is(struct slice slice, const char *text) {

@@ -92,6 +92,10 @@ static uint64_t request_of(const Cloister__Message *message) {
         return message->memories->request;
     case CLOISTER__MESSAGE__BODY_HEALTH:
         return message->health->request;
+    case CLOISTER__MESSAGE__BODY_SESSION_STATE:
+        return message->session_state->request;
+    case CLOISTER__MESSAGE__BODY_GRANT_RENEWED:
+        return message->grant_renewed->request;
     default: /* not an enum switch: everything else answers nothing */
         return 0;
     }

@@ -386,6 +386,10 @@ static void on_body(struct fake *fake, const Cloister__Message *m) {
         if (known(fake, m->connection_delete->request, m->connection_delete->caller))
             on_disconnect(fake, m->connection_delete->request);
         return;
+    case CLOISTER__MESSAGE__BODY_GRANTS_REVOKE:
+        if (known(fake, m->grants_revoke->request, m->grants_revoke->caller))
+            ok(fake, m->grants_revoke->request);
+        return;
     case CLOISTER__MESSAGE__BODY_HEALTH_ASK:
         on_health(fake, m->health_ask->request);
         return;
