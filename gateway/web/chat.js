@@ -142,12 +142,9 @@ function notice(text, step = null) {
   $('notice').replaceChildren(text, ...(step ? [' ', step] : []));
 }
 
+// Back from connecting: the server's words are on the page, and need not stay in the address.
 function arrived() {
-  const query = new URLSearchParams(location.search);
-  if (query.has('missing'))
-    notice(query.get('missing') === 'events' ? 'Connected. Without the permission for events, Cloister can say when you are free and change nothing.'
-      : 'Connected, without one of the permissions that were asked for.', link('Allow more', '/connect', ''));
-  else if (query.has('connected')) notice('Google Calendar is connected.');
+  if (new URLSearchParams(location.search).has('missing')) notice($('notice').textContent, link('Allow more', '/connect', ''));
   if (location.search) history.replaceState(null, '', '/');
 }
 
