@@ -145,7 +145,7 @@ class Page:
         parts += [tag("h4", "Answers"), tag("dl", *answers, class_="answers")]
         if "default" in operation["responses"]:
             parts.append(tag("p", "And ", tag("a", "what can happen on any route", href="#any-route"), "."))
-        return tag("section", *parts, class_="operation", aria_labelledby=anchor)
+        return tag("article", *parts, class_="operation", aria_labelledby=anchor)
 
     def routes(self):
         parts = []
