@@ -72,14 +72,15 @@ class ControlCluster(Cluster):
         try:
             yield
         finally:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
     def sql(self, text):
         """Runs a statement as the database's superuser; rows as lists of text."""
         bins = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))[-1]
         done = subprocess.run(
             ["setpriv", "--reuid", "cloister-postgres", "--regid", "cloister-postgres", "--clear-groups", "env", "-C", "/",
-             bins / "psql", "-h", self.dir / "sockets", "-d", "cloister", "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", text],
+             bins / "psql", "-h", self.dir / "sockets", "-d", "cloister", "-qAtX", "-v", "ON_ERROR_STOP=1",
+             "-c", "SET search_path = cloister, public", "-c", text],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
         assert done.returncode == 0, done.stderr.decode()
         return [line.split("|") for line in done.stdout.decode().splitlines()]
@@ -115,9 +116,8 @@ FINAL = {"chat_done", "failure", "ok", "connect_link", "connect_redirect", "rede
 class Liar:
     """In the gateway's place while the block lasts. The launcher is held meanwhile, so that it starts no other."""
 
-    def __init__(self, cluster, instance="owner"):
-        self.cluster, self.instance, self.last = cluster, instance, 0
-        self.heard = queue.Queue()
+    def __init__(self, cluster):
+        self.cluster, self.last = cluster, 0
 
     def __enter__(self):
         cluster = self.cluster
@@ -125,27 +125,38 @@ class Liar:
         gateway = wait_until(10, lambda: cluster.programs().get("cloister-gateway"), "a gateway")
         os.kill(self.launcher, signal.SIGSTOP)
         kill(gateway)
-        self.process = subprocess.Popen(
-            ["setpriv", "--reuid", "cloister-gateway", "--regid", "cloister-gateway", "--clear-groups",
-             BUILD / "lying-gateway", cluster.run / "gateway/owner.ipc", self.instance],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/")
-        threading.Thread(target=self.listen, daemon=True).start()
-        assert self.heard.get(timeout=10) == {"up": True}
+        self.process = None
+        self.greet("owner")
         return self
 
-    def listen(self):
-        for line in self.process.stdout:
-            self.heard.put(json.loads(line))
-        self.heard.put({"down": True})
+    def greet(self, instance):
+        """Connects anew, as this instance."""
+        self.end()
+        self.heard = queue.Queue()
+        self.process = subprocess.Popen(
+            ["setpriv", "--reuid", "cloister-gateway", "--regid", "cloister-gateway", "--clear-groups",
+             BUILD / "lying-gateway", self.cluster.run / "gateway/owner.ipc", instance],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/")
+        threading.Thread(target=self.listen, args=(self.process, self.heard), daemon=True).start()
+        assert self.heard.get(timeout=10) == {"up": True}
+
+    @staticmethod
+    def listen(process, heard):
+        for line in process.stdout:
+            heard.put(json.loads(line))
+        heard.put({"down": True})
+
+    def end(self):
+        if self.process is not None:
+            self.process.stdin.close()
+            self.process.wait(10)
 
     def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait(10)
+        self.end()
         os.kill(self.launcher, signal.SIGCONT)
-        wait_until(20, self.cluster.ready, "the real gateway again")
 
     def ask(self, body, caller=None, timeout=60, **fields):
-        """Sends one request; Told, or kind "down" when cloisterd ended the connection instead."""
+        """Sends one request; Told, or kind "down" when cloisterd ended the connection instead (greet again then)."""
         self.last += 1
         if caller is not None:
             fields["caller"] = caller
@@ -156,10 +167,8 @@ class Liar:
         text, renewed = "", None
         while True:
             got = self.heard.get(timeout=timeout)
-            if "down" in got:
+            if "down" in got or "unsent" in got:
                 return Told("down", {}, text)
-            if "unsent" in got:
-                return Told("unsent", got, text)
             for kind, answer in got.items():
                 if not isinstance(answer, dict) or answer.get("request") != self.last:
                     continue

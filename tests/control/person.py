@@ -47,6 +47,7 @@ class Person:
         self.cluster, self.account = cluster, account
         self.base = f"http://127.0.0.1:{cluster.port}"
         self.tls = ssl.create_default_context(cafile=cluster.named["CA_FILE"])
+        self.address = "10." + ".".join(str(n) for n in uuid.uuid4().bytes[:3])  # limits are for each address
         self.jar, self.tape = {}, []
         self.page, self.policy = None, ""
 
@@ -91,6 +92,8 @@ class Person:
         said = None if typed else referrer(self.page, self.policy, url)
         if said:
             sent["Referer"] = said
+        if url.startswith(self.base):
+            sent["X-Forwarded-For"] = self.address
         sent.update(headers or {})
         sent = {k: v for k, v in sent.items() if v is not None}
         try:
@@ -130,7 +133,7 @@ class Person:
         form = FormReader()
         form.feed(page.body)
         assert form.action is not None, f"no consent form: {page.status} {page.body[:200]}"
-        fields = [(n, v) for kind, n, v in form.inputs if n not in ("account", "decision") and kind != "submit"
+        fields = [(n, v) for kind, n, v in form.inputs if n not in ("account", "pick", "decision") and kind != "submit"
                   and not (n == "scope" and scopes is not None and not any(v.endswith(s) for s in scopes))]
         fields += [("account", account or self.account), ("decision", "allow" if allow else "deny")]
         back = self.send("POST", urllib.parse.urljoin(google, form.action), form=fields, typed=False)
