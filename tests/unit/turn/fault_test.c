@@ -1,7 +1,5 @@
-/* Turns that meet trouble: tokens, Google, the model, budgets, cancellation, slow readers; and the
- * turns that are no conversation. */
+/* Turns that meet trouble: tokens, Google, the model, budgets, cancellation, slow readers. */
 #include <errno.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -362,117 +360,6 @@ START_TEST(keys_and_tokens) {
 }
 END_TEST
 
-/* ---- connect and revoke ---- */
-
-static char *token_answer(const char *client, const char *state, int64_t lives, bool refresh) {
-    char text[256], nonce[33], part[600], *answer;
-    uint8_t digest[32];
-    (void)snprintf(text, sizeof(text), "cloister-nonce:%s", state);
-    (void)crypto_hash_sha256(digest, (const uint8_t *)text, strlen(text));
-    hex_encode(digest, 16, nonce);
-    (void)snprintf(
-        text, sizeof(text),
-        "{\"iss\":\"https://accounts.google.com\",\"aud\":\"%s\",\"sub\":\"123\",\"exp\":"
-        "%lld,\"nonce\":\"%s\"}",
-        client != NULL ? client : "", (long long)(wall_ms() / 1000 + lives), nonce);
-    base64url_encode((const uint8_t *)text, strlen(text), part);
-    (void)snprintf(text, sizeof(text), "openid https://www.googleapis.com/auth/userinfo.email ");
-    const char *name = "id_token";
-    if (client == NULL) { /* openid was not allowed */
-        *text = '\0';
-        name = "other";
-    }
-    ck_assert_int_gt(asprintf(&answer,
-                              "{\"access_token\":\"AT\",\"expires_in\":3599,%s\"scope\":\"%s%s\","
-                              "\"%s\":\"e30.%s.sig\"}",
-                              refresh ? "\"refresh_token\":\"1//RT\"," : "", text,
-                              GOOGLE_SCOPE_FREEBUSY, name, part),
-                     0);
-    return answer;
-}
-
-static const struct {
-    const char *client, *state;
-    int64_t lives;
-    bool refresh;
-    const char *code;
-} connects[] = {
-    {"client", "S", 3600, true, ""},
-    {"client", "S", -200, true, ""}, /* clocks may differ a little */
-    {"client", "S", -400, true, "connect_failed"},
-    {"other", "S", 3600, true, "connect_failed"},
-    {"client", "T", 3600, true, "connect_failed"},
-    {"client", "S", 3600, false, "connect_failed"},
-    {NULL, "S", 3600, true, "connect_failed"}, /* whose account is it? */
-};
-
-START_TEST(connects_or_says_why) {
-    char *answer = token_answer(connects[_i].client, connects[_i].state, connects[_i].lives,
-                                connects[_i].refresh);
-    fake->token_answer = answer;
-    fake->start.origin = (char *)"connect";
-    fake->start.state_token = (char *)"S";
-    fake->start.code = (char *)"4/code";
-    fake->start.redirect_uri = (char *)"https://gw/connect/google/callback";
-    fake->floor = 4;
-    fake_run(fake, CLOISTER__TURN_KIND__TURN_CONNECT);
-    ck_assert_str_eq(fake_code(fake), connects[_i].code);
-    bool good = *connects[_i].code == '\0';
-    ck_assert(good == (fake->put_token != NULL));
-    ck_assert_uint_eq(fake->committed, good);
-    if (good) {
-        const Cloister__PutToken *put = fake->put_token->host_call->put_token;
-        struct seal_label label = {"google-refresh", fake->state.connection, 3, 5};
-        SCOPE_SECRET char *plain = NULL;
-        size_t len;
-        ck_assert_uint_eq(put->version, 5);
-        ck_assert_int_eq(seal_open(fake->connection_key, &label, put->refresh.data,
-                                   put->refresh.len, &plain, &len),
-                         0);
-        ck_assert_str_eq(plain, "1//RT");
-        ck_assert_uint_eq(put->n_scopes, 3);
-        ck_assert_str_eq(put->scopes[1], "email");
-        ck_assert_uint_eq(put->subject_tag.len, 32);
-    }
-    free(answer);
-}
-END_TEST
-
-START_TEST(code_used_twice) {
-    fake->token_status = 400;
-    fake->token_answer = "{\"error\":\"invalid_grant\"}";
-    fake->start.origin = (char *)"connect";
-    fake->start.state_token = (char *)"S";
-    fake_run(fake, CLOISTER__TURN_KIND__TURN_CONNECT);
-    ck_assert_str_eq(fake_code(fake), "connect_failed");
-    ck_assert_uint_eq(fake->broken, 0);
-}
-END_TEST
-
-static bool revoke_says(struct fake *f, const char *method, const char *url,
-                        struct fake_reply *reply, bool *after) {
-    (void)method, (void)after;
-    if (strcmp(url, "https://token.test/revoke") != 0)
-        return false;
-    *reply = (struct fake_reply){.status = f->fault_count == 1 ? 400 : 503};
-    reply->body = strdup("{\"error\":\"invalid_token\"}");
-    return true;
-}
-
-START_TEST(revokes) {
-    fake_run(fake, CLOISTER__TURN_KIND__TURN_REVOKE);
-    ck_assert_str_eq(fake_code(fake), "");
-    ck_assert(fake->last->turn_done->revoked);
-    fake->fault = revoke_says;
-    fake->fault_count = 1;
-    fake_run(fake, CLOISTER__TURN_KIND__TURN_REVOKE);
-    ck_assert(fake->last->turn_done->revoked);
-    fake->fault_count = 2;
-    fake_run(fake, CLOISTER__TURN_KIND__TURN_REVOKE);
-    ck_assert_str_eq(fake_code(fake), "google_unavailable");
-}
-END_TEST
-
 int main(void) {
     Suite *suite = suite_create("faults");
     TCase *tc = tcase_create("all");
@@ -491,9 +378,6 @@ int main(void) {
     tcase_add_test(tc, time_runs_out);
     tcase_add_test(tc, credit_is_kept);
     tcase_add_test(tc, keys_and_tokens);
-    tcase_add_loop_test(tc, connects_or_says_why, 0, (int)COUNT_OF(connects));
-    tcase_add_test(tc, code_used_twice);
-    tcase_add_test(tc, revokes);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
