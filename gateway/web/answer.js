@@ -59,8 +59,8 @@ const plain = (value) => (typeof value !== 'string' ? JSON.stringify(value, null
 export class Turn {
   constructor(text) {
     this.answer = el('div', { className: 'answer' });
-    this.node = el('article', { className: 'turn' }, el('h3', { className: 'unseen', textContent: 'You asked' }),
-      el('p', { className: 'asked', textContent: text }), el('h3', { className: 'unseen', textContent: 'Answer' }), this.answer);
+    this.node = el('article', { className: 'turn' }, el('h2', { className: 'unseen', textContent: 'You asked' }),
+      el('p', { className: 'asked', textContent: text }), el('h2', { className: 'unseen', textContent: 'Answer' }), this.answer);
     this.restart();
   }
 
@@ -148,7 +148,10 @@ export class Turn {
   // No more is to come. Returns all that was said.
   settle() {
     this.answer.removeAttribute('aria-busy');
-    for (const one of this.tools) if (one.state === 'running') this.tool(one.name, 'failed');
+    for (const one of this.tools.filter((tool) => tool.state === 'running')) {
+      one.state = one.node.className = 'failed';
+      one.node.textContent += ': interrupted'; // whether it was done is not known here
+    }
     if (this.waits) this.waits.remove();
     this.waits = null;
     return this.parts.map((one) => one.all).join('\n').trim();
