@@ -59,16 +59,31 @@ static void run(struct live *live, Cloister__TurnKind kind) {
     (void)close(fake->egress_fd);
 }
 
-static void do_connect(struct live *live, const json_t *in) {
-    struct fake *fake = live->fake;
+static void give_code(struct fake *fake, const json_t *in) {
     fake->start.origin = (char *)"connect";
     fake->start.code = (char *)json_text(in, "code");
     fake->start.state_token = (char *)json_text(in, "state");
     fake->start.redirect_uri = (char *)json_text(in, "redirect");
-    run(live, CLOISTER__TURN_KIND__TURN_CONNECT);
+}
+
+static void take_code(struct fake *fake) {
     fake->start.origin = (char *)"owner";
     fake->start.state_token = (char *)"";
     fake->start.code = (char *)"";
+}
+
+static void do_sign_in(struct live *live, const json_t *in) {
+    give_code(live->fake, in);
+    run(live, CLOISTER__TURN_KIND__TURN_SIGN_IN);
+    take_code(live->fake);
+}
+
+static void do_connect(struct live *live, const json_t *in) {
+    struct fake *fake = live->fake;
+    fake->put_token = NULL; /* not freed: the scopes of the last one are in the state */
+    give_code(fake, in);
+    run(live, CLOISTER__TURN_KIND__TURN_CONNECT);
+    take_code(fake);
     if (fake->put_token == NULL)
         return;
     const Cloister__PutToken *put = fake->put_token->host_call->put_token;
@@ -102,13 +117,28 @@ static void do_chat(struct live *live, const json_t *in) {
     fake->start.timezone = (char *)"";
 }
 
-static void answer(struct live *live, uint64_t started) {
+/* Hex of the account's tag: of TURN_DONE after a sign-in, of PUT_TOKEN after a connection. */
+static void tag_of(const struct fake *fake, const char *op, char out[static 65]) {
+    const ProtobufCBinaryData *tag = NULL;
+    out[0] = '\0';
+    if (strcmp(op, "sign_in") == 0 && fake_code(fake)[0] == '\0')
+        tag = &fake->last->turn_done->subject_tag;
+    if (strcmp(op, "connect") == 0 && fake->put_token != NULL)
+        tag = &fake->put_token->host_call->put_token->subject_tag;
+    if (tag != NULL && tag->len == 32)
+        hex_encode(tag->data, tag->len, out);
+}
+
+static void answer(struct live *live, const char *op, uint64_t started) {
+    char tag[65];
     struct fake *fake = live->fake;
     bool done = fake->last->body_case == CLOISTER__MESSAGE__BODY_TURN_DONE;
     const Cloister__TurnError *error = done ? NULL : fake->last->turn_error;
     const Cloister__Usage *usage = done ? fake->last->turn_done->usage : error->usage;
+    tag_of(fake, op, tag);
     json_t *out = json_pack(
-        "{s:s, s:s, s:s, s:s, s:b, s:b, s:i, s:I, s:b, s:I}", "code", fake_code(fake), "detail",
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:i, s:I, s:b, s:I}", "tag", tag, "account",
+        done ? fake->last->turn_done->account : "", "code", fake_code(fake), "detail",
         done ? "" : error->detail, "text", fake->text, "tools", fake->tools, "unknown_writes",
         fake_unknown(fake), "retryable", !done && error->retryable, "broken", (int)fake->broken,
         "ms", (json_int_t)(clock_ms() - started), "revoked", done && fake->last->turn_done->revoked,
@@ -140,11 +170,13 @@ START_TEST(serve) {
         const char *op = json_text(in, "op");
         if (strcmp(op, "connect") == 0)
             do_connect(&live, in);
+        else if (strcmp(op, "sign_in") == 0)
+            do_sign_in(&live, in);
         else if (strcmp(op, "chat") == 0)
             do_chat(&live, in);
         else
             run(&live, CLOISTER__TURN_KIND__TURN_REVOKE);
-        answer(&live, started);
+        answer(&live, op, started);
         json_decref(in);
     }
 }

@@ -86,17 +86,23 @@ dir={run}
     def chat(self, message, **fields):
         return self.do("chat", message=message, **fields)
 
-    def connect(self, account, scopes=None):
+    def code(self, op, account, scope, ticked=None, nonce=None, **more):
         state = secrets.token_urlsafe(24)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
         url = self.named["GOOGLE_URL"] + "/o/oauth2/v2/auth?" + urllib.parse.urlencode({
             "client_id": self.named["CLIENT_ID"], "redirect_uri": REDIRECT, "response_type": "code",
-            "scope": f"openid email {EVENTS} {FREEBUSY}", "access_type": "offline", "prompt": "consent",
-            "include_granted_scopes": "true", "state": state, "code_challenge": challenge,
+            "scope": scope, "state": state, "code_challenge": challenge,
             "code_challenge_method": "S256",
-            "nonce": hashlib.sha256(b"cloister-nonce:" + state.encode()).hexdigest()[:32]})
-        back = query_of(Browser(self.named["CA_FILE"]).consent(url, account, scopes))
-        return self.do("connect", code=back["code"], state=state, redirect=REDIRECT)
+            "nonce": nonce or hashlib.sha256(b"cloister-nonce:" + state.encode()).hexdigest()[:32], **more})
+        back = query_of(Browser(self.named["CA_FILE"]).consent(url, account, ticked))
+        return self.do(op, code=back["code"], state=state, redirect=REDIRECT)
+
+    def connect(self, account, scopes=None):
+        return self.code("connect", account, f"openid email {EVENTS} {FREEBUSY}", scopes, access_type="offline",
+                         prompt="consent", include_granted_scopes="true")
+
+    def sign_in(self, account, scope="openid email", **more):
+        return self.code("sign_in", account, scope, **more)
 
 
 def tomorrow(hour, zone="Europe/Berlin"):
@@ -118,7 +124,17 @@ def checks(live):
     live.admin.account("ada", events=[])
     events = lambda: live.admin.events("ada")
     a = live.connect("ada")
-    yield expect("connect", a, a["code"] == "")
+    yield expect("connect", a, a["code"] == "" and a["tag"])
+    ada = a["tag"]
+    a = live.sign_in("ada")
+    yield expect("signs in as who connected", a, a["code"] == "" and a["tag"] == ada and a["account"].startswith("ada"))
+    a = live.sign_in("ada", scope="openid")
+    yield expect("signs in without an address", a, a["code"] == "" and a["tag"] == ada and a["account"] == "")
+    a = live.sign_in("ada", nonce="0" * 32)
+    yield expect("another sign-in's token is refused", a, a["code"] == "sign_in_failed" and not a["tag"])
+    live.admin.account("eve")
+    a = live.sign_in("eve")
+    yield expect("somebody else is somebody else", a, a["code"] == "" and a["tag"] not in ("", ada))
     a = live.chat("Am I free tomorrow at 3pm?")
     yield expect("free", a, a["code"] == "" and "check_availability:done" in a["tools"] and a["text"])
     a = live.chat(book, key="k1")
