@@ -5,7 +5,7 @@
 #include "ipc/base.h"
 
 #define COLUMNS_MAX 16
-#define CELL_MAX    64
+#define CELL_MAX    1024
 
 static void cell_text(const json_t *value, char *out, size_t cap) {
     if (json_is_string(value))

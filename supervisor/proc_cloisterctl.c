@@ -1,7 +1,8 @@
-/* cloisterctl: the operators' side of cloisterd's control socket.
+/* cloisterctl: the operators' side of cloisterd's control socket, and of the files that say who may
+ * call.
  *
- * Exit status: 0 done, 1 cloisterd says it failed, 2 no such user or agent, 3 not permitted,
- * 4 cloisterd cannot be reached, 100 wrong usage. */
+ * Exit status: 0 done, 1 failed, 2 no such user, agent or frontend, 3 not permitted, 4 cloisterd
+ * cannot be reached, 100 wrong usage. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -13,21 +14,19 @@
 #include "ipc/config.h"
 #include "ipc/message.h"
 #include "supervisor/control.h"
+#include "supervisor/ctl_frontend.h"
 #include "supervisor/ctl_table.h"
 
 #define ANSWER_MAX     (64u << 20)
 #define ANSWER_WAIT_MS 60000
 #define DEFAULT_CONFIG "/etc/cloister/cloister.conf"
 
-struct options {
-    const char *config, *socket;
-    bool json;
-};
-
 static void print_help(void) {
-    printf("Usage: cloisterctl [OPTIONS] COMMAND [ARGUMENT]\n\n"
-           "Shows and steers the agents of a running Cloister. Never shows any content.\n\n"
-           "Commands:\n");
+    printf(
+        "Usage: cloisterctl [OPTIONS] COMMAND [ARGUMENT]\n\n"
+        "Shows and steers the agents of a running Cloister, and says which frontends may call it.\n"
+        "Never shows any content.\n\n"
+        "Commands to a running cloisterd:\n");
     const struct ctl_command *command;
     for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++) {
         char left[40];
@@ -35,16 +34,18 @@ static void print_help(void) {
         printf("  %-14s %s%s\n", left, command->help,
                command->role == CTL_LOOK ? "" : " (operators)");
     }
+    printf("\nCommands on the files of this machine (more: cloisterctl frontend --help):\n");
+    ctl_frontend_print_commands();
     printf("\nOptions:\n"
-           "  --config FILE  find the socket by this configuration (default %s)\n"
+           "  --config FILE  find socket and files by this configuration (default %s)\n"
            "  --socket PATH  the control socket itself\n"
            "  --json         print the answer as JSON\n"
            "  --help         show this text\n"
            "  --version      show the version\n\n"
            "Root and members of the group in [control] group are operators; members of\n"
            "[control] observer_group may look. USER is an id as 'list' shows it.\n\n"
-           "Exit status: 0 done, 1 failed, 2 no such user or agent, 3 not permitted,\n"
-           "4 cloisterd cannot be reached, 100 wrong usage.\n",
+           "Exit status: 0 done, 1 failed, 2 no such user, agent or frontend,\n"
+           "3 not permitted, 4 cloisterd cannot be reached, 100 wrong usage.\n",
            DEFAULT_CONFIG);
 }
 
@@ -54,12 +55,17 @@ static void usage(const char *why, const char *what) {
     exit(CTL_USAGE);
 }
 
-static void parse_options(int argc, char **argv, struct options *ret) {
+/* `words`: "+" ends at the first word that is no option, "" takes options behind the words as well.
+ */
+static void parse_options(int argc, char **argv, const char *words, struct ctl_options *ret) {
     static const struct option options[] = {
         {"config", required_argument, NULL, 'c'}, {"socket", required_argument, NULL, 's'},
         {"json", no_argument, NULL, 'j'},         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},      {NULL, 0, NULL, 0}};
-    for (int c; (c = getopt_long(argc, argv, "c:s:jh", options, NULL)) != -1;) {
+    char letters[16];
+    (void)snprintf(letters, sizeof(letters), "%sc:s:jh", words);
+    optind = 0; /* glibc: begin anew */
+    for (int c; (c = getopt_long(argc, argv, letters, options, NULL)) != -1;) {
         if (c == 'c') {
             ret->config = optarg;
         } else if (c == 's') {
@@ -80,7 +86,7 @@ static void parse_options(int argc, char **argv, struct options *ret) {
 }
 
 /* Who may use the socket may not read the configuration: then the usual place is tried. */
-static void find_socket(const struct options *options, char *out, size_t cap) {
+static void find_socket(const struct ctl_options *options, char *out, size_t cap) {
     struct config *config = NULL;
     char why[512];
     int n = 0;
@@ -198,9 +204,12 @@ static int print_answer(json_t *answer, int exit_status, bool as_json) {
 }
 
 int main(int argc, char **argv) {
-    struct options options = {0};
+    struct ctl_options options = {0};
     char path[108];
-    parse_options(argc, argv, &options);
+    parse_options(argc, argv, "+", &options);
+    if (optind < argc && strcmp(argv[optind], "frontend") == 0)
+        return ctl_frontend(argc - optind, argv + optind, options);
+    parse_options(argc, argv, "", &options);
     if (optind == argc)
         usage("a command is missing", "");
     const struct ctl_command *command = ctl_command_find(argv[optind]);

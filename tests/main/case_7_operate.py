@@ -54,7 +54,7 @@ class Operate(Case):
         never = {"sbin/cloisterd": ("curl", "ssl"), "sbin/cloister-gateway": ("curl", "pq", "ssl"),
                  "libexec/cloister/cloister-agent": ("pq", "nng", "event", "sqlite"),
                  "sbin/cloister-egress": ("sodium", "ssl", "crypto", "curl", "pq"),
-                 "sbin/cloister-keys": ("pq", "curl", "nng", "ssl"), "bin/cloisterctl": ("pq", "curl", "sodium", "ssl")}
+                 "sbin/cloister-keys": ("pq", "curl", "nng", "ssl"), "bin/cloisterctl": ("pq", "curl", "ssl")}
         for program, words in never.items():
             out = subprocess.run(["readelf", "-d", PREFIX / program], stdout=subprocess.PIPE, check=True).stdout.decode()
             linked = [line.split("[lib")[1].split(".so")[0] for line in out.splitlines() if "NEEDED" in line and "[lib" in line]
