@@ -10,7 +10,7 @@ struct record {
     uint64_t number;
     enum service service;
     char method[10];
-    char *path, *body;
+    char *path, *body, *referer;
     char account[64];
     int64_t at_ms;
     int status;
@@ -33,6 +33,7 @@ struct request_log *request_log_new(void) {
 static void record_clear(struct record *r) {
     free(r->path);
     free(r->body);
+    free(r->referer);
     *r = (struct record){0};
 }
 
@@ -58,6 +59,8 @@ uint64_t request_log_add(struct request_log *log, const struct request_entry *en
     r->service = entry->service;
     r->at_ms = entry->at_ms;
     r->path = strdup(entry->path);
+    if (entry->referer)
+        r->referer = strdup(entry->referer);
     if (entry->body)
         r->body = strndup(entry->body, BODY_KEEP);
     snprintf(r->method, sizeof(r->method), "%s", entry->method);
@@ -95,6 +98,8 @@ json_t *request_log_list(const struct request_log *log, const char *service, uin
                               (json_int_t)r->at_ms, "service", service_name(r->service), "method",
                               r->method, "path", r->path ? r->path : "", "account", r->account,
                               "status", r->status, "cut", r->cut);
+        if (o && r->referer)
+            json_object_set_new(o, "referer", json_string(r->referer));
         if (o && r->body)
             json_object_set_new(o, "body", json_stringn_nocheck(r->body, strlen(r->body)));
         json_array_append_new(list, o);

@@ -10,6 +10,7 @@ struct request_log;
 struct request_entry {
     enum service service;
     const char *method, *path, *account, *body; /* body NULL: not kept */
+    const char *referer;                        /* NULL: none was sent */
     int64_t at_ms;
 };
 struct request_log *request_log_new(void);

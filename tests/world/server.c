@@ -358,12 +358,14 @@ static void on_request(struct evhttp_request *req, void *arg) {
         return;
     }
     route_classify(x, server->site);
-    struct request_entry entry = {.service = x->service,
-                                  .method = x->method,
-                                  .path = evhttp_request_get_uri(req),
-                                  .account = x->account,
-                                  .body = w->opt.log_bodies ? x->body : NULL,
-                                  .at_ms = wall_ms()};
+    struct request_entry entry = {
+        .service = x->service,
+        .method = x->method,
+        .path = evhttp_request_get_uri(req),
+        .account = x->account,
+        .referer = evhttp_find_header(evhttp_request_get_input_headers(req), "Referer"),
+        .body = w->opt.log_bodies ? x->body : NULL,
+        .at_ms = wall_ms()};
     if (server->site != SITE_ADMIN)
         x->record = request_log_add(w->log, &entry);
     struct fault_subject subject = {.service = x->service,
