@@ -114,7 +114,7 @@ static void on_shown(void *ctx, int error, const struct pg_rows *rows) {
 /* After SET, w is the row as it was; after RETURNING, as it is now. */
 static const char show_sql[] =
     "WITH stolen AS (DELETE FROM web_sessions WHERE last_hash = $1 AND last_until <= now()"
-    "  RETURNING 1),"
+    "  AND $5::bool RETURNING 1),"
     " shown AS (UPDATE web_sessions w SET used_at = now(),"
     "  cookie_hash = CASE WHEN next_hash = $1 THEN next_hash ELSE cookie_hash END,"
     "  sealed = CASE WHEN next_hash = $1 THEN next_sealed ELSE sealed END,"
@@ -125,7 +125,8 @@ static const char show_sql[] =
     "  next_sealed = CASE WHEN next_hash = $1 THEN NULL ELSE next_sealed END,"
     "  next_hash = CASE WHEN next_hash = $1 THEN NULL ELSE next_hash END"
     "  FROM users u WHERE u.id = w.user_id"
-    "   AND (cookie_hash = $1 OR next_hash = $1 OR (last_hash = $1 AND last_until > now()))"
+    "   AND (cookie_hash = $1 OR next_hash = $1"
+    "    OR (last_hash = $1 AND (last_until > now() OR NOT $5::bool)))"
     "   AND (NOT $5::bool OR (used_at > now() - $2::bigint * interval '1 millisecond'"
     "    AND w.created_at > now() - $3::bigint * interval '1 millisecond'))"
     "  RETURNING w.id::text, w.user_id::text,"
