@@ -4,7 +4,6 @@
 Runs the cases of case_*.py in name order and closes with "main: N passed, N failed, N skipped".
 Usage: suite.py [CASE...]   where CASE is a module, class or method name, or part of one."""
 
-import importlib
 import pathlib
 import sys
 import time
@@ -41,7 +40,7 @@ def main():
     words = sys.argv[1:]
     loader, chosen = unittest.TestLoader(), unittest.TestSuite()
     for path in sorted(HERE.glob("case_*.py")):
-        chosen.addTests(wanted(loader.loadTestsFromModule(importlib.import_module(path.stem)), words))
+        chosen.addTests(wanted(loader.loadTestsFromName(path.stem), words))
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Report).run(chosen)
     bad = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
     print(f"main: {getattr(result, 'passed', 0)} passed, {bad} failed, {len(result.skipped)} skipped", flush=True)
