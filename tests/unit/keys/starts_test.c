@@ -1,5 +1,5 @@
-/* Starts of cloister-keys that must fail, each with a sentence for the operator; and where its
- * secrets may come from. */
+/* How cloister-keys starts and ends: confined, open to two users, with secrets from files or
+ * credentials; and the starts that must fail, each with a sentence for the operator. */
 #include <check.h>
 #include <dirent.h>
 #include <signal.h>
