@@ -5,11 +5,15 @@
 
 #include "ipc/log.h"
 #include "supervisor/gateway_open.h"
+#include "supervisor/gateway_requests.h"
+#include "supervisor/session_gate.h"
+#include "supervisor/web_sessions.h"
 
 struct gateway {
     struct gateway_setup setup;
     struct nng_end *channel;
     struct gateway_end *end; /* NULL: nobody is connected */
+    struct session_gate *gate;
     struct msg_peer peer;
     bool draining;
 };
@@ -29,6 +33,10 @@ API_HANDLER(connection_get, connection_get)
 API_HANDLER(connection_delete, connection_delete)
 API_HANDLER(memory_list, memory_list)
 API_HANDLER(memory_delete, memory_delete)
+API_HANDLER(grants_revoke, grants_revoke)
+API_HANDLER(sign_in_begin, sign_in_begin)
+API_HANDLER(session_show, session_show)
+API_HANDLER(session_end, session_end)
 
 static void on_chat_request(struct gateway *gateway, Cloister__Message **message) {
     chat_begin(gateway->setup.chats, gateway->end, take_ptr(*message));
@@ -55,6 +63,8 @@ static void on_chat_cancel(struct gateway *gateway, Cloister__Message **message)
     struct chat *chat = gateway_request_chat(gateway->end, request);
     if (chat != NULL)
         chat_abandon(chat);
+    else
+        session_gate_cancel(gateway->gate, gateway->end, request);
 }
 
 static void on_chat_credit(struct gateway *gateway, Cloister__Message **message) {
@@ -62,39 +72,11 @@ static void on_chat_credit(struct gateway *gateway, Cloister__Message **message)
     struct chat *chat = gateway_request_chat(gateway->end, credit->request);
     if (chat != NULL)
         chat_credit(chat, credit->bytes);
+    else
+        session_gate_credit(gateway->gate, gateway->end, credit->request, credit->bytes);
 }
 
-/* Rows that open a request say where its number and its caller stand. */
-#define CASE(name)          CLOISTER__MESSAGE__BODY_##name
-#define REQUEST(field)      ((*message)->field->request)
-#define CALLER_SOUND(field) caller_sound((*message)->field->caller)
-
-static bool word_bounded(const char *text, size_t min, size_t max) {
-    size_t len = strlen(text);
-    return len >= min && len <= max && utf8_valid(text, len);
-}
-
-static bool caller_sound(const Cloister__Caller *caller) {
-    return caller != NULL && word_bounded(caller->frontend, 1, 64) &&
-           word_bounded(caller->user, 1, 256) && word_bounded(caller->grant, 0, 1024);
-}
-
-#define REQUESTS_WITH_CALLER(X)                                                                    \
-    X(CHAT_REQUEST, chat_request)                                                                  \
-    X(CONNECT_LINK_CREATE, connect_link_create)                                                    \
-    X(REDEEM, redeem)                                                                              \
-    X(CONNECTION_GET, connection_get)                                                              \
-    X(CONNECTION_DELETE, connection_delete)                                                        \
-    X(SESSION_DELETE, session_delete)                                                              \
-    X(MEMORY_LIST, memory_list)                                                                    \
-    X(MEMORY_DELETE, memory_delete)
-#define REQUESTS_OF_ANYBODY(X)                                                                     \
-    X(CONNECT_OPEN, connect_open)                                                                  \
-    X(CONNECT_CALLBACK, connect_callback)                                                          \
-    X(HEALTH_ASK, health_ask)
-#define NOTICES(X)                                                                                 \
-    X(CHAT_CANCEL, chat_cancel)                                                                    \
-    X(CHAT_CREDIT, chat_credit)
+#define CASE(name) CLOISTER__MESSAGE__BODY_##name
 
 struct row {
     Cloister__Message__BodyCase body;
@@ -102,7 +84,7 @@ struct row {
     bool opens;
 };
 static const struct row rows[] = {
-#define X(CASE_, field) {CASE(CASE_), on_##field, true},
+#define X(CASE_, field, ...) {CASE(CASE_), on_##field, true},
     REQUESTS_WITH_CALLER(X) REQUESTS_OF_ANYBODY(X)
 #undef X
 #define X(CASE_, field) {CASE(CASE_), on_##field, false},
@@ -117,23 +99,14 @@ static const struct row *row_of(Cloister__Message__BodyCase body) {
     return NULL;
 }
 
-static uint64_t request_of(Cloister__Message *const *message) {
-#define X(CASE_, field)                                                                            \
-    if ((*message)->body_case == CASE(CASE_))                                                      \
-        return REQUEST(field);
+static uint64_t request_of(const Cloister__Message *message) {
+#define X(CASE_, field, ...)                                                                       \
+    if (message->body_case == CASE(CASE_))                                                         \
+        return message->field->request;
     REQUESTS_WITH_CALLER(X)
     REQUESTS_OF_ANYBODY(X)
 #undef X
     return 0;
-}
-
-static bool sound(Cloister__Message *const *message) {
-#define X(CASE_, field)                                                                            \
-    if ((*message)->body_case == CASE(CASE_))                                                      \
-        return CALLER_SOUND(field);
-    REQUESTS_WITH_CALLER(X)
-#undef X
-    return true;
 }
 
 static void breach(struct gateway *gateway, const char *what) {
@@ -156,32 +129,44 @@ static void refuse_full(struct gateway *gateway, uint64_t request) {
         nng_end_drop(gateway->channel);
 }
 
+/* Whoever asks is known. */
+static void on_admitted(void *ctx, struct gateway_end *end, Cloister__Message *message) {
+    struct gateway *gateway = ctx;
+    SCOPE_MSG Cloister__Message *mine = message;
+    const struct row *row = row_of(mine->body_case);
+    if (row != NULL && end == gateway->end)
+        row->handle(gateway, &mine);
+}
+
 static void open_request(struct gateway *gateway, const struct row *row,
                          Cloister__Message **message) {
-    uint64_t request = request_of(message);
+    uint64_t request = request_of(*message);
     int r = gateway_request_open(gateway->end, request);
     if (r == -EEXIST)
         breach(gateway, "a request number that is in use");
     else if (r < 0)
         refuse_full(gateway, request);
-    else if (!sound(message))
-        gateway_fail(gateway->end, request, 400, "invalid_field",
-                     "The caller is not given properly.", false);
     else if (gateway->draining && row->body != CASE(HEALTH_ASK))
         gateway_fail(gateway->end, request, 503, "draining",
                      "The service is about to stop. Ask again shortly.", true);
     else
-        row->handle(gateway, message);
+        session_gate_enter(gateway->gate, gateway->end, take_ptr(*message));
+}
+
+static void on_hello(struct gateway *gateway, const Cloister__GatewayHello *hello) {
+    if (hello->protocol != PROTOCOL_VERSION) {
+        breach(gateway, "another protocol version");
+    } else if (strcmp(hello->instance, gateway->setup.instance) != 0) {
+        breach(gateway, "an instance that belongs elsewhere");
+    } else {
+        gateway->peer.phase = PHASE_READY;
+        log_info("gateway connected");
+    }
 }
 
 static void dispatch(struct gateway *gateway, Cloister__Message **message) {
     if ((*message)->body_case == CASE(GATEWAY_HELLO)) {
-        if ((*message)->gateway_hello->protocol != PROTOCOL_VERSION) {
-            breach(gateway, "another protocol version");
-            return;
-        }
-        gateway->peer.phase = PHASE_READY;
-        log_info("gateway connected");
+        on_hello(gateway, (*message)->gateway_hello);
         return;
     }
     const struct row *row = row_of((*message)->body_case);
@@ -218,13 +203,18 @@ static void on_message(void *ctx, const uint8_t *data, size_t len) {
     gateway_receive(ctx, data, len);
 }
 
+static void leave(struct gateway *gateway) {
+    session_gate_gone(gateway->gate, gateway->end);
+    gateway_end_gone(take_ptr(gateway->end));
+}
+
 static void on_down(void *ctx) {
     struct gateway *gateway = ctx;
     if (gateway->end == NULL)
         return;
     log_warn("gateway disconnected; its %zu open requests are cancelled",
              gateway_end_open(gateway->end));
-    gateway_end_gone(take_ptr(gateway->end));
+    leave(gateway);
 }
 
 static const struct nng_end_ops channel_ops = {on_up, on_message, on_down};
@@ -234,9 +224,12 @@ int gateway_new(struct event_base *base, const struct gateway_setup *setup, stru
     if (gateway == NULL)
         return -ENOMEM;
     gateway->setup = *setup;
-    int r = nng_end_listen_for(base, setup->path, 0666, false, setup->uid, &channel_ops, gateway,
+    int r = session_gate_new(setup->api, on_admitted, gateway, &gateway->gate);
+    if (r == 0)
+        r = nng_end_listen_for(base, setup->path, 0666, false, setup->uid, &channel_ops, gateway,
                                &gateway->channel);
     if (r < 0) {
+        session_gate_free(gateway->gate);
         free(gateway);
         return r;
     }
@@ -248,7 +241,8 @@ void gateway_free(struct gateway *gateway) {
     if (gateway == NULL)
         return;
     if (gateway->end != NULL)
-        gateway_end_gone(take_ptr(gateway->end));
+        leave(gateway);
+    session_gate_free(gateway->gate);
     nng_end_close(gateway->channel);
     free(gateway);
 }

@@ -14,7 +14,8 @@ struct gateway;
 
 struct gateway_setup {
     const char *path;
-    uid_t uid; /* of the gateway's user; nobody else is heard */
+    uid_t uid;            /* of the gateway's user; nobody else is heard */
+    const char *instance; /* "owner": what its hello must say, since the endpoint is the origin */
     struct chats *chats;
     struct api *api;
     /* Puts the reasons why cloisterd is not ready into `reasons` (at most `max`, static words);

@@ -120,6 +120,7 @@ static void start_gateway(struct daemon *daemon, const struct start_paths *paths
     struct chats_setup chats = {daemon->store, daemon->api, daemon->turns, daemon->sessions};
     must(chats_new(&chats, &daemon->chats), "chats");
     struct gateway_setup setup = {.path = paths->gateway,
+                                  .instance = "owner",
                                   .chats = daemon->chats,
                                   .api = daemon->api,
                                   .unready = health_reasons,
