@@ -207,7 +207,15 @@ static void note(char *to, size_t cap, const char *from) {
 
 static void on_link(struct fake *fake, const Cloister__ConnectLinkCreate *create) {
     Cloister__ConnectLink body = CLOISTER__CONNECT_LINK__INIT;
-    note(fake->seen->last_return, sizeof(fake->seen->last_return), create->return_to);
+    struct fake_seen *seen = fake->seen;
+    note(seen->last_return, sizeof(seen->last_return), create->return_to);
+    seen->last_switch = create->switch_account;
+    seen->last_features[0] = '\0';
+    for (size_t i = 0; i < create->n_features; i++) {
+        size_t used = strlen(seen->last_features);
+        (void)snprintf(seen->last_features + used, sizeof(seen->last_features) - used, "%s ",
+                       create->features[i]);
+    }
     body.request = create->request;
     body.url = (char *)"http://127.0.0.1/connect/abc";
     body.expires_at_ms = 1767225600000;
@@ -215,8 +223,11 @@ static void on_link(struct fake *fake, const Cloister__ConnectLinkCreate *create
     put(fake, &message);
 }
 
-static void redirect(struct fake *fake, uint64_t request, const char *to, const char *cookie) {
+static void redirect(struct fake *fake, uint64_t request, const char *to, const char *cookie,
+                     const char *session) {
     Cloister__ConnectRedirect body = CLOISTER__CONNECT_REDIRECT__INIT;
+    body.session = (char *)(uintptr_t)session;
+    body.session_s = 3600;
     body.request = request;
     body.location = (char *)(uintptr_t)to;
     body.cookie = (char *)(uintptr_t)cookie;
@@ -229,16 +240,71 @@ static void on_open(struct fake *fake, const Cloister__ConnectOpen *open) {
     if (strcmp(open->link, "used") == 0)
         failure(fake, open->request, 410, "link_expired", false);
     else
-        redirect(fake, open->request, "https://accounts.example/auth?state=s", "fresh-cookie");
+        redirect(fake, open->request, "https://accounts.example/auth?state=s", "fresh-cookie", "");
+}
+
+static void on_sign_in(struct fake *fake, const Cloister__SignInBegin *begin) {
+    fake->seen->sign_ins++;
+    fake->seen->last_choose = begin->choose_account;
+    redirect(fake, begin->request, "https://accounts.example/auth?state=in", "login-1", "");
+}
+
+/* "fail.CODE.STATUS[.web]" */
+static void fail_as_told(struct fake *fake, uint64_t request, const char *code) {
+    char word[64];
+    Cloister__Failure body = CLOISTER__FAILURE__INIT;
+    (void)snprintf(word, sizeof(word), "%.*s", (int)strcspn(code, "."), code);
+    const char *status = code + strlen(word) + 1;
+    body.request = request;
+    body.status = (uint32_t)strtoul(status, NULL, 10);
+    body.code = word;
+    body.detail = (char *)"In plain words.";
+    body.action_url =
+        strstr(status, ".web") != NULL
+            ? (char *)"http://127.0.0.1:8420/?error=x"
+            : (char *)(strstr(status, ".app") != NULL ? "http://app.example/?e=x" : "");
+    Cloister__Message message = MSG_OF(FAILURE, failure, &body);
+    put(fake, &message);
 }
 
 static void on_callback(struct fake *fake, const Cloister__ConnectCallback *callback) {
-    note(fake->seen->last_cookie, sizeof(fake->seen->last_cookie), callback->cookie);
-    note(fake->seen->last_code, sizeof(fake->seen->last_code), callback->code);
+    struct fake_seen *seen = fake->seen;
+    fake_lock();
+    note(seen->last_cookie, sizeof(seen->last_cookie), callback->cookie);
+    note(seen->last_code, sizeof(seen->last_code), callback->code);
+    note(seen->last_login, sizeof(seen->last_login), callback->login);
+    note(seen->last_session, sizeof(seen->last_session), callback->session);
+    seen->callbacks++;
+    fake_unlock();
     if (callback->error[0] != '\0')
         failure(fake, callback->request, 409, "consent_refused", false);
+    else if (begins(callback->code, "fail."))
+        fail_as_told(fake, callback->request, callback->code + 5);
+    else if (strcmp(callback->code, "sign-in") != 0)
+        redirect(fake, callback->request, "http://app.example/back?code=c", "", "");
+    else if (strcmp(callback->login, "login-1") == 0)
+        redirect(fake, callback->request, "http://127.0.0.1:8420/", "", "young-session");
     else
-        redirect(fake, callback->request, "http://app.example/back?code=c", "");
+        failure(fake, callback->request, 403, "wrong_browser", false);
+}
+
+static void on_session(struct fake *fake, uint64_t request, const char *cookie) {
+    Cloister__SessionState body = CLOISTER__SESSION_STATE__INIT;
+    body.request = request;
+    body.csrf = (char *)"good-csrf";
+    body.account = (char *)"ann<b>&\"@example.org";
+    body.cookie = (char *)(strcmp(cookie, "aging-session") == 0 ? "young-session" : "");
+    body.session_s = 7200;
+    Cloister__Message message = MSG_OF(SESSION_STATE, session_state, &body);
+    put(fake, &message);
+}
+
+static void renew(struct fake *fake, uint64_t request) {
+    Cloister__GrantRenewed body = CLOISTER__GRANT_RENEWED__INIT;
+    body.request = request;
+    body.grant = (char *)"fresh-grant";
+    Cloister__Message message = MSG_OF(GRANT_RENEWED, grant_renewed, &body);
+    put(fake, &message);
 }
 
 static void on_redeem(struct fake *fake, const Cloister__Redeem *redeem) {
@@ -252,11 +318,11 @@ static void on_redeem(struct fake *fake, const Cloister__Redeem *redeem) {
     put(fake, &message);
 }
 
-static void on_state(struct fake *fake, uint64_t request) {
+static void on_state(struct fake *fake, uint64_t request, bool session) {
     char *words[] = {(char *)"events"};
     Cloister__ConnectionState body = CLOISTER__CONNECTION_STATE__INIT;
     body.request = request;
-    body.state = (char *)"broken";
+    body.state = (char *)(session ? "active" : "broken");
     body.features = words;
     body.n_features = 1;
     body.connected_at_ms = 1767225600123;
@@ -295,16 +361,48 @@ static void on_health(struct fake *fake, uint64_t request) {
     put(fake, &message);
 }
 
-/* Who asks; "nobody" is refused here. */
-static bool known(struct fake *fake, uint64_t request, const Cloister__Caller *caller) {
-    fake_lock();
-    note(fake->seen->last_user, sizeof(fake->seen->last_user), caller->user);
-    note(fake->seen->last_grant, sizeof(fake->seen->last_grant), caller->grant);
-    fake_unlock();
-    if (strcmp(caller->user, "nobody") != 0)
+static bool session_lives(struct fake *fake, uint64_t request, const Cloister__Caller *caller,
+                          bool changes) {
+    if (strcmp(caller->session, "good-session") != 0 &&
+        strcmp(caller->session, "aging-session") != 0)
+        failure(fake, request, 401, "session_invalid", false);
+    else if (changes && strcmp(caller->csrf, "good-csrf") != 0)
+        failure(fake, request, 403, "csrf_invalid", false);
+    else
         return true;
-    failure(fake, request, 404, "unknown_user", false);
     return false;
+}
+
+/* Who asks, and may they? Grants are renewed on the way, also those of sessions. */
+static bool asks(struct fake *fake, uint64_t request, const Cloister__Caller *caller,
+                 bool changes) {
+    struct fake_seen *seen = fake->seen;
+    bool fine = false;
+    fake_lock();
+    note(seen->last_user, sizeof(seen->last_user), caller->user);
+    note(seen->last_grant, sizeof(seen->last_grant), caller->grant);
+    note(seen->last_frontend, sizeof(seen->last_frontend), caller->frontend);
+    note(seen->last_session, sizeof(seen->last_session), caller->session);
+    note(seen->last_csrf, sizeof(seen->last_csrf), caller->csrf);
+    fake_unlock();
+    if (caller->session[0] != '\0')
+        fine = session_lives(fake, request, caller, changes);
+    else if (strcmp(caller->user, "nobody") == 0)
+        failure(fake, request, 404, "unknown_user", false);
+    else if (strcmp(caller->grant, "bad-grant") == 0)
+        failure(fake, request, 401, "grant_invalid", false);
+    else
+        fine = true;
+    if (fine && (strcmp(caller->grant, "old-grant") == 0 || caller->session[0] != '\0'))
+        renew(fake, request);
+    fake_lock();
+    seen->changes += fine && changes;
+    fake_unlock();
+    return fine;
+}
+
+static bool known(struct fake *fake, uint64_t request, const Cloister__Caller *caller) {
+    return asks(fake, request, caller, true);
 }
 
 static void count(unsigned *counter) {
@@ -357,7 +455,7 @@ static void on_body(struct fake *fake, const Cloister__Message *m) {
         }
         return;
     case CLOISTER__MESSAGE__BODY_MEMORY_LIST:
-        if (known(fake, m->memory_list->request, m->memory_list->caller))
+        if (asks(fake, m->memory_list->request, m->memory_list->caller, false))
             on_memory(fake, m->memory_list->request);
         return;
     case CLOISTER__MESSAGE__BODY_MEMORY_DELETE:
@@ -379,8 +477,9 @@ static void on_body(struct fake *fake, const Cloister__Message *m) {
             on_redeem(fake, m->redeem);
         return;
     case CLOISTER__MESSAGE__BODY_CONNECTION_GET:
-        if (known(fake, m->connection_get->request, m->connection_get->caller))
-            on_state(fake, m->connection_get->request);
+        if (asks(fake, m->connection_get->request, m->connection_get->caller, false))
+            on_state(fake, m->connection_get->request,
+                     m->connection_get->caller->session[0] != '\0');
         return;
     case CLOISTER__MESSAGE__BODY_CONNECTION_DELETE:
         if (known(fake, m->connection_delete->request, m->connection_delete->caller))
@@ -389,6 +488,18 @@ static void on_body(struct fake *fake, const Cloister__Message *m) {
     case CLOISTER__MESSAGE__BODY_GRANTS_REVOKE:
         if (known(fake, m->grants_revoke->request, m->grants_revoke->caller))
             ok(fake, m->grants_revoke->request);
+        return;
+    case CLOISTER__MESSAGE__BODY_SIGN_IN_BEGIN:
+        on_sign_in(fake, m->sign_in_begin);
+        return;
+    case CLOISTER__MESSAGE__BODY_SESSION_SHOW:
+        if (asks(fake, m->session_show->request, m->session_show->caller, false))
+            on_session(fake, m->session_show->request, m->session_show->caller->session);
+        return;
+    case CLOISTER__MESSAGE__BODY_SESSION_END:
+        seen->last_everywhere = m->session_end->everywhere;
+        if (known(fake, m->session_end->request, m->session_end->caller))
+            ok(fake, m->session_end->request);
         return;
     case CLOISTER__MESSAGE__BODY_HEALTH_ASK:
         on_health(fake, m->health_ask->request);

@@ -7,7 +7,13 @@
  *   break         accepted, text, a retryable failure with unknown writes
  *   tools N       accepted, N tool events, done      propose accepted, a proposal, done
  *   die           accepted, text, the link is dropped
- * and user "nobody" is unknown everywhere. */
+ * and user "nobody" is unknown everywhere.
+ *
+ * Grants: "bad-grant" is refused, "old-grant" is renewed with "fresh-grant". Sessions:
+ * "good-session" and "aging-session" (whose cookie is replaced by "young-session") live, all others
+ * have ended; their token is "good-csrf". A callback's code "sign-in" signs in who shows the login
+ * cookie "login-1"; "fail.CODE.STATUS" fails so, "fail.CODE.STATUS.web" with the address of the web
+ * pages besides. */
 #ifndef CLOISTER_TESTS_GATEWAY_FAKE_H
 #define CLOISTER_TESTS_GATEWAY_FAKE_H
 

@@ -89,6 +89,8 @@ static int gateway_main(const struct rig *rig, const struct gateway_limits *limi
     struct gateway *gateway = NULL;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)signal(SIGPIPE, SIG_IGN);
+    if (freopen(rig->log, "ae", stderr) == NULL)
+        return 1;
     log_open("cloister-gateway");
     (void)snprintf(path, sizeof(path), "%s/cloister.conf", rig->dir);
     struct event_base *base = event_base_new();
@@ -120,6 +122,7 @@ void rig_start(struct rig *rig, const struct gateway_limits *limits, const char 
     write_files(rig, config_more);
     (void)snprintf(rig->operators, sizeof(rig->operators), "%s/operator/gateway-owner.sock",
                    rig->dir);
+    (void)snprintf(rig->log, sizeof(rig->log), "%s/log", rig->dir);
     struct gateway_sockets sockets = {listen_tcp("127.0.0.1:0", why, sizeof(why)),
                                       listen_unix(rig->operators, "", "", why, sizeof(why))};
     ck_assert_int_ge(sockets.owner, 0);
@@ -273,6 +276,28 @@ char *rig_call(const struct rig *rig, const char *method, const char *path, cons
                      "%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " RIG_KEY "\r\n%s\r\n",
                      method, path, headers);
     return rig_raw(rig, request, (size_t)n);
+}
+
+char *rig_browse(const struct rig *rig, const char *method, const char *path, const char *headers,
+                 const char *form) {
+    size_t cap = strlen(path) + strlen(headers) + (form != NULL ? strlen(form) : 0) + 512;
+    SCOPE_FREE char *request = malloc(cap);
+    int n;
+    if (form != NULL)
+        n = snprintf(request, cap,
+                     "%s %s HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                     "application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n%s\r\n%s",
+                     method, path, strlen(form), headers, form);
+    else
+        n = snprintf(request, cap, "%s %s HTTP/1.1\r\nHost: x\r\n%s\r\n", method, path, headers);
+    return rig_raw(rig, request, (size_t)n);
+}
+
+char *rig_logged(const struct rig *rig) {
+    static uint8_t text[1u << 20];
+    ssize_t len = file_read(rig->log, text, sizeof(text) - 1);
+    ck_assert_int_ge(len, 0);
+    return strndup((const char *)text, (size_t)len);
 }
 
 void rig_chat_send(int fd, const char *message, const char *accept) {

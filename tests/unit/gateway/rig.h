@@ -16,8 +16,8 @@ struct rig {
     char dir[64];
     uint16_t port;
     pid_t gateway;
-    struct fake *fake; /* NULL while stopped */
-    char operators[108];
+    struct fake *fake;            /* NULL while stopped */
+    char operators[108], log[96]; /* log: what the gateway wrote */
 };
 
 /* What the played supervisor has seen, ever increasing. */
@@ -26,6 +26,9 @@ struct fake_seen {
     uint64_t credit_bytes, sent_bytes; /* of text */
     char last_cookie[160], last_user[160], last_key[300], last_zone[80], last_grant[300];
     char last_code[300], last_return[300], last_conversation[160];
+    char last_frontend[80], last_session[160], last_csrf[160], last_login[160], last_features[80];
+    bool last_switch, last_everywhere, last_choose;
+    unsigned sign_ins, callbacks, changes; /* changes: asked for by who may */
 };
 
 /* The limits that tests begin with: everything short. */
@@ -61,6 +64,9 @@ char *rig_raw(const struct rig *rig, const char *bytes, size_t len);
  */
 char *rig_call(const struct rig *rig, const char *method, const char *path, const char *headers,
                const char *body);
+/* The same as a browser sends it: no key, and `form` as a form. */
+char *rig_browse(const struct rig *rig, const char *method, const char *path, const char *headers,
+                 const char *form);
 /* POST /v1/chat with JSON {user:"ann", message}, `accept` as given. */
 char *rig_chat(const struct rig *rig, const char *message, const char *accept);
 void rig_chat_send(int fd, const char *message, const char *accept);
@@ -70,6 +76,8 @@ const char *body_of(const char *response);
 bool has_header(const char *response, const char *line_start);
 /* Problem documents: 1 when status, content type and code are as wanted. */
 void check_problem(const char *response, unsigned status, const char *code);
+/* What the gateway has logged so far, to free. */
+char *rig_logged(const struct rig *rig);
 /* Resident KiB of the gateway. */
 long rig_rss(const struct rig *rig);
 /* Fails the test when it has grown by `kib` or more since `before`. Not under AddressSanitizer,
