@@ -75,6 +75,22 @@ void flow_turn_over(struct flow *flow);
 /* The caller names a frontend and a user of sound length; otherwise the flow is answered. */
 bool flow_caller_sound(struct flow *flow, const Cloister__Caller *caller) MUST_CHECK;
 
+/* ---- redeem.c ---- */
+
+struct redemption {
+    int error; /* 0; -ENOENT: no such code; -EACCES: another Google account; -ENOKEY: the key
+                  service is away; or an error of the store */
+    const char *grant;   /* "" unless it was asked for */
+    char *const *scopes; /* granted at Google */
+    size_t n_scopes;
+};
+typedef void redeemed(struct flow *flow, const struct redemption *redemption);
+/* Makes what the code stands for the user's. The code is used up last. */
+void flow_redeem(struct flow *flow, const uint8_t code_hash[static TOKEN_HASH_LEN],
+                 const char *frontend, const char *name, bool with_grant, redeemed *done);
+/* Answers for an error of it, and ends the flow. */
+void flow_fail_redeem(struct flow *flow, int error, const char *action_url);
+
 /* ---- disconnect.c ---- */
 
 /* Carries the user's connection to its end and answers `flow` (ends it). */

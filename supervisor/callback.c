@@ -1,122 +1,93 @@
 /* The browser is back from Google: the state is used up, a connect cell exchanges the code and
- * seals the token, and the browser takes a redeem code to the frontend (Q1, Q4, N2). */
+ * seals the token (Q1, Q4, N2). callback_end.c goes on from there. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "supervisor/api_flow.h"
-#include "supervisor/url.h"
+#include "supervisor/callback_flow.h"
+#include "supervisor/connect_features.h"
+#include "supervisor/failures.h"
+#include "supervisor/google_consent.h"
+#include "supervisor/rules.h"
+#include "supervisor/web_sessions.h"
 
 #define CONNECT_TURN_MS 30000
 
-struct callback_flow {
-    struct flow flow;
-    char connection[ID_LEN + 1];
-    char return_to[RETURN_TO_MAX + 1];
-    char error_url[RETURN_TO_MAX + 64]; /* return_to?error=… */
-    char *code, *state;                 /* Google's code; wiped */
-    char redeem[TOKEN_LEN + 1];
-    bool denied, other_error;
-    uint64_t call; /* the put_token under way */
-    bool stored;
-};
+/* ---- the request ---- */
 
-static void wipe_text(char **text) {
-    if (*text == NULL)
-        return;
-    explicit_bzero(*text, strlen(*text));
-    free(take_ptr(*text));
+static Cloister__ConnectCallback *copy(const Cloister__ConnectCallback *request) {
+    size_t size = cloister__connect_callback__get_packed_size(request);
+    uint8_t *packed = malloc(size + 1);
+    if (packed == NULL)
+        return NULL;
+    (void)cloister__connect_callback__pack(request, packed);
+    Cloister__ConnectCallback *made = cloister__connect_callback__unpack(NULL, size, packed);
+    explicit_bzero(packed, size);
+    free(packed);
+    return made;
 }
 
 static void clean(struct flow *flow) {
-    struct callback_flow *f = (struct callback_flow *)flow;
-    wipe_text(&f->code);
-    wipe_text(&f->state);
-}
-
-/* When this fails, the reconciler finds the row by its age. */
-static void on_given_up(void *ctx, int error) {
-    (void)ctx;
-    (void)error;
-}
-
-/* Nothing will come of this connection: the reconciler destroys its key. */
-static void give_up(struct callback_flow *f) {
-    struct api *api = f->flow.api;
-    if (f->connection[0] == '\0')
+    Cloister__ConnectCallback *asked = ((struct callback_flow *)flow)->asked;
+    if (asked == NULL)
         return;
-    store_discard(api->store, f->connection, on_given_up, NULL);
-    reconciler_kick(api->reconciler);
+    char *secrets[] = {asked->state_token, asked->code, asked->cookie, asked->login,
+                       asked->session};
+    for (size_t i = 0; i < COUNT_OF(secrets); i++)
+        explicit_bzero(secrets[i], strlen(secrets[i]));
+    cloister__connect_callback__free_unpacked(asked, NULL);
 }
 
-static void set_error_url(struct callback_flow *f, const char *error) {
-    snprintf(f->error_url, sizeof(f->error_url), "%s", f->return_to);
-    if (url_append(f->error_url, sizeof(f->error_url), "error", error) < 0)
-        f->error_url[0] = '\0';
-}
+/* ---- the connect cell ---- */
 
 static void fail_connect(struct callback_flow *f, const char *detail, bool retryable) {
-    give_up(f);
-    set_error_url(f, "connect_failed");
-    flow_fail_at(&f->flow, 502, "connect_failed", detail, retryable, f->error_url);
+    callback_fail(f, 502, "connect_failed", detail, retryable, "connect_failed");
 }
 
-/* ---- the redeem code ---- */
-
-static void on_minted(void *ctx, int error) {
-    struct callback_flow *f = ctx;
-    if (!flow_resume(&f->flow))
-        return;
-    if (error == -EAGAIN) {
-        give_up(f);
-        flow_fail_store(&f->flow, error);
-        return;
-    }
-    char location[LOCATION_MAX];
-    snprintf(location, sizeof(location), "%s", f->return_to);
-    if (error != 0 || url_append(location, sizeof(location), "code", f->redeem) < 0) {
-        fail_connect(f, "The connection could not be kept. Ask for a new link.", false);
-        return;
-    }
-    Cloister__ConnectRedirect body = CLOISTER__CONNECT_REDIRECT__INIT;
-    body.request = f->flow.request;
-    body.location = location;
-    Cloister__Message message = MSG_OF(CONNECT_REDIRECT, connect_redirect, &body);
-    flow_reply(&f->flow, &message);
-    explicit_bzero(location, sizeof(location));
+/* The cell was told only that its token is not wanted; why is known here. */
+static bool fail_unwanted(struct callback_flow *f) {
+    const bool unwanted = f->nothing || f->nobody; /* answering ends the flow */
+    if (f->nothing)
+        callback_fail(f, 409, "scopes_missing",
+                      "Access to the calendar was not granted: none of the boxes on Google's page "
+                      "was ticked. Nothing was connected.",
+                      false, "access_denied");
+    else if (f->nobody)
+        fail_connect(f, "Google did not say whose account this is. Ask for a new link.", false);
+    return unwanted;
 }
 
 static void on_turn_done(void *ctx, const Cloister__TurnDone *done) {
     struct callback_flow *f = ctx;
     (void)done;
     flow_turn_over(&f->flow);
-    if (!f->stored) {
-        fail_connect(f, "Google's answer could not be kept. Ask for a new link.", false);
+    if (fail_unwanted(f))
         return;
-    }
-    uint8_t hash[TOKEN_HASH_LEN];
-    token_random(f->redeem);
-    token_hash("code", f->redeem, hash);
-    flow_wait(&f->flow);
-    store_code_mint(f->flow.api->store, f->connection, hash, on_minted, f);
+    if (f->stored)
+        callback_keep(f);
+    else
+        fail_connect(f, "Google's answer could not be kept. Ask for a new link.", false);
 }
-
-/* ---- the connect cell ---- */
 
 static void on_turn_error(void *ctx, const Cloister__TurnError *error) {
     struct callback_flow *f = ctx;
+    unsigned status = failure_status(error->code);
     flow_turn_over(&f->flow);
-    give_up(f);
-    set_error_url(f, "connect_failed");
-    flow_fail_turn_error(&f->flow, error, f->error_url);
+    if (fail_unwanted(f))
+        return;
+    if (status == 0)
+        callback_fail(f, 500, "internal", "The request could not be carried out.", false,
+                      "connect_failed");
+    else
+        callback_fail(f, status, error->code, error->detail, error->retryable, "connect_failed");
 }
 
 static void on_turn_failed(void *ctx, const struct turn_failure *failure) {
     struct callback_flow *f = ctx;
     flow_turn_over(&f->flow);
-    give_up(f);
-    set_error_url(f, "connect_failed");
-    flow_fail_turn(&f->flow, failure, f->error_url);
+    if (!fail_unwanted(f))
+        callback_fail(f, failure->status, failure->code, failure->detail, failure->retryable,
+                      "connect_failed");
 }
 
 static void on_token_stored(void *ctx, int error) {
@@ -129,6 +100,13 @@ static void on_token_stored(void *ctx, int error) {
                         error == 0 ? "" : "The token could not be stored.");
 }
 
+static bool good_for_something(const Cloister__PutToken *put) {
+    for (size_t i = 0; feature_name(i) != NULL; i++)
+        if (feature_granted(feature_name(i), put->scopes, put->n_scopes))
+            return true;
+    return false;
+}
+
 static void on_host_call(void *ctx, const Cloister__HostCall *call) {
     struct callback_flow *f = ctx;
     if (call->op_case != CLOISTER__HOST_CALL__OP_PUT_TOKEN || f->call != 0) {
@@ -136,6 +114,12 @@ static void on_host_call(void *ctx, const Cloister__HostCall *call) {
         return;
     }
     f->call = call->call;
+    f->nobody = call->put_token->subject_tag.len != SUBJECT_TAG_LEN;
+    f->nothing = !good_for_something(call->put_token);
+    if (f->nobody || f->nothing) {
+        turn_host_reply(f->flow.turn, call->call, EINVAL, "This token is not kept.");
+        return;
+    }
     flow_wait(&f->flow);
     store_put_token(f->flow.api->store, f->connection, call->put_token, on_token_stored, f);
 }
@@ -155,9 +139,7 @@ static const struct turn_ops ops = {on_started,   on_event,      on_host_call,
 
 static void start_turn(struct callback_flow *f) {
     char redirect[RETURN_TO_MAX];
-    if (url_join(redirect, sizeof(redirect),
-                 config_str(f->flow.api->config, CONFIG_gateway_public_url),
-                 "connect/google/callback") < 0) {
+    if (google_redirect_uri(f->flow.api->config, redirect) < 0) {
         fail_connect(f, "The operator's public address is too long.", false);
         return;
     }
@@ -166,10 +148,42 @@ static void start_turn(struct callback_flow *f) {
     Cloister__TurnStart start = CLOISTER__TURN_START__INIT;
     start.kind = CLOISTER__TURN_KIND__TURN_CONNECT;
     start.state = &state;
-    start.code = f->code;
-    start.state_token = f->state;
+    start.code = f->asked->code;
+    start.state_token = f->asked->state_token;
     start.redirect_uri = redirect;
     flow_turn(&f->flow, "", "connect", f->connection, &start, &ops, CONNECT_TURN_MS);
+}
+
+/* ---- who is there ---- */
+
+static void on_session(void *ctx, int error, const struct web_session *session) {
+    struct callback_flow *f = ctx;
+    if (!flow_resume(&f->flow))
+        return;
+    if (error == -ENOENT)
+        callback_fail(f, 401, "session_invalid",
+                      "Nobody is signed in here. Sign in, then connect the calendar.", false,
+                      "connect_failed");
+    else if (error != 0)
+        flow_fail_store(&f->flow, error);
+    else if (strcmp(session->name, f->user) != 0)
+        callback_fail(f, 403, "not_allowed",
+                      "This link belongs to somebody else than who is signed in here. Nothing was "
+                      "connected.",
+                      false, "connect_failed");
+    else
+        start_turn(f);
+}
+
+/* What is connected on the web pages goes to whoever is signed in there, never to who made the
+ * link and sent it to somebody. */
+static void ask_who(struct callback_flow *f) {
+    if (strcmp(f->frontend, WEB_FRONTEND) != 0 || !rule_holds(RULE_WEB_SAME_PERSON)) {
+        start_turn(f);
+        return;
+    }
+    flow_wait(&f->flow);
+    web_session_show(f->flow.api, f->asked->session, NULL, false, on_session, f);
 }
 
 /* ---- the state ---- */
@@ -177,6 +191,7 @@ static void start_turn(struct callback_flow *f) {
 static void fail_state(struct callback_flow *f, int error) {
     switch (error) {
     case -ENOENT:
+    case -EALREADY:
         flow_fail(&f->flow, 400, "link_invalid",
                   "This sign-in is not known, or is over. Ask for a new link.", false);
         break;
@@ -195,30 +210,49 @@ static void fail_state(struct callback_flow *f, int error) {
     }
 }
 
+/* The state is not a connect link's: somebody signs in. That takes the request over. */
+static void sign_in(struct callback_flow *f) {
+    flow_wait(&f->flow); /* so that the copy lives */
+    struct api *api = f->flow.api;
+    struct gateway_end *end = f->flow.end;
+    flow_end(&f->flow);
+    api_sign_in_return(api, end, f->asked);
+    (void)!flow_resume(&f->flow);
+}
+
+static void go_on(struct callback_flow *f) {
+    const char *error = f->asked->error;
+    if (strcmp(error, "access_denied") == 0)
+        callback_fail(f, 409, "consent_refused",
+                      "Access to the calendar was not granted. Nothing was connected.", false,
+                      "access_denied");
+    else if (error[0] != '\0' || f->asked->code[0] == '\0')
+        fail_connect(f, "Google reported an error instead of a consent. Ask for a new link.",
+                     false);
+    else if (f->connection[0] == '\0')
+        fail_state(f, -ETIME);
+    else
+        ask_who(f);
+}
+
 static void on_back(void *ctx, int error, const struct store_return *back) {
     struct callback_flow *f = ctx;
     if (!flow_resume(&f->flow))
         return;
+    if (error == -ENOENT) {
+        sign_in(f);
+        return;
+    }
     if (error != 0) {
         fail_state(f, error);
         return;
     }
     snprintf(f->connection, sizeof(f->connection), "%s", back->connection);
+    snprintf(f->frontend, sizeof(f->frontend), "%s", back->frontend);
+    snprintf(f->user, sizeof(f->user), "%s", back->user_name);
+    snprintf(f->features, sizeof(f->features), "%s", back->features);
     snprintf(f->return_to, sizeof(f->return_to), "%s", back->return_to);
-    if (f->denied) {
-        give_up(f);
-        set_error_url(f, "access_denied");
-        flow_fail_at(&f->flow, 409, "consent_refused",
-                     "Access to the calendar was not granted. Nothing was connected.", false,
-                     f->error_url);
-    } else if (f->other_error) {
-        fail_connect(f, "Google reported an error instead of a consent. Ask for a new link.",
-                     false);
-    } else if (f->connection[0] == '\0') {
-        fail_state(f, -ETIME);
-    } else {
-        start_turn(f);
-    }
+    go_on(f);
 }
 
 void api_connect_callback(struct api *api, struct gateway_end *end,
@@ -229,21 +263,15 @@ void api_connect_callback(struct api *api, struct gateway_end *end,
         fail_state(f, -ENOENT);
         return;
     }
-    if (!token_valid(request->cookie)) {
-        fail_state(f, -EACCES);
-        return;
-    }
-    f->denied = strcmp(request->error, "access_denied") == 0;
-    f->other_error = !f->denied && (request->error[0] != '\0' || request->code[0] == '\0');
-    f->code = strdup(request->code);
-    f->state = strdup(request->state_token);
-    if (f->code == NULL || f->state == NULL) {
+    f->asked = copy(request);
+    if (f->asked == NULL) {
         flow_fail_store(&f->flow, -EAGAIN);
         return;
     }
     uint8_t state_hash[TOKEN_HASH_LEN], cookie_hash[TOKEN_HASH_LEN];
+    bool has_cookie = token_valid(request->cookie);
     token_hash("state", request->state_token, state_hash);
     token_hash("cookie", request->cookie, cookie_hash);
     flow_wait(&f->flow);
-    store_link_return(api->store, state_hash, cookie_hash, on_back, f);
+    store_link_return(api->store, state_hash, has_cookie ? cookie_hash : NULL, on_back, f);
 }

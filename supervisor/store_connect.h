@@ -6,6 +6,8 @@
 #include "supervisor/store.h"
 #include "supervisor/token.h"
 
+#define SUBJECT_TAG_LEN 32 /* keyed hash of Google's sub */
+
 /* ---- connect links ---- */
 
 struct store_link {
@@ -41,16 +43,20 @@ void store_link_open(struct store *store, const uint8_t *link_hash, const uint8_
 struct store_return {
     char connection[ID_LEN + 1]; /* "" when it was dropped meanwhile */
     const char *return_to;
+    const char *frontend, *user_name; /* whom the link was made for */
+    const char *features;
 };
 typedef void store_return_done(void *ctx, int error, const struct store_return *back);
-/* The browser is back: uses the state up. -ENOENT: no such state, or used; -ETIME; -EACCES: another
- * browser (then it is not used up). */
+/* The browser is back: uses the state up. `cookie_hash` is NULL when it has none. -ENOENT: no such
+ * state; -EALREADY: used; -ETIME; -EACCES: another browser (then it is not used up). */
 void store_link_return(struct store *store, const uint8_t *state_hash, const uint8_t *cookie_hash,
                        store_return_done *done, void *ctx);
-/* -ENOENT unless the connection is pending and has no token yet. */
+/* put->subject_tag is SUBJECT_TAG_LEN long. -ENOENT unless the connection is pending and has no
+ * token yet. */
 void store_put_token(struct store *store, const char *connection, const Cloister__PutToken *put,
                      store_done *done, void *ctx);
-/* One code for a pending connection with a token, good for 10 minutes. -ENOENT otherwise. */
+/* One code for a pending connection with a token, good for 10 minutes. -EACCES: its Google account
+ * is not the one that the link's user has, and the link is not for switching; -ENOENT otherwise. */
 void store_code_mint(struct store *store, const char *connection, const uint8_t *code_hash,
                      store_done *done, void *ctx);
 
@@ -63,8 +69,10 @@ typedef void store_redeem_done(void *ctx, int error, const struct store_redeem *
  * Uses nothing up. -ENOENT: no such code for this user of this frontend, used, or expired. */
 void store_redeem_begin(struct store *store, const uint8_t *code_hash, const char *frontend,
                         const char *name, const char *new_user, store_redeem_done *done, void *ctx);
-/* Uses the code up and makes the connection the user's; earlier ones become discarded. -ENOENT:
- * another redeem was quicker. */
+/* Uses the code up and makes the connection, and its Google account, the user's. An earlier
+ * connection becomes discarded, or disconnecting if it was to another account: then revoking it
+ * does not end the new one. -EACCES: the user has another Google account (see store_code_mint);
+ * -ENOENT: another redeem was quicker. */
 void store_redeem_commit(struct store *store, const uint8_t *code_hash, const char *user,
                          const char *connection, store_done *done, void *ctx);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "supervisor/rules.h"
 #include "supervisor/store_connect.h"
 #include "supervisor/store_internal.h"
 #include "supervisor/words.h"
@@ -73,13 +74,17 @@ void store_put_token(struct store *store, const char *connection, const Cloister
     static const char sql[] =
         "UPDATE connections SET sealed_refresh = $2::bytea, token_version = $3::bigint,"
         "  scopes = string_to_array($4::text, ' '), subject_tag = $5::bytea, changed_at = now()"
-        " WHERE id = $1 AND state = 'pending' AND sealed_refresh IS NULL RETURNING 1";
+        " WHERE id = $1 AND state = 'pending' AND (sealed_refresh IS NULL OR NOT $6::bool)"
+        " RETURNING 1";
     char version[24];
     SCOPE_FREE char *scopes = words_join(put->scopes, put->n_scopes);
     snprintf(version, sizeof(version), "%llu", (unsigned long long)put->version);
-    struct pg_param params[] = {PG_TEXT(connection), PG_BYTES(put->refresh.data, put->refresh.len),
-                                PG_TEXT(version), PG_TEXT(scopes != NULL ? scopes : ""),
-                                PG_BYTES(put->subject_tag.data, put->subject_tag.len)};
+    struct pg_param params[] = {PG_TEXT(connection),
+                                PG_BYTES(put->refresh.data, put->refresh.len),
+                                PG_TEXT(version),
+                                PG_TEXT(scopes != NULL ? scopes : ""),
+                                PG_BYTES(put->subject_tag.data, put->subject_tag.len),
+                                PARAM_BOOL(rule_holds(RULE_STATE_ONCE))};
     store_run(store, sql, params, COUNT_OF(params), -ENOENT, done, ctx);
 }
 

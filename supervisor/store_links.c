@@ -1,8 +1,9 @@
-/* Connect links: from the link to the redeemed code. Each step is one statement, so that of two
- * requests at once one wins and a crash leaves nothing half done. */
+/* Connect links: from the link to the way back from Google. Each step is one statement, so that of
+ * two requests at once one wins and a crash leaves nothing half done. */
 #include <errno.h>
 #include <string.h>
 
+#include "supervisor/rules.h"
 #include "supervisor/store_connect.h"
 #include "supervisor/store_internal.h"
 
@@ -75,7 +76,7 @@ void store_link_prepare(struct store *store, const uint8_t *link_hash, const uin
     static const char sql[] =
         "WITH l AS (SELECT * FROM connect_links WHERE link_hash = $1 FOR UPDATE),"
         " fine AS (SELECT * FROM l WHERE used_at IS NULL AND expires_at > now()"
-        "  AND (cookie_hash IS NULL OR cookie_hash = $2::bytea)),"
+        "  AND (cookie_hash IS NULL OR cookie_hash = $2::bytea OR NOT $4::bool)),"
         " made AS (INSERT INTO connections (id, frontend, features, return_to)"
         "  SELECT $3, frontend, features, return_to FROM fine WHERE connection_id IS NULL "
         "RETURNING id),"
@@ -84,11 +85,11 @@ void store_link_prepare(struct store *store, const uint8_t *link_hash, const uin
         " linked AS (UPDATE connect_links k SET connection_id = made.id FROM made"
         "  WHERE k.link_hash = $1)"
         " SELECT used_at IS NOT NULL, expires_at <= now(),"
-        "  cookie_hash IS NOT NULL AND cookie_hash IS DISTINCT FROM $2::bytea,"
+        "  cookie_hash IS NOT NULL AND cookie_hash IS DISTINCT FROM $2::bytea AND $4::bool,"
         "  coalesce((SELECT id FROM made), (SELECT id FROM kept))::text,"
         "  array_to_string(features, ' ') FROM l";
     struct pg_param params[] = {PARAM_HASH(link_hash), PARAM_HASH(cookie_hash),
-                                PG_TEXT(new_connection)};
+                                PG_TEXT(new_connection), PARAM_BOOL(rule_holds(RULE_LINK_BROWSER))};
     store_ask(store, sql, params, COUNT_OF(params), on_prepared, (void (*)(void))done, ctx);
 }
 
@@ -100,9 +101,10 @@ void store_link_open(struct store *store, const uint8_t *link_hash, const uint8_
         "  opened_at = coalesce(opened_at, now()),"
         "  state_expires_at = now() + interval '10 minutes'"
         " WHERE link_hash = $1 AND used_at IS NULL"
-        "  AND (cookie_hash IS NULL OR cookie_hash = $2::bytea) RETURNING 1";
+        "  AND (cookie_hash IS NULL OR cookie_hash = $2::bytea OR NOT $5::bool) RETURNING 1";
     struct pg_param params[] = {PARAM_HASH(link_hash), PARAM_HASH(old_cookie_hash),
-                                PARAM_HASH(cookie_hash), PARAM_HASH(state_hash)};
+                                PARAM_HASH(cookie_hash), PARAM_HASH(state_hash),
+                                PARAM_BOOL(rule_holds(RULE_LINK_BROWSER))};
     store_run(store, sql, params, COUNT_OF(params), -EACCES, done, ctx);
 }
 
@@ -110,13 +112,19 @@ static void on_returned(void *ctx, int error, const struct pg_rows *rows) {
     struct store_call *call = ctx;
     store_return_done *done = (store_return_done *)call->any;
     struct store_return back = {0};
+    bool known = error == 0 && pg_count(rows) > 0;
     if (error == 0)
         error = verdict(rows);
     if (error == 0 && !pg_bool(rows, 0, 3))
-        error = -ENOENT;
+        error = -ENOENT; /* two came at once */
+    if (error == -ENOENT && known)
+        error = -EALREADY;
     if (error == 0) {
         store_id(rows, 0, 4, back.connection);
         back.return_to = pg_text(rows, 0, 5);
+        back.frontend = pg_text(rows, 0, 6);
+        back.user_name = pg_text(rows, 0, 7);
+        back.features = pg_text(rows, 0, 8);
     }
     done(call->ctx, error, error == 0 ? &back : NULL);
     free(call);
@@ -127,75 +135,15 @@ void store_link_return(struct store *store, const uint8_t *state_hash, const uin
     static const char sql[] =
         "WITH l AS (SELECT * FROM connect_links WHERE state_hash = $1 FOR UPDATE),"
         " used AS (UPDATE connect_links k SET used_at = now() FROM l"
-        "  WHERE k.link_hash = l.link_hash AND l.used_at IS NULL AND l.state_expires_at > now()"
-        "  AND l.cookie_hash = $2::bytea RETURNING 1)"
-        " SELECT used_at IS NOT NULL, state_expires_at <= now(),"
-        "  cookie_hash IS DISTINCT FROM $2::bytea, EXISTS (SELECT 1 FROM used),"
-        "  connection_id::text, return_to FROM l";
-    struct pg_param params[] = {PARAM_HASH(state_hash), PARAM_HASH(cookie_hash)};
+        "  WHERE k.link_hash = l.link_hash AND (l.used_at IS NULL OR NOT $3::bool)"
+        "  AND l.state_expires_at > now() AND (l.cookie_hash = $2::bytea OR NOT $4::bool)"
+        "  RETURNING 1)"
+        " SELECT used_at IS NOT NULL AND $3::bool, state_expires_at <= now(),"
+        "  cookie_hash IS DISTINCT FROM $2::bytea AND $4::bool, EXISTS (SELECT 1 FROM used),"
+        "  connection_id::text, return_to, frontend, user_name, array_to_string(features, ' ')"
+        " FROM l";
+    struct pg_param params[] = {PARAM_HASH(state_hash), PARAM_HASH(cookie_hash),
+                                PARAM_BOOL(rule_holds(RULE_STATE_ONCE)),
+                                PARAM_BOOL(rule_holds(RULE_STATE_BROWSER))};
     store_ask(store, sql, params, COUNT_OF(params), on_returned, (void (*)(void))done, ctx);
-}
-
-void store_code_mint(struct store *store, const char *connection, const uint8_t *code_hash,
-                     store_done *done, void *ctx) {
-    static const char sql[] =
-        "WITH c AS (UPDATE connections SET changed_at = now() WHERE id = $1 AND state = 'pending'"
-        "  AND sealed_refresh IS NOT NULL RETURNING id)"
-        " UPDATE connect_links k SET code_hash = $2::bytea,"
-        "  code_expires_at = now() + interval '10 minutes' FROM c"
-        " WHERE k.connection_id = c.id AND k.used_at IS NOT NULL AND k.code_hash IS NULL RETURNING "
-        "1";
-    struct pg_param params[] = {PG_TEXT(connection), PARAM_HASH(code_hash)};
-    store_run(store, sql, params, COUNT_OF(params), -ENOENT, done, ctx);
-}
-
-/* ---- redeeming ---- */
-
-static void on_redeem(void *ctx, int error, const struct pg_rows *rows) {
-    struct store_call *call = ctx;
-    store_redeem_done *done = (store_redeem_done *)call->any;
-    struct store_redeem redeem = {0};
-    if (error == 0 && pg_count(rows) == 0)
-        error = -ENOENT;
-    if (error == 0) {
-        store_id(rows, 0, 0, redeem.user);
-        store_id(rows, 0, 1, redeem.connection);
-        redeem.scopes = pg_text(rows, 0, 2);
-    }
-    done(call->ctx, error, error == 0 ? &redeem : NULL);
-    free(call);
-}
-
-void store_redeem_begin(struct store *store, const uint8_t *code_hash, const char *frontend,
-                        const char *name, const char *new_user, store_redeem_done *done,
-                        void *ctx) {
-    static const char sql[] =
-        "WITH l AS (SELECT c.id, c.scopes FROM connect_links k JOIN connections c"
-        "   ON c.id = k.connection_id AND c.state = 'pending'"
-        "  WHERE k.code_hash = $1 AND k.frontend = $2 AND k.user_name = $3"
-        "   AND k.redeemed_at IS NULL AND k.code_expires_at > now()),"
-        " u AS (INSERT INTO users (id, frontend, name) SELECT $4, $2, $3 FROM l"
-        "  ON CONFLICT (frontend, name) DO UPDATE SET name = excluded.name RETURNING id)"
-        " SELECT u.id::text, l.id::text, array_to_string(l.scopes, ' ') FROM l, u";
-    struct pg_param params[] = {PARAM_HASH(code_hash), PG_TEXT(frontend), PG_TEXT(name),
-                                PG_TEXT(new_user)};
-    store_ask(store, sql, params, COUNT_OF(params), on_redeem, (void (*)(void))done, ctx);
-}
-
-void store_redeem_commit(struct store *store, const uint8_t *code_hash, const char *user,
-                         const char *connection, store_done *done, void *ctx) {
-    /* `fresh` reads `old`, so that the earlier connection has made room for the new one. */
-    static const char sql[] =
-        "WITH l AS (UPDATE connect_links SET redeemed_at = now() WHERE code_hash = $1"
-        "  AND redeemed_at IS NULL AND connection_id = $3 RETURNING 1),"
-        " old AS (UPDATE connections SET state = 'discarded', sealed_refresh = NULL, changed_at = "
-        "now()"
-        "  WHERE user_id = $2 AND id <> $3 AND state IN ('active', 'broken')"
-        "  AND EXISTS (SELECT 1 FROM l) RETURNING 1),"
-        " fresh AS (UPDATE connections SET state = 'active', user_id = $2, connected_at = now(),"
-        "  changed_at = now() WHERE id = $3 AND state = 'pending' AND EXISTS (SELECT 1 FROM l)"
-        "  AND (SELECT count(*) FROM old) >= 0 RETURNING 1)"
-        " SELECT 1 FROM fresh";
-    struct pg_param params[] = {PARAM_HASH(code_hash), PG_TEXT(user), PG_TEXT(connection)};
-    store_run(store, sql, params, COUNT_OF(params), -ENOENT, done, ctx);
 }

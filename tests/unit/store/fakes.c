@@ -220,9 +220,11 @@ bool keys_client_ready(const struct keys_client *keys) {
     return !fake_keys_away;
 }
 
-/* ---- sessions of the web pages ---- */
+/* ---- sessions of the web pages; sign_in_test.c has the real ones ---- */
 
 struct web_session fake_session;
+
+#ifndef REAL_SESSIONS
 
 struct session_answer {
     web_session_done *done;
@@ -260,6 +262,8 @@ void api_sign_in_return(struct api *api, struct gateway_end *end,
     (void)api;
     gateway_fail(end, request->request, 418, "sign_in", request->login, false);
 }
+
+#endif
 
 /* ---- turns ---- */
 

@@ -1,0 +1,619 @@
+/* Who is asking: what needs a grant, whose account, whose link, whose code. Each refusal by a rule
+ * of rules.def has its control: without the rule the same attempt goes all the way. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/store/connecting.h"
+#include "tests/unit/store/loose_rules.h"
+#include "tests/unit/store/postgres.h"
+
+#define OTHER_COOKIE "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+static void setup(void) {
+    rule_taken_away = RULES_COUNT;
+    connecting_setup();
+}
+
+static void other_account(void) {
+    memset(account, 'b', SUBJECT_TAG_LEN);
+}
+
+static bool is_redeemed(void) {
+    return answer()->body_case == CLOISTER__MESSAGE__BODY_REDEEMED;
+}
+
+static bool is_redirected(void) {
+    return answer()->body_case == CLOISTER__MESSAGE__BODY_CONNECT_REDIRECT;
+}
+
+static const char *pinned(void) {
+    return postgres_sql("SELECT encode(subject_tag, 'escape') FROM users");
+}
+
+/* What the cell makes of the consent, and who gets it. */
+static void keep(const char *user) {
+    put_token(FREEBUSY, EVENTS);
+    finish_turn();
+    redeem("app", user, browser.code);
+}
+
+/* ---- grants ---- */
+
+static void ask_connection(void) {
+    Cloister__ConnectionGet body = CLOISTER__CONNECTION_GET__INIT;
+    body.request = ++request;
+    body.caller = caller(front, "a");
+    api_connection_get(api, fake_end, &body);
+}
+
+static void ask_disconnect(void) {
+    disconnect("a");
+}
+
+static void ask_memories(void) {
+    Cloister__MemoryList body = CLOISTER__MEMORY_LIST__INIT;
+    body.request = ++request;
+    body.caller = caller(front, "a");
+    api_memory_list(api, fake_end, &body);
+}
+
+static void ask_forget(void) {
+    Cloister__MemoryDelete body = CLOISTER__MEMORY_DELETE__INIT;
+    body.request = ++request;
+    body.caller = caller(front, "a");
+    api_memory_delete(api, fake_end, &body);
+}
+
+static void ask_switch(void) {
+    switching = true;
+    link_create("a", "events", NULL, "https://app.test/back");
+}
+
+static void ask_revoke(void) {
+    Cloister__GrantsRevoke body = CLOISTER__GRANTS_REVOKE__INIT;
+    body.request = ++request;
+    body.caller = caller(front, "a");
+    api_grants_revoke(api, fake_end, &body);
+}
+
+static void (*const asked[])(void) = {ask_connection, ask_disconnect, ask_memories,
+                                      ask_forget,     ask_switch,     ask_revoke};
+
+static void connect_with_a_memory(void) {
+    connect_user("a");
+    (void)postgres_sql("INSERT INTO preferences (id, user_id, sealed) SELECT repeat('b', 32), id, "
+                       "'x' FROM users");
+}
+
+/* Nothing happened: what is there, and turns, keys and epochs so far. */
+static const char *world(void) {
+    static char text[256];
+    snprintf(text, sizeof(text), "%s %u %u %u %u",
+             postgres_sql("SELECT concat((SELECT string_agg(state, ',') FROM connections), ' ', "
+                          "(SELECT count(*) FROM preferences), ' ', "
+                          "(SELECT count(*) FROM connect_links WHERE switch_account))"),
+             fake_turn_count, fake_keys_count(), fake_grant_epoch, fake_ended_count);
+    return text;
+}
+
+START_TEST(what_acts_for_an_owner_needs_the_owners_grant) {
+    static char before[256], foreign[128], stale[128];
+    connect_with_a_memory();
+    snprintf(stale, sizeof(stale), "%s", grant_shown("app", "a"));
+    snprintf(foreign, sizeof(foreign), "%s", grant_shown("app", "b"));
+    fake_grant_epoch++;
+    snprintf(before, sizeof(before), "%s", world());
+    for (size_t i = 0; i < COUNT_OF(asked); i++) {
+        shown = "";
+        asked[i]();
+        ck_failed(401, "grant_required");
+        shown = foreign;
+        asked[i]();
+        ck_failed(401, "grant_invalid");
+        shown = stale;
+        asked[i]();
+        ck_failed(401, "grant_revoked");
+        shown = NULL;
+        fake_grants_old = true;
+        asked[i]();
+        ck_failed(401, "grant_expired");
+        ck_assert(strncmp(failure()->action_url, "https://cloister.test/connect/", 30) == 0);
+        fake_grants_old = false;
+        fake_keys_away = true;
+        asked[i]();
+        ck_failed(503, "keys_unavailable");
+        fake_keys_away = false;
+        ck_assert_str_eq(world(), before);
+    }
+}
+END_TEST
+
+START_TEST(with_the_grant_it_is_done) {
+    static char before[256];
+    connect_with_a_memory();
+    snprintf(before, sizeof(before), "%s", world());
+    ask_connection();
+    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_CONNECTION_STATE);
+    ask_switch();
+    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_CONNECT_LINK);
+    ask_memories();
+    loop_until(base, fake_turn.running);
+    ck_assert_str_eq(fake_turn.grant, grant_shown("app", "a")); /* for the turn's own look */
+    ck_assert_str_eq(fake_turn.frontend, "app");
+    fake_turn_error("grant_revoked", false);
+    ck_failed(401, "grant_revoked");
+    ask_forget();
+    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_OK);
+    ask_revoke();
+    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_OK);
+    ck_assert_str_ne(world(), before);
+    ask_disconnect();
+    loop_until(base, fake_turn.running);
+}
+END_TEST
+
+START_TEST(voiding_the_grants_ends_nothing_else) {
+    static char old[128];
+    connect_user("a");
+    snprintf(old, sizeof(old), "%s", grant_shown("app", "a"));
+    ask_revoke();
+    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_OK);
+    shown = old;
+    ask_connection();
+    ck_failed(401, "grant_revoked");
+    ask_revoke();
+    ck_failed(401, "grant_revoked");
+    shown = NULL; /* a new link always works */
+    connect_user("a");
+    ck_assert_str_eq(answer()->redeemed->grant, grant_shown("app", "a"));
+    ck_assert_str_eq(connection("a")->state, "active");
+}
+END_TEST
+
+START_TEST(unknown_users_have_no_grants) {
+    connect_user("a");
+    fake_grants_asked = 0;
+    static Cloister__ConnectionGet body = CLOISTER__CONNECTION_GET__INIT;
+    char name[200];
+    memset(name, 'a', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    body.request = ++request;
+    body.caller = caller("app", "nobody");
+    api_connection_get(api, fake_end, &body);
+    ck_failed(404, "unknown_user");
+    front = "other"; /* a user of another frontend of the same name */
+    ask_connection();
+    ck_failed(404, "unknown_user");
+    ck_assert_uint_eq(fake_grants_asked, 0);
+}
+END_TEST
+
+START_TEST(a_renewed_grant_is_passed_on) {
+    connect_with_a_memory();
+    for (size_t i = 0; i < COUNT_OF(asked); i++) {
+        if (asked[i] == ask_disconnect)
+            continue;
+        fake_renewed = "fresh grant";
+        fake_renewed_to_gateway[0] = '\0';
+        asked[i]();
+        if (asked[i] == ask_memories) {
+            loop_until(base, fake_turn.running);
+            Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+            fake_turn_done(&done);
+        }
+        ck_assert_int_ne(answer()->body_case, CLOISTER__MESSAGE__BODY_FAILURE);
+        ck_assert_str_eq(fake_renewed_to_gateway, "fresh grant");
+        fake_renewed = "";
+        fake_renewed_to_gateway[0] = '\0';
+        ask_connection();
+        (void)answer();
+        ck_assert_str_eq(fake_renewed_to_gateway, "");
+    }
+}
+END_TEST
+
+/* ---- links, states, codes ---- */
+
+#define RULE_TEST(name, RULE)                                                                      \
+    static bool try_##name(void);                                                                  \
+    START_TEST(name) {                                                                             \
+        ck_assert(!try_##name());                                                                  \
+        teardown_and_again(RULE);                                                                  \
+        ck_assert_msg(try_##name(), "the control");                                                \
+    }                                                                                              \
+    END_TEST                                                                                       \
+    static bool try_##name(void)
+
+static void teardown_and_again(enum rule rule) {
+    connecting_teardown();
+    connecting_setup();
+    rule_taken_away = rule;
+}
+
+/* true: the attack went all the way. Otherwise it was refused as it should be. */
+static bool refused(unsigned status, const char *code) {
+    const Cloister__Message *message = answer();
+    if (message->body_case != CLOISTER__MESSAGE__BODY_FAILURE)
+        return false;
+    ck_assert_str_eq(message->failure->code, code);
+    ck_assert_uint_eq(message->failure->status, status);
+    return true;
+}
+
+RULE_TEST(a_link_goes_on_in_its_browser_alone, RULE_LINK_BROWSER) {
+    get_link("a");
+    go_to_google();
+    open_link(browser.link, OTHER_COOKIE);
+    if (refused(403, "wrong_browser"))
+        return false;
+    strcpy(browser.cookie, answer()->connect_redirect->cookie);
+    strcpy(browser.location, answer()->connect_redirect->location);
+    char *state = strstr(browser.location, "&state=") + 7;
+    snprintf(browser.state, sizeof(browser.state), "%.*s", (int)strcspn(state, "&"), state);
+    other_account();
+    come_back();
+    keep("a");
+    return is_redeemed() && strchr(pinned(), 'b') != NULL;
+}
+
+static bool comes_back_elsewhere(const char *cookie) {
+    get_link("a");
+    go_to_google();
+    callback(browser.state, "4/code", "", cookie);
+    loop_until(base, fake_turn.running || fake_answer(request)->count > 0);
+    if (!fake_turn.running) {
+        ck_failed(403, "wrong_browser");
+        return false;
+    }
+    keep("a");
+    return is_redeemed();
+}
+
+RULE_TEST(a_way_back_is_its_browsers, RULE_STATE_BROWSER) {
+    return comes_back_elsewhere(OTHER_COOKIE);
+}
+
+RULE_TEST(a_way_back_needs_a_cookie, RULE_STATE_BROWSER) {
+    return comes_back_elsewhere("");
+}
+
+RULE_TEST(a_way_back_is_taken_once, RULE_STATE_ONCE) {
+    get_link("a");
+    go_to_google();
+    come_back();
+    put_token(FREEBUSY, EVENTS);
+    finish_turn();
+    other_account(); /* a code of somebody else's, slipped in later */
+    callback(browser.state, "4/another", "", browser.cookie);
+    loop_until(base, fake_turn.running || fake_answer(request)->count > 0);
+    if (!fake_turn.running) {
+        ck_failed(400, "link_invalid");
+        return false;
+    }
+    keep("a");
+    return is_redeemed() && strchr(pinned(), 'b') != NULL;
+}
+
+RULE_TEST(a_code_is_its_users, RULE_CODE_OWNER) {
+    consent("a");
+    redeem("app", "mallory", browser.code);
+    if (refused(400, "code_invalid")) {
+        redeem("other", "a", browser.code);
+        ck_assert(refused(400, "code_invalid"));
+        redeem("app", "a", browser.code);
+        ck_assert(is_redeemed());
+        return false;
+    }
+    return is_redeemed() && strcmp(connection("mallory")->state, "active") == 0;
+}
+
+RULE_TEST(a_code_is_redeemed_once, RULE_CODE_ONCE) {
+    consent("a");
+    redeem("app", "a", browser.code);
+    ck_assert(is_redeemed());
+    redeem("app", "a", browser.code);
+    if (refused(400, "code_invalid"))
+        return false;
+    return is_redeemed() && strcmp(answer()->redeemed->grant, grant_shown("app", "a")) == 0;
+}
+
+/* ---- whose Google account ---- */
+
+static void consent_elsewhere(void) {
+    other_account();
+    get_link("a");
+    go_to_google();
+    come_back();
+    put_token(FREEBUSY, EVENTS);
+    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+    fake_turn_done(&done);
+}
+
+RULE_TEST(another_account_is_seen_at_the_way_back, RULE_SUBJECT_PINNED) {
+    connect_user("a");
+    ck_assert(strchr(pinned(), 'a') != NULL);
+    consent_elsewhere();
+    if (refused(409, "wrong_account")) {
+        ck_assert_str_eq(failure()->action_url, "https://app.test/back?x=1&error=wrong_account");
+        /* what was pending goes, the old connection stays */
+        loop_until(base, strcmp(postgres_sql("SELECT count(*) FROM connections"), "1") == 0);
+        ck_assert_str_eq(connection("a")->state, "active");
+        ck_assert(strchr(pinned(), 'a') != NULL);
+        return false;
+    }
+    char *code = strstr(answer()->connect_redirect->location, "code=") + 5;
+    redeem("app", "a", code);
+    return is_redeemed() && strchr(pinned(), 'b') != NULL;
+}
+
+RULE_TEST(of_two_accounts_at_once_the_first_is_kept, RULE_SUBJECT_PINNED) {
+    char first[64];
+    consent("a");
+    strcpy(first, browser.code);
+    other_account();
+    consent("a"); /* nobody is pinned yet: both have a code */
+    redeem("app", "a", first);
+    ck_assert(is_redeemed());
+    redeem("app", "a", browser.code);
+    if (refused(409, "wrong_account")) {
+        ck_assert(strchr(pinned(), 'a') != NULL);
+        loop_until(base, strcmp(postgres_sql("SELECT count(*) FROM connections"), "1") == 0);
+        return false;
+    }
+    return is_redeemed() && strchr(pinned(), 'b') != NULL;
+}
+
+RULE_TEST(the_account_stays_pinned_after_disconnecting, RULE_SUBJECT_PINNED) {
+    connect_user("a");
+    disconnect("a");
+    loop_until(base, fake_turn.running);
+    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+    fake_turn_done(&done);
+    (void)disconnected();
+    consent_elsewhere();
+    return !refused(409, "wrong_account") && is_redirected();
+}
+
+START_TEST(the_owner_switches_accounts) {
+    connect_user("a");
+    char old[ID_LEN + 1];
+    snprintf(old, sizeof(old), "%s", postgres_sql("SELECT id FROM connections"));
+    other_account();
+    switching = true;
+    connect_user("a");
+    ck_assert(strchr(pinned(), 'b') != NULL);
+    loop_until(base, fake_turn.running); /* the old one is ended at Google, being another's */
+    ck_assert_int_eq(fake_turn.kind, CLOISTER__TURN_KIND__TURN_REVOKE);
+    ck_assert_str_eq(fake_turn.connection, old);
+    ck_assert_str_eq(connection("a")->state, "active");
+    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+    done.revoked = true;
+    fake_turn_done(&done);
+    loop_until(base, strcmp(postgres_sql("SELECT count(*) FROM connections"), "1") == 0);
+    switching = false;
+    unsigned turns = fake_turn_count;
+    connect_user("a"); /* the new account is the pinned one now */
+    loop_until(base, strcmp(postgres_sql("SELECT count(*) FROM connections"), "1") == 0);
+    ck_assert_uint_eq(fake_turn_count, turns + 1); /* and its own earlier token is not revoked */
+    memset(account, 'a', SUBJECT_TAG_LEN);
+    get_link("a");
+    go_to_google();
+    come_back();
+    put_token(FREEBUSY, EVENTS);
+    fake_turn_done(&done);
+    ck_failed(409, "wrong_account");
+}
+END_TEST
+
+START_TEST(a_link_that_lost_its_grant_switches_nothing) {
+    connect_user("a");
+    shown = "";
+    ask_switch();
+    ck_failed(401, "grant_required");
+    ck_assert_str_eq(postgres_sql("SELECT count(*) FROM connect_links WHERE switch_account"), "0");
+}
+END_TEST
+
+START_TEST(nobodys_token_is_not_kept) {
+    account[0] = '\0';
+    get_link("a");
+    go_to_google();
+    come_back();
+    put_token(FREEBUSY, EVENTS);
+    ck_assert_int_eq(fake_turn.reply_error, EINVAL);
+    fake_turn_error("connect_failed", true);
+    ck_failed(502, "connect_failed");
+    loop_until(base, strcmp(postgres_sql("SELECT count(*) FROM connections"), "0") == 0);
+    ck_assert_uint_eq(fake_keys_count(), 0);
+}
+END_TEST
+
+START_TEST(a_consent_to_nothing_is_said) {
+    get_link("a");
+    go_to_google();
+    come_back();
+    put_token("openid", "email");
+    ck_assert_int_eq(fake_turn.reply_error, EINVAL);
+    ck_assert_str_eq(
+        postgres_sql("SELECT count(*) FROM connections WHERE sealed_refresh IS NOT NULL"), "0");
+    if (_i == 0)
+        fake_turn_error("connect_failed", true);
+    else
+        fake_turn_lost();
+    ck_failed(409, "scopes_missing");
+    ck_assert_str_eq(failure()->action_url, "https://app.test/back?x=1&error=access_denied");
+    loop_until(base, strcmp(postgres_sql("SELECT count(*) FROM connections"), "0") == 0);
+}
+END_TEST
+
+/* ---- the web pages ---- */
+
+/* Somebody signed in in this browser, and so became a user. */
+static void signed_in(const char *name) {
+    (void)postgres_sql("INSERT INTO users (id, frontend, name, subject_tag) VALUES "
+                       "(md5('%s'), 'web', '%s', convert_to('%s', 'UTF8'))",
+                       name, name, account);
+    front = "web";
+    strcpy(browser.session, "session cookie");
+    strcpy(fake_session.cookie, browser.session);
+    snprintf(fake_session.name, sizeof(fake_session.name), "%s", name);
+}
+
+static const char *landed(const char *scope1, const char *scope2) {
+    put_token(scope1, scope2);
+    ck_assert_int_eq(fake_turn.reply_error, 0);
+    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+    fake_turn_done(&done);
+    ck_assert(is_redirected());
+    return answer()->connect_redirect->location;
+}
+
+START_TEST(on_the_web_pages_no_code_is_needed) {
+    signed_in("a");
+    get_link("a");
+    go_to_google();
+    come_back();
+    ck_assert_str_eq(landed(FREEBUSY, EVENTS), "https://cloister.test/?connected");
+    fake_grant_epoch = 0;
+    ck_assert_str_eq(postgres_sql("SELECT state FROM connections"), "active");
+    ck_assert_str_eq(connection("a")->state, "active");
+    get_link("a");
+    go_to_google();
+    come_back();
+    ck_assert_str_eq(landed(FREEBUSY, NULL), "https://cloister.test/?missing=events");
+}
+END_TEST
+
+START_TEST(gateways_redeem_nothing_for_the_web_pages) {
+    consent("a");
+    redeem("web", "a", browser.code);
+    ck_failed(403, "not_allowed");
+    redeem("app", "a", browser.code);
+    ck_assert(is_redeemed());
+}
+END_TEST
+
+START_TEST(a_code_of_the_web_pages_never_leaves) {
+    signed_in("a");
+    get_link("a");
+    go_to_google();
+    come_back();
+    fake_keys_away = true; /* it fails after the code was made */
+    put_token(FREEBUSY, EVENTS);
+    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+    fake_turn_done(&done);
+    ck_failed(503, "keys_unavailable");
+    fake_keys_away = false;
+    loop_until(base, strcmp(postgres_sql("SELECT count(*) FROM connections"), "0") == 0);
+    get_link("a");
+    go_to_google();
+    come_back();
+    ck_assert_str_eq(landed(FREEBUSY, EVENTS), "https://cloister.test/?connected");
+}
+END_TEST
+
+START_TEST(on_the_web_pages_the_account_is_who_signed_in) {
+    signed_in("a");
+    consent_elsewhere();
+    ck_failed(409, "wrong_account");
+    switching = true;
+    get_link("a");
+    go_to_google();
+    come_back();
+    ck_assert_str_eq(landed(FREEBUSY, EVENTS), "https://cloister.test/?connected");
+}
+END_TEST
+
+static bool somebody_elses_link(unsigned status, const char *code) {
+    get_link("a");
+    go_to_google();
+    callback(browser.state, "4/code", "", browser.cookie);
+    loop_until(base, fake_turn.running || fake_answer(request)->count > 0);
+    if (!fake_turn.running) {
+        ck_failed(status, code);
+        loop_until(base, strcmp(postgres_sql("SELECT count(*) FROM connections"), "0") == 0);
+        return false;
+    }
+    return strcmp(landed(FREEBUSY, EVENTS), "https://cloister.test/?connected") == 0 &&
+           strcmp(postgres_sql("SELECT name FROM users u JOIN connections c ON u.id = c.user_id"),
+                  "a") == 0;
+}
+
+RULE_TEST(a_link_of_the_web_pages_is_its_makers, RULE_WEB_SAME_PERSON) {
+    signed_in("a");
+    strcpy(fake_session.name, "victim");
+    return somebody_elses_link(403, "not_allowed");
+}
+
+RULE_TEST(a_link_of_the_web_pages_needs_a_session, RULE_WEB_SAME_PERSON) {
+    signed_in("a");
+    browser.session[0] = '\0';
+    return somebody_elses_link(401, "session_invalid");
+}
+
+START_TEST(an_old_grant_of_the_web_pages_is_renewed_by_signing_in) {
+    signed_in("a");
+    (void)postgres_sql("UPDATE users SET subject_tag = NULL");
+    fake_grants_old = true;
+    ask_connection();
+    ck_failed(401, "grant_expired");
+    ck_assert_str_eq(failure()->action_url, "https://cloister.test/login");
+    fake_grants_old = false;
+    fake_renewed = "fresh";
+    ask_connection();
+    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_CONNECTION_STATE);
+    ck_assert_str_eq(fake_renewed_in_session, "session cookie fresh");
+    ck_assert_str_eq(fake_renewed_to_gateway, ""); /* it is not the gateway's */
+}
+END_TEST
+
+START_TEST(a_state_that_is_no_links_is_a_sign_ins) {
+    callback(OTHER_COOKIE, "4/code", "", "");
+    ck_failed(418, "sign_in");
+    ck_assert_str_eq(failure()->detail, "login cookie");
+    callback("nonsense", "4/code", "", "");
+    ck_failed(400, "link_invalid");
+}
+END_TEST
+
+int main(void) {
+    postgres_start();
+    Suite *suite = suite_create("who");
+    TCase *cases = tcase_create("who");
+    tcase_add_checked_fixture(cases, setup, connecting_teardown);
+    tcase_add_test(cases, what_acts_for_an_owner_needs_the_owners_grant);
+    tcase_add_test(cases, with_the_grant_it_is_done);
+    tcase_add_test(cases, voiding_the_grants_ends_nothing_else);
+    tcase_add_test(cases, unknown_users_have_no_grants);
+    tcase_add_test(cases, a_renewed_grant_is_passed_on);
+    tcase_add_test(cases, a_link_goes_on_in_its_browser_alone);
+    tcase_add_test(cases, a_way_back_is_its_browsers);
+    tcase_add_test(cases, a_way_back_needs_a_cookie);
+    tcase_add_test(cases, a_way_back_is_taken_once);
+    tcase_add_test(cases, a_code_is_its_users);
+    tcase_add_test(cases, a_code_is_redeemed_once);
+    tcase_add_test(cases, another_account_is_seen_at_the_way_back);
+    tcase_add_test(cases, of_two_accounts_at_once_the_first_is_kept);
+    tcase_add_test(cases, the_account_stays_pinned_after_disconnecting);
+    tcase_add_test(cases, the_owner_switches_accounts);
+    tcase_add_test(cases, a_link_that_lost_its_grant_switches_nothing);
+    tcase_add_test(cases, nobodys_token_is_not_kept);
+    tcase_add_loop_test(cases, a_consent_to_nothing_is_said, 0, 2);
+    tcase_add_test(cases, on_the_web_pages_no_code_is_needed);
+    tcase_add_test(cases, gateways_redeem_nothing_for_the_web_pages);
+    tcase_add_test(cases, a_code_of_the_web_pages_never_leaves);
+    tcase_add_test(cases, on_the_web_pages_the_account_is_who_signed_in);
+    tcase_add_test(cases, a_link_of_the_web_pages_is_its_makers);
+    tcase_add_test(cases, a_link_of_the_web_pages_needs_a_session);
+    tcase_add_test(cases, an_old_grant_of_the_web_pages_is_renewed_by_signing_in);
+    tcase_add_test(cases, a_state_that_is_no_links_is_a_sign_ins);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK); /* the server belongs to this process */
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    postgres_remove();
+    return failed == 0 ? 0 : 1;
+}
