@@ -74,8 +74,8 @@ class Person:
 
     # -- requests --
 
-    def send(self, method, url, form=None, body=None, headers=None, typed=True):
-        """One request, with this browser's cookies. `typed`: from the address bar or a mail, not from the page."""
+    def send(self, method, url, form=None, body=None, headers=None):
+        """One request, with this browser's cookies, from the page that it shows."""
         url = urllib.parse.urljoin(self.base + "/", url)
         parts = urllib.parse.urlsplit(url)
         if parts.scheme == "https":
@@ -89,7 +89,7 @@ class Person:
             data, sent["Content-Type"] = urllib.parse.urlencode(form), "application/x-www-form-urlencoded"
         elif body is not None:
             data, sent["Content-Type"] = json.dumps(body), "application/json"
-        said = None if typed else referrer(self.page, self.policy, url)
+        said = referrer(self.page, self.policy, url)
         if said:
             sent["Referer"] = said
         if url.startswith(self.base):
@@ -108,6 +108,8 @@ class Person:
         self.tape.append(Seen(method, url, sent, answer, lines))
         if "text/html" in answer.headers.get("Content-Type", ""):
             self.page, self.policy = url, answer.headers.get("Referrer-Policy", "")
+        elif "Location" in answer.headers:  # a redirect may change the policy of what comes of it (Fetch, 4.4)
+            self.policy = answer.headers.get("Referrer-Policy") or self.policy
         return answer
 
     def get(self, url, **more):
@@ -115,13 +117,13 @@ class Person:
 
     def form(self, url, fields, **headers):
         """Posts a form from a page of our own, as a browser would."""
-        return self.send("POST", url, form=fields, typed=False,
+        return self.send("POST", url, form=fields,
                          headers={"Origin": self.base, "Sec-Fetch-Site": "same-origin", **headers})
 
     def api(self, method, path, body=None, csrf=None, **headers):
         """What a script of our page does."""
         given = {"Origin": self.base, "Sec-Fetch-Site": "same-origin", "Cloister-CSRF": csrf, "Accept": "application/json"}
-        return self.send(method, path, body=body, typed=False, headers={**given, **headers})
+        return self.send(method, path, body=body, headers={**given, **headers})
 
     # -- ways through Google --
 
@@ -136,7 +138,7 @@ class Person:
         fields = [(n, v) for kind, n, v in form.inputs if n not in ("account", "pick", "decision") and kind != "submit"
                   and not (n == "scope" and scopes is not None and not any(v.endswith(s) for s in scopes))]
         fields += [("account", account or self.account), ("decision", "allow" if allow else "deny")]
-        back = self.send("POST", urllib.parse.urljoin(google, form.action), form=fields, typed=False)
+        back = self.send("POST", urllib.parse.urljoin(google, form.action), form=fields)
         assert back.status in (302, 303), f"consent: {back.status} {back.body[:200]}"
         return back.headers["Location"]
 
