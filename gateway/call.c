@@ -88,8 +88,12 @@ void call_problem(struct call *call, const struct problem *problem) {
     struct problem full = *problem;
     struct call_header more[2];
     size_t n = 0;
-    char seconds[24];
+    char seconds[24], login[sizeof(call->gateway->home_url) + 8];
     full.request_id = call->id;
+    if (strcmp(full.code, "session_invalid") == 0 && !web_address(full.action_url)) {
+        (void)snprintf(login, sizeof(login), "%slogin", call->gateway->home_url);
+        full.action_url = login;
+    }
     if (full.status < 400 || full.status > 599)
         full.status = 500;
     SCOPE_FREE char *text = problem_document(&full);
@@ -121,13 +125,7 @@ void call_redirect(struct call *call, unsigned status, const char *location,
 }
 
 void call_session_over(struct call *call) {
-    char login[300];
-    (void)snprintf(login, sizeof(login), "%s/login", call->gateway->public_origin);
-    struct problem problem = {.status = 401,
-                              .code = "session_invalid",
-                              .detail = "Nobody is signed in here. Sign in with Google.",
-                              .action_url = login};
-    call_fail(call, &problem);
+    call_refuse(call, 401, "session_invalid", "Nobody is signed in here. Sign in with Google.");
 }
 
 void call_refuse(struct call *call, unsigned status, const char *code, const char *detail) {

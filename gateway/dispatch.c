@@ -282,7 +282,12 @@ static void on_request(void *ctx, struct conn *conn, const uint8_t *body, size_t
     call->route->handler(call);
 }
 
-const struct guard_ops dispatch_owner = {on_head_owner, on_request, on_fault, on_drained,
-                                         on_closed};
-const struct guard_ops dispatch_operators = {on_head_operators, on_request, on_fault, on_drained,
-                                             on_closed};
+static bool on_crowd(void *ctx, const struct in6_addr *peer) {
+    const struct gateway *gateway = ctx;
+    return proxies_trust(&gateway->proxies, peer);
+}
+
+const struct guard_ops dispatch_owner = {on_head_owner, on_request, on_fault,
+                                         on_drained,    on_closed,  on_crowd};
+const struct guard_ops dispatch_operators = {on_head_operators, on_request, on_fault,
+                                             on_drained,        on_closed,  on_crowd};

@@ -252,7 +252,8 @@ static void conn_start(struct conn *conn) {
     bufferevent_set_timeouts(conn->bev, NULL, NULL); /* ours are absolute */
     conn_enter(conn, CONN_HEAD, guard->limits->head_ms);
     if (guard->stopped || guard->count > guard->limits->connections ||
-        same_address(guard, conn) > guard->limits->connections_per_address)
+        (same_address(guard, conn) > guard->limits->connections_per_address &&
+         !guard->ops->crowd(guard->ctx, &conn->peer)))
         conn_fault(conn, &fault_crowded);
     /* Far over the limit: leave the rest in the kernel's queue for now. */
     if (guard->count > guard->limits->connections + 32 && !guard->paused) {

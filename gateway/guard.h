@@ -50,6 +50,8 @@ struct guard_ops {
     /* The connection is gone; conn is invalid afterwards. `complete`: the reply was delivered whole
      * to the kernel. Called once for every conn. */
     void (*closed)(void *ctx, struct conn *conn, bool complete);
+    /* Whether this peer stands for many: connections_per_address is not for it. */
+    bool (*crowd)(void *ctx, const struct in6_addr *peer);
 };
 
 int guard_new(struct event_base *base, const struct gateway_limits *limits,

@@ -134,37 +134,42 @@ static const struct words *words_of(const char *code) {
     return &all_words[COUNT_OF(all_words) - 1];
 }
 
-/* An address of the web pages themselves: the way was one of theirs, not another frontend's. */
-static bool is_ours(const struct call *call, const char *url) {
-    const char *origin = call->gateway->public_origin;
-    if (url == NULL || !starts(url, origin))
-        return false;
-    const char *path = url + strlen(origin);
-    return strcmp(path, "/") == 0 || starts(path, "/?") || starts(path, "/connect") ||
-           starts(path, "/login");
-}
-
 struct button {
     const char *link, *text;
 };
 
+static const struct button to_login = {"/login", "Sign in with Google"},
+                           to_connect = {"/connect", "Try again"},
+                           to_home = {"/", "Go to the start page"};
+
+/* An address of the web pages themselves leads to the page, without what else it says: the way was
+ * one of theirs, not another frontend's. NULL: it is none, or its page is for the words to tell. */
+static const struct button *page_of(const struct call *call, const char *url, bool *ret_ours) {
+    const char *origin = call->gateway->public_origin;
+    const char *path = url != NULL && starts(url, origin) ? url + strlen(origin) : "";
+    bool login = starts(path, "/login"), connect = starts(path, "/connect");
+    *ret_ours = login || connect || strcmp(path, "/") == 0 || starts(path, "/?");
+    return login ? &to_login : connect ? &to_connect : NULL;
+}
+
 /* Where the button leads. */
 static struct button button_of(const struct call *call, const struct problem *problem,
                                const struct words *words) {
-    bool ours = is_ours(call, problem->action_url);
+    bool ours;
+    const struct button *page = page_of(call, problem->action_url, &ours);
+    if (page != NULL)
+        return *page;
     if (!ours && web_address(problem->action_url))
         return (struct button){problem->action_url, "Continue"};
     switch (words->next) {
     case NEXT_LOGIN:
-        return (struct button){"/login", "Sign in with Google"};
+        return to_login;
     case NEXT_CONNECT:
-        if (ours || call->session[0] != '\0')
-            return (struct button){"/connect", "Try again"};
-        break;
+        return ours || call->session[0] != '\0' ? to_connect : to_home;
     case NEXT_HOME:
         break;
     }
-    return (struct button){"/", "Go to the start page"};
+    return to_home;
 }
 
 static bool readable(const char *text) {

@@ -34,7 +34,7 @@ int proxies_add(struct proxies *proxies, const char *word) {
     return r;
 }
 
-static bool trusted(const struct proxies *proxies, const struct in6_addr *address) {
+bool proxies_trust(const struct proxies *proxies, const struct in6_addr *address) {
     for (size_t i = 0; i < proxies->count; i++)
         if (memcmp(&proxies->trusted[i], address, sizeof(*address)) == 0)
             return true;
@@ -60,7 +60,7 @@ static int walk(const struct proxies *proxies, struct slice list, struct in6_add
         int r = address_parse(last_entry(&list), ret);
         if (r < 0)
             return r;
-        if (!trusted(proxies, ret))
+        if (!proxies_trust(proxies, ret))
             return 1;
     }
     return 0;
@@ -69,7 +69,7 @@ static int walk(const struct proxies *proxies, struct slice list, struct in6_add
 struct in6_addr proxies_client(const struct proxies *proxies, const struct in6_addr *peer,
                                const struct strict_head *head) {
     struct in6_addr found;
-    if (!trusted(proxies, peer))
+    if (!proxies_trust(proxies, peer))
         return *peer;
     for (size_t i = head->header_count; i > 0; i--) { /* several lines are one list */
         if (!slice_is_nocase(head->headers[i - 1].name, "x-forwarded-for"))

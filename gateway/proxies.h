@@ -22,6 +22,7 @@ void address_blur(struct in6_addr *address);
 
 /* One word of the setting. 0, -EINVAL (not an address), -ENOSPC. */
 int proxies_add(struct proxies *proxies, const char *word) MUST_CHECK;
+bool proxies_trust(const struct proxies *proxies, const struct in6_addr *peer);
 /* The client: the last address of X-Forwarded-For that is not itself a trusted proxy's; `peer` when
  * that is not trusted, or when the header is missing, malformed or names proxies alone. */
 struct in6_addr proxies_client(const struct proxies *proxies, const struct in6_addr *peer,

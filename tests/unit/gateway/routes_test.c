@@ -507,14 +507,22 @@ START_TEST(test_frontends_reload) {
 }
 END_TEST
 
-static void crowded_setup(void) {
+static void crowded_start(const char *config) {
     struct gateway_limits limits = rig_limits();
     limits.connections = 20;
     limits.connections_per_address = 8;
     limits.bad_key_burst = 3;
     limits.public_burst = 4;
     limits.public_rate = 1;
-    rig_start(&rig, &limits, "public_url=https://cloister.example");
+    rig_start(&rig, &limits, config);
+}
+
+static void crowded_setup(void) {
+    crowded_start("public_url=https://cloister.example");
+}
+
+static void proxied_setup(void) {
+    crowded_start("trusted_proxies=127.0.0.1");
 }
 
 START_TEST(test_crowd) {
@@ -535,6 +543,20 @@ START_TEST(test_crowd) {
             break;
         ck_assert_uint_lt(clock_ms(), until);
     }
+}
+END_TEST
+
+/* Behind a reverse proxy everybody comes from one address. */
+START_TEST(test_proxy_is_no_crowd) {
+    int fds[12];
+    for (size_t i = 0; i < COUNT_OF(fds); i++) {
+        fds[i] = rig_connect(&rig);
+        rig_send_text(fds[i], "GET /");
+    }
+    SCOPE_FREE char *got = rig_call(&rig, "GET", "/v1/users/ann/memory", "", NULL);
+    ck_assert_uint_eq(status_of(got), 200);
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        (void)close(fds[i]);
 }
 END_TEST
 
@@ -569,7 +591,7 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("gateway routes");
     TCase *each = tcase_create("each route"), *tcase = tcase_create("routes"),
-          *crowd = tcase_create("limits");
+          *crowd = tcase_create("limits"), *proxied = tcase_create("behind a proxy");
     tcase_add_checked_fixture(each, setup, teardown);
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_checked_fixture(crowd, crowded_setup, teardown);
@@ -604,6 +626,9 @@ int main(void) {
     suite_add_tcase(suite, each);
     suite_add_tcase(suite, tcase);
     suite_add_tcase(suite, crowd);
+    tcase_add_checked_fixture(proxied, proxied_setup, teardown);
+    tcase_add_test(proxied, test_proxy_is_no_crowd);
+    suite_add_tcase(suite, proxied);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
