@@ -358,7 +358,7 @@ START_TEST(the_connect_cell_may_fail) {
     fake_turn_host_call(&call); /* it is to keep no token */
     ck_assert_int_eq(fake_turn.reply_error, EPERM);
     fake_turn_error("google_unavailable", true);
-    ck_failed(503, "google_unavailable");
+    ck_failed(502, "google_unavailable");
     go_to_google(&browser);
     come_back(&browser, "c", "");
     loop_until(base, fake_turn.running);
@@ -553,16 +553,27 @@ START_TEST(only_so_many_sessions) {
     sign_in(&bob, 2, BOB);
     sign_in(&first, 1, ANN);
     sign_in(&second, 1, ANN);
-    for (int i = 0; i < 29; i++)
-        sign_in(&(struct browser){0}, 1, ANN);
+    ck_assert_int_eq(show(second.session), 0);
+    (void)postgres_sql("INSERT INTO web_sessions (id, user_id, cookie_hash, sealed)"
+                       " SELECT lpad(to_hex(n), 32, '0'), '%s', sha256(n::text::bytea), ''"
+                       " FROM generate_series(1, 29) AS n",
+                       id_of(ANN));
     ck_assert_int_eq(show(first.session), 0); /* used, so the second is the oldest */
     sign_in(&last, 1, ANN);
     ck_assert_int_eq(show(first.session), 0);
     ck_assert_int_eq(show(last.session), 0);
     ck_sessions("33");
-    sign_in(&last, 1, ANN);
+    sign_in(&last, 1, ANN); /* in place of what this browser had */
     ck_sessions("33");
-    ck_assert_int_eq(show(second.session), -ENOENT);
+    ck_assert_int_eq(show(second.session), 0);
+    (void)postgres_sql("UPDATE web_sessions SET used_at = used_at - interval '1 hour' WHERE "
+                       "cookie_hash = sha256('1')");
+    sign_in(&(struct browser){0}, 1, ANN);
+    ck_sessions("33");
+    ck_assert_str_eq(postgres_sql("SELECT count(*) FROM web_sessions WHERE cookie_hash = "
+                                  "sha256('1')"),
+                     "0");
+    ck_assert_int_eq(show(first.session), 0);
     ck_assert_int_eq(show(bob.session), 0);
 }
 END_TEST
@@ -637,6 +648,10 @@ START_TEST(a_replaced_cookie_that_is_used_again_ends_the_session) {
     rotated(ann.session, next);
     ck_assert_int_eq(show(next), 0);
     (void)postgres_sql("UPDATE web_sessions SET last_until = now() WHERE last_until IS NOT NULL");
+    rule_taken_away = RULE_SESSION_LIVES;
+    ck_assert_int_eq(show(ann.session), 0);
+    ck_assert_str_eq(shown.account, ANN);
+    rule_taken_away = RULES_COUNT;
     ck_assert_int_eq(show(ann.session), -ENOENT);
     ck_assert_int_eq(show(next), -ENOENT);
     ck_assert_int_eq(show(other.session), 0);
