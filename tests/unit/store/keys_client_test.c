@@ -19,7 +19,7 @@ static struct msg_peer rules;
 
 static struct got {
     int calls, error;
-    char challenge[64];
+    char challenge[64], grant[80];
 } got[300];
 
 static void on_done(void *ctx, int error, const Cloister__KeyResult *result) {
@@ -28,6 +28,8 @@ static void on_done(void *ctx, int error, const Cloister__KeyResult *result) {
     mine->error = error;
     if (result != NULL)
         snprintf(mine->challenge, sizeof(mine->challenge), "%s", result->challenge);
+    if (result != NULL)
+        snprintf(mine->grant, sizeof(mine->grant), "%s", result->grant);
 }
 
 static void service_start(void) {
@@ -128,6 +130,41 @@ START_TEST(requests_carry_what_they_should) {
 }
 END_TEST
 
+START_TEST(grants_are_asked_for) {
+    service_start();
+    service_accept();
+    keys_grant_mint(keys, "user", "app", on_done, &got[0]);
+    keys_grant_check(keys, "user", "app", "cg1_x", on_done, &got[1]);
+    keys_grant_revoke(keys, "user", on_done, &got[2]);
+    Cloister__Message *asked[3];
+    for (int i = 0; i < 3; i++)
+        asked[i] = service_read();
+    ck_assert_int_eq(asked[0]->body_case, CLOISTER__MESSAGE__BODY_GRANT_MINT);
+    ck_assert_str_eq(asked[0]->grant_mint->user, "user");
+    ck_assert_str_eq(asked[0]->grant_mint->frontend, "app");
+    ck_assert_int_eq(asked[1]->body_case, CLOISTER__MESSAGE__BODY_GRANT_CHECK);
+    ck_assert_str_eq(asked[1]->grant_check->user, "user");
+    ck_assert_str_eq(asked[1]->grant_check->frontend, "app");
+    ck_assert_str_eq(asked[1]->grant_check->grant, "cg1_x");
+    ck_assert_int_eq(asked[2]->body_case, CLOISTER__MESSAGE__BODY_GRANT_REVOKE);
+    ck_assert_str_eq(asked[2]->grant_revoke->user, "user");
+    Cloister__KeyResult minted = CLOISTER__KEY_RESULT__INIT;
+    minted.call = asked[0]->grant_mint->call;
+    minted.grant = "cg1_made";
+    Cloister__Message message = MSG_OF(KEY_RESULT, key_result, &minted);
+    ck_assert_int_eq(seq_send(peer, &message, -1), 0);
+    service_answer(asked[1]->grant_check->call, EKEYEXPIRED, "");
+    service_answer(asked[2]->grant_revoke->call, 0, "");
+    loop_until(base, got[0].calls && got[1].calls && got[2].calls);
+    ck_assert_int_eq(got[0].error, 0);
+    ck_assert_str_eq(got[0].grant, "cg1_made");
+    ck_assert_int_eq(got[1].error, -EKEYEXPIRED);
+    ck_assert_int_eq(got[2].error, 0);
+    for (int i = 0; i < 3; i++)
+        msg_free(asked[i]);
+}
+END_TEST
+
 START_TEST(away_is_said_at_once_and_it_comes_back) {
     keys_challenge(keys, "state", on_done, &got[0]);
     ck_assert_int_eq(got[0].calls, 0);
@@ -206,6 +243,7 @@ int main(void) {
     tcase_set_timeout(cases, 30);
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_test(cases, requests_carry_what_they_should);
+    tcase_add_test(cases, grants_are_asked_for);
     tcase_add_test(cases, away_is_said_at_once_and_it_comes_back);
     tcase_add_test(cases, nonsense_ends_the_channel_only);
     tcase_add_test(cases, silence_ends_after_five_seconds);

@@ -130,13 +130,13 @@ static void answer_lookups(void) {
     db.n_held = 0;
     for (size_t i = 0; i < n; i++)
         db.held[i].done(db.held[i].ctx, db.error, db.error == 0 ? &session : NULL);
-    answer_admission();
     if (db.pending != NULL)
         (take_ptr(db.pending))(db.pending_ctx, 0);
 }
 
 static void on_db(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what, (void)ctx;
+    answer_admission();
     answer_lookups();
 }
 
@@ -180,10 +180,13 @@ void store_mark_broken(struct store *store, const char *connection, store_done *
     later(done, ctx);
 }
 
+static unsigned reconnects;
+
 void api_reconnect_url(struct api *api, const char *user, void (*made)(void *ctx, const char *url),
                        void *ctx) {
     (void)api;
     ck_assert_str_eq(user, USER_A);
+    reconnects++;
     made(ctx, "http://reconnect");
 }
 
@@ -257,19 +260,26 @@ API_FAKE(sign_in_begin, SignInBegin)
 API_FAKE(session_show, SessionShow)
 API_FAKE(session_end, SessionEnd)
 
-/* Nobody here comes with a session: session_gate_test.c does. */
+/* One session is known; more of them in session_gate_test.c. */
 void web_session_show(struct api *api, const char *cookie, const char *csrf, bool rotate,
                       web_session_done *done, void *ctx) {
-    (void)api, (void)cookie, (void)csrf, (void)rotate;
-    done(ctx, -ENOENT, NULL);
+    (void)api, (void)csrf, (void)rotate;
+    struct web_session session = {.grant = "grant of the session", .account = "", .name = "name"};
+    bool known = strcmp(cookie, "the session cookie") == 0;
+    done(ctx, known ? 0 : -ENOENT, known ? &session : NULL);
 }
 
 /* ---- requests ---- */
 
+static const char *shown_grant, *shown_session;
+
 static void chat(uint64_t request, const char *message, const char *conversation, uint32_t credit) {
     Cloister__Caller caller = CLOISTER__CALLER__INIT;
-    caller.frontend = "app";
-    caller.user = "ann";
+    bool browser = shown_session[0] != '\0';
+    caller.session = (char *)shown_session;
+    caller.frontend = browser ? "" : "app";
+    caller.user = browser ? "" : "ann";
+    caller.grant = browser ? "" : (char *)shown_grant;
     Cloister__ChatRequest ask = CLOISTER__CHAT_REQUEST__INIT;
     ask.request = request;
     ask.caller = &caller;
@@ -298,6 +308,10 @@ static void setup(void) {
     memset(&db, 0, sizeof(db));
     memset(&admissions, 0, sizeof(admissions));
     memset(&renewed, 0, sizeof(renewed));
+    memset(regrant_frontend, 0, sizeof(regrant_frontend));
+    reconnects = 0;
+    shown_grant = "grant of ann";
+    shown_session = "";
     admissions.action_url = admissions.renewed = "";
     db.state = "active";
     db_event = evtimer_new(rig.base, on_db, NULL);
@@ -320,6 +334,7 @@ static void teardown(void) {
     gateway_free(gateway);
     turns_free(rig.turns);
     rig.turns = NULL;
+    answer_admission();
     if (db.n_held > 0)
         answer_lookups();
     chats_free(chats);
@@ -439,6 +454,76 @@ START_TEST(late_database_finds_nobody) {
 }
 END_TEST
 
+/* ---- grants ---- */
+
+START_TEST(the_turn_gets_the_grant_and_may_renew_it) {
+    chat(1, "who", "", 1000);
+    until_ended(1);
+    ck_assert_str_eq(client.text, "app grant of ann");
+    ck_assert_uint_eq(admissions.asked, 0); /* the turn itself looks */
+    ck_assert_uint_eq(renewed.calls, 1);
+    ck_assert_str_eq(renewed.grant, "fresh");
+    ck_assert_str_eq(renewed.session, "");
+}
+END_TEST
+
+START_TEST(a_browsers_grant_is_renewed_in_its_session) {
+    shown_session = "the session cookie";
+    chat(1, "who", "", 1000);
+    until_ended(1);
+    ck_assert_str_eq(client.text, "web grant of the session");
+    ck_assert_str_eq(renewed.grant, "fresh");
+    ck_assert_str_eq(renewed.session, shown_session);
+}
+END_TEST
+
+START_TEST(what_a_turn_says_about_a_grant_is_passed_on) {
+    static const char *const codes[] = {"grant_required", "grant_invalid", "grant_expired",
+                                        "grant_revoked"};
+    char message[64];
+    (void)snprintf(message, sizeof(message), "error %s", codes[_i]);
+    chat(1, message, "", 1000);
+    until_ended(1);
+    ck_assert_str_eq(client.code, codes[_i]);
+    ck_assert_uint_eq(client.status, 401);
+    ck_assert_str_eq(client.action_url, _i < 2 ? "" : "http://reconnect");
+    ck_assert_str_eq(regrant_frontend, _i < 2 ? "" : "app");
+}
+END_TEST
+
+static const struct turn_failure no_grant = {.status = 401, .code = "grant_revoked", .detail = "d"};
+static const char *const no_turn[] = {"none", "broken", "disconnecting"};
+
+START_TEST(without_a_turn_the_grant_comes_first) {
+    db.state = no_turn[_i];
+    admissions.refused = &no_grant;
+    admissions.action_url = "http://again";
+    chat(1, "say hello", "", 1000);
+    until_ended(1);
+    ck_assert_str_eq(client.code, "grant_revoked");
+    ck_assert_uint_eq(client.status, 401);
+    ck_assert_str_eq(client.action_url, "http://again");
+    ck_assert_uint_eq(admissions.asked, 1);
+    ck_assert_str_eq(admissions.frontend, "app");
+    ck_assert_str_eq(admissions.user, "ann");
+    ck_assert_str_eq(admissions.grant, "grant of ann");
+    ck_assert_uint_eq(reconnects, 0);
+    admissions.refused = NULL;
+    admissions.renewed = "fresh";
+    client.failures = 0;
+    chat(2, "say hello", "", 1000);
+    until_ended(1);
+    ck_assert_uint_eq(client.status, 409);
+    ck_assert_str_eq(renewed.grant, "fresh");
+    ck_assert_uint_eq(reconnects, _i == 1);
+}
+END_TEST
+
+static void until_asked(void) {
+    while (admissions.done == NULL)
+        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+}
+
 static void send_cancel(uint64_t request) {
     Cloister__ChatCancel cancel = CLOISTER__CHAT_CANCEL__INIT;
     cancel.request = request;
@@ -466,6 +551,24 @@ START_TEST(cancel_ends_it_anywhere) {
     chat(3, "say next", "", 1000);
     until_ended(3);
     ck_assert_str_eq(client.text, "next");
+}
+END_TEST
+
+START_TEST(cancelled_while_its_grant_is_looked_at) {
+    db.state = "none";
+    db.hold = true;
+    chat(1, "say late", "", 1000);
+    while (db.n_held == 0)
+        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+    answer_lookups();
+    until_asked();
+    send_cancel(1);
+    until_ended(1);
+    ck_assert_str_eq(client.code, "cancelled");
+    admissions.renewed = "fresh";
+    answer_admission();
+    ck_assert_uint_eq(renewed.calls, 0);
+    ck_assert_uint_eq(client.failures, 1);
 }
 END_TEST
 
@@ -538,6 +641,26 @@ static void delete_session(uint64_t request, const char *conversation) {
     say(&message);
 }
 
+START_TEST(forgetting_needs_the_grant) {
+    chat(1, "say hello", "", 1000);
+    until_ended(1);
+    admissions.refused = &no_grant;
+    delete_session(2, "");
+    until_ended(2);
+    ck_assert_str_eq(client.code, "grant_revoked");
+    ck_assert_uint_eq(client.status, 401);
+    ck_assert_uint_eq(sessions_count(sessions), 1);
+    client.done = client.failures = 0;
+    admissions.refused = NULL;
+    admissions.renewed = "fresh";
+    delete_session(3, "");
+    until_ended(1);
+    ck_assert_uint_eq(client.oks, 1);
+    ck_assert_uint_eq(sessions_count(sessions), 0);
+    ck_assert_str_eq(renewed.grant, "fresh");
+}
+END_TEST
+
 START_TEST(forgetting_beats_a_running_turn) {
     chat(1, "say hello", "a", 1000);
     until_ended(1);
@@ -551,6 +674,7 @@ START_TEST(forgetting_beats_a_running_turn) {
     delete_session(3, "");
     while (admissions.done == NULL)
         ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+    answer_admission();
     answer_lookups(); /* first the deletion, then the turn's call: its notes come too late */
     until_ended(3);
     ck_assert_uint_eq(client.oks, 1);
@@ -584,6 +708,12 @@ int main(void) {
     tcase_add_test(t, credit_flows_to_the_turn);
     tcase_add_loop_test(t, refusals_say_what_to_do, 0, 6);
     tcase_add_test(t, turn_errors_have_a_status);
+    tcase_add_test(t, the_turn_gets_the_grant_and_may_renew_it);
+    tcase_add_test(t, a_browsers_grant_is_renewed_in_its_session);
+    tcase_add_loop_test(t, what_a_turn_says_about_a_grant_is_passed_on, 0, 4);
+    tcase_add_loop_test(t, without_a_turn_the_grant_comes_first, 0, 3);
+    tcase_add_test(t, cancelled_while_its_grant_is_looked_at);
+    tcase_add_test(t, forgetting_needs_the_grant);
     tcase_add_test(t, host_calls_reach_the_database);
     tcase_add_test(t, late_database_finds_nobody);
     tcase_add_test(t, cancel_ends_it_anywhere);

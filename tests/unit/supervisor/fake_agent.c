@@ -143,6 +143,14 @@ static void run_turn(const Cloister__TurnStart *start) {
                        (const char *)start->state->notes.data);
         send_delta(turn, text);
         send_done(turn, "");
+    } else if (is(message, "who")) { /* asks; the grant is renewed */
+        (void)snprintf(text, sizeof(text), "%s %s", start->frontend, start->grant);
+        send_delta(turn, text);
+        Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+        done.turn = (char *)turn;
+        done.grant = "fresh";
+        Cloister__Message out = MSG_OF(TURN_DONE, turn_done, &done);
+        send_message(&out);
     } else if (is(message, "prefer")) {
         send_put_preference(turn);
     } else if (is(message, "token")) {
