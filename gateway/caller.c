@@ -50,7 +50,14 @@ static bool admit_frontend(struct call *call, const struct slice *header) {
     memcpy(call->frontend, frontend->name, sizeof(call->frontend));
     uint64_t wait = buckets_take(gateway->by_frontend, frontend->key_sha256[0], 32, frontend->rate,
                                  frontend->burst, clock_ms());
-    return !caller_limited(call, wait, "This frontend sends more requests than its file allows.");
+    if (caller_limited(call, wait, "This frontend sends more requests than its file allows."))
+        return false;
+    if (frontend_may(frontend, call->route->right))
+        return true;
+    call_refuse(call, 403, "not_allowed",
+                "This frontend's key may not be used for that: the line may= of its file in "
+                "gateway.frontends_dir says what for.");
+    return false;
 }
 
 /* Fetch Metadata and RFC 6454: a browser says where a request was made. Going to a page is open to

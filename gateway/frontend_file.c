@@ -48,7 +48,7 @@ int frontend_rights_parse(const char *words, unsigned *ret) {
 }
 
 bool frontend_may(const struct frontend *frontend, enum frontend_right right) {
-    return (frontend->rights & (unsigned)right) != 0;
+    return (frontend->rights & (unsigned)right) == (unsigned)right;
 }
 
 bool frontend_name_valid(const char *name) {

@@ -27,6 +27,7 @@
 #define FRONTEND_BURST       2000
 
 enum frontend_right {
+    FRONTEND_ANY = 0, /* no line may= takes it away */
     FRONTEND_CHAT = 1 << 0,       /* turns, ending a conversation */
     FRONTEND_CONNECT = 1 << 1,    /* connect links, redeeming, the connection's state */
     FRONTEND_MEMORY = 1 << 2,     /* what is remembered: list, delete */

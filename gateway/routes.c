@@ -6,8 +6,9 @@
 
 enum { OWNER = WHERE_OWNER, OPERATORS = WHERE_OPERATORS };
 
-#define ROUTE(METHOD, pattern, caller, where, body, handler, summary)                              \
-    {METHOD_##METHOD, #METHOD, pattern, CALLER_##caller, where, BODY_##body, handler, summary},
+#define ROUTE(METHOD, pattern, caller, right, where, body, handler, summary)                       \
+    {METHOD_##METHOD, #METHOD,     pattern, CALLER_##caller, FRONTEND_##right,                     \
+     where,           BODY_##body, handler, summary},
 const struct route routes[] = {
 #include "gateway/routes.def"
 };

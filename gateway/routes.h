@@ -2,6 +2,7 @@
 #ifndef CLOISTER_GATEWAY_ROUTES_H
 #define CLOISTER_GATEWAY_ROUTES_H
 
+#include "gateway/frontend_file.h"
 #include "gateway/strict.h"
 
 struct call;
@@ -24,6 +25,7 @@ struct route {
     enum route_method method;
     const char *method_name, *pattern;
     enum route_caller caller;
+    enum frontend_right right; /* of a frontend that calls */
     unsigned where;
     enum route_body body;
     void (*handler)(struct call *call);
@@ -53,7 +55,7 @@ void route_allow(struct slice path, unsigned where, char out[static ROUTE_ALLOW_
 ssize_t percent_decode(struct slice text, char *out, size_t cap) MUST_CHECK;
 
 /* Each handler answers its call exactly once, now or later (call.h). */
-#define ROUTE(METHOD, pattern, caller, where, body, handler, summary)                              \
+#define ROUTE(METHOD, pattern, caller, right, where, body, handler, summary)                       \
     void handler(struct call *call);
 #include "gateway/routes.def"
 #undef ROUTE

@@ -20,6 +20,7 @@ ROUTES = [
     ("POST", f"{USER}/connections/redeem", {"code": "nope"}),
     ("GET", f"{USER}/connections/google", None),
     ("DELETE", f"{USER}/connections/google", None),
+    ("DELETE", f"{USER}/grants", None),
 ]
 BODIES = [r for r in ROUTES if r[2] is not None]
 

@@ -53,7 +53,7 @@ class Leaks(Case):
         tokens = [t for kind in ("access", "refresh") for t in account.get(kind, [])]
         self.assertGreaterEqual(len(tokens), 2, "the control: tokens to look for")
         secrets = [pathlib.Path(self.cluster.named[n]).read_text().strip() for n in ("CLIENT_SECRET_FILE", "MODEL_KEY_FILE")]
-        secrets.append((self.cluster.dir / "frontend.key").read_text().strip())
+        secrets += [(self.cluster.dir / "frontend.key").read_text().strip(), self.front.grants[user]]
         self.assertEqual(self.find([title, place, said, *tokens, *secrets]), [])
         planted = self.cluster.dir / "log" / "planted"
         planted.write_bytes(b"x" + title.encode("utf-16-le") + tokens[0].encode())

@@ -117,23 +117,24 @@ allow={host(n['GOOGLE_URL'])} {host(n['MODEL_URL'])}
         return (self.dir / "log/cloister.log").read_text(errors="replace")
 
     # -- users --
-    def link(self, user, features=("availability", "events")):
-        made = self.front.user("POST", user, "connect-links", {"features": list(features), "return_to": RETURN_TO})
+    def link(self, user, features=("availability", "events"), front=None, return_to=RETURN_TO):
+        made = (front or self.front).user("POST", user, "connect-links", {"features": list(features), "return_to": return_to})
         assert made.status == 201, made
         return made.json["url"]
 
     def connect(self, user, account=None, features=("availability", "events"), scopes=None, timezone="Europe/Berlin",
-                events=()):
-        account = account or user
+                events=(), front=None, return_to=RETURN_TO):
+        """The whole way through link, consent page and redeem, as a user of `front` (the cluster's own)."""
+        account, front = account or user, front or self.front
         self.admin.account(account, timezone, events)
         browser = Browser(self.named["CA_FILE"])
-        opened = browser.visit("GET", self.link(user, features))
+        opened = browser.visit("GET", self.link(user, features, front, return_to))
         assert opened.status == 302, f"link: {opened.status} {opened.body[:300]}"
         back = browser.consent(opened.headers["Location"], account, scopes)
         landed = browser.visit("GET", back)
         assert landed.status == 302, f"callback: {landed.status} {landed.body[:600]}"
         code = query_of(landed.headers["Location"])["code"]
-        redeemed = self.front.user("POST", user, "connections/redeem", {"code": code})
+        redeemed = front.user("POST", user, "connections/redeem", {"code": code})
         assert redeemed.status == 200 and redeemed.json["grant"], redeemed
         return redeemed.json
 
