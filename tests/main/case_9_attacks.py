@@ -1,10 +1,12 @@
 """Q1 Q2 C3: stealing an account, or giving somebody one's own. Each attack is refused by the real programs, and
 succeeds in a cluster of control programs from which exactly the rule that it names is taken away."""
 
+import concurrent.futures
 import copy
 import pathlib
 import sys
 import unittest
+import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "control"))
 
@@ -65,6 +67,21 @@ def _(s):
     return s.redeem(victim.account, code).status == 200
 
 
+def at_once(n, work):
+    """What `n` threads make of it at the same time."""
+    with concurrent.futures.ThreadPoolExecutor(n) as pool:
+        return [f.result() for f in [pool.submit(work, i) for i in range(n)]]
+
+
+@attack("a code redeemed many times at once", "CODE_ONCE")
+def _(s):
+    victim = s.person("victim")
+    code = s.code(victim, s.cluster.link(victim.account))
+    good = [a for a in at_once(8, lambda i: s.redeem(victim.account, code)) if a.status == 200]
+    assert good, "one of them"
+    return len(good) > 1
+
+
 @attack("a connect link opened in one browser, gone on with in another", "LINK_BROWSER")
 def _(s):
     victim, mallory = s.person("victim"), s.person("mallory")
@@ -104,6 +121,20 @@ def _(s):
     return landed.status == 302 and "code" in query_of(landed.headers["Location"])
 
 
+@attack("a state used many times at once, each with a code of Google's", "STATE_ONCE")
+def _(s):
+    victim = s.person("victim")
+    google = victim.set_out(s.cluster.link(victim.account))
+    backs = [victim.consent(google) for _ in range(6)]
+    copies = [copy.copy(victim) for _ in backs]
+    for one in copies:
+        one.jar, one.tape = copy.deepcopy(victim.jar), []
+    landed = at_once(len(backs), lambda i: copies[i].get(backs[i]))
+    good = [a for a in landed if a.status == 302 and "code" in query_of(a.headers["Location"])]
+    assert len(good) <= 1 or good[0].headers["Location"] != good[1].headers["Location"]
+    return len([a for a in landed if a.status != 400]) > 1
+
+
 # ---- which Google account ----
 
 @attack("swapped sub: a second Google account for a user who has one", "SUBJECT_PINNED")
@@ -121,6 +152,17 @@ def _(s):
     assert s.front.user("DELETE", victim, "connections/google").status == 200
     code = s.code(s.person("mallory"), s.cluster.link(victim))
     return code is not None and s.redeem(victim, code).status == 200
+
+
+@attack("swapped sub in Google's own answer", "SUBJECT_PINNED")
+def _(s):
+    victim = s.person("victim")
+    s.cluster.connect(victim.account)
+    google = victim.set_out(s.cluster.link(victim.account))
+    s.admin.fault("token", "id_token", reason="sub", account=victim.account)
+    landed = victim.get(victim.consent(google))
+    s.admin.clear_faults()
+    return landed.status == 302 and s.redeem(victim.account, query_of(landed.headers["Location"])["code"]).status == 200
 
 
 @attack("switching accounts without the user's grant", "GRANT_CHECK")
@@ -313,6 +355,9 @@ FORGED = [
 ]
 
 
+READ = [*FORGED, ("read the token", lambda p, csrf, more: p.api("GET", "/v1/session", None, None, **more), None)]
+
+
 def forged(s, do, done, csrf, **more):
     victim = s.person("victim").sign_in()
     if do is FORGED[2][1] or do is FORGED[5][1]:
@@ -338,12 +383,12 @@ def _(s, what, do, done):
     return forged(s, do, done, lambda s, victim: s.person("mallory").sign_in().csrf)
 
 
-@attack("a request from another origin: {0}", "CROSS_SITE", over=FORGED)
+@attack("a request from another origin: {0}", "CROSS_SITE", over=READ)
 def _(s, what, do, done):
     return forged(s, do, done, lambda s, victim: victim.csrf, Origin="https://evil.example", **{"Sec-Fetch-Site": None})
 
 
-@attack("a request that the browser calls cross-site: {0}", "CROSS_SITE", over=FORGED)
+@attack("a request that the browser calls cross-site: {0}", "CROSS_SITE", over=READ)
 def _(s, what, do, done):
     return forged(s, do, done, lambda s, victim: victim.csrf, Origin=None, **{"Sec-Fetch-Site": "cross-site"})
 
@@ -360,7 +405,7 @@ class Controlled(Attacked):
 
 
 class Attacks(unittest.TestCase):
-    refused = controls = 0
+    ran = refused = controls = 0
 
     @classmethod
     def setUpClass(cls):
@@ -368,11 +413,12 @@ class Attacks(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        print(f"    attacks: {len(ROWS)} scenarios, {len(ROWS) - cls.refused} succeeded, {cls.controls} controls succeeded")
+        print(f"    attacks: {cls.ran} scenarios, {cls.ran - cls.refused} succeeded, {cls.controls} controls succeeded")
         cls.real.stop()
         cls.control.stop()
 
     def run_row(self, rule, beside, function, given):
+        type(self).ran += 1
         self.assertFalse(function(Scene(self.real), *given), "it succeeded")
         type(self).refused += 1
         if beside:
@@ -381,6 +427,76 @@ class Attacks(unittest.TestCase):
         with self.control.without(rule, *beside):
             self.assertTrue(function(Scene(self.control), *given), f"the control: without {rule} it must succeed")
         type(self).controls += 1
+
+
+    # -- where the rule is Google's to keep, and we hand it what it needs --
+
+    def stolen_google_code(self, **change):
+        """The victim's code of Google's under the attacker's state and cookie. `change`: what the victim's request to
+        Google would have had to lack for that."""
+        type(self).ran += 1
+        s = Scene(self.real)
+        victim, mallory = s.person("victim"), s.person("mallory")
+        mine = mallory.set_out(self.real.link(mallory.account))
+        asked = query_of(victim.set_out(self.real.link(victim.account)))
+        google = mine.split("?")[0]
+        if "challenge" in change:
+            del asked["code_challenge"], asked["code_challenge_method"]
+        if "nonce" in change:
+            asked["nonce"] = query_of(mine)["nonce"]
+        taken = query_of(victim.consent(f"{google}?{urllib.parse.urlencode(asked)}"))["code"]
+        own = urllib.parse.urlencode({"state": query_of(mine)["state"], "code": taken})
+        landed = mallory.get(f"/connect/google/callback?{own}")
+        return landed.status == 302 and s.redeem(mallory.account, query_of(landed.headers["Location"])["code"]).status == 200
+
+    def test_stolen_google_code_by_challenge_and_nonce(self):
+        """a stolen code of Google's under the attacker's state [PKCE challenge, nonce]"""
+        self.assertFalse(self.stolen_google_code(), "as it is")
+        self.assertFalse(self.stolen_google_code(nonce=None), "the challenge alone stops it")
+        self.assertFalse(self.stolen_google_code(challenge=None), "the nonce alone stops it")
+        type(self).refused += 3
+        type(self).ran -= 1  # the next is the control
+        self.assertTrue(self.stolen_google_code(challenge=None, nonce=None), "the control: without both it succeeds")
+        type(self).controls += 1
+
+    # -- what nobody offers --
+
+    def test_no_parameter_leads_elsewhere(self):
+        """There is no "next" to be abused: whatever is added, browsers are sent to Google and home again."""
+        s = Scene(self.real)
+        evil = "https://evil.test/"
+        for name in ("next", "return_to", "redirect_uri", "url", "continue"):
+            with self.subTest(parameter=name):
+                person = s.person()
+                google = person.set_out(f"/login?{name}={urllib.parse.quote(evil)}")
+                self.assertTrue(google.startswith(self.real.named["GOOGLE_URL"]), google)
+                self.assertNotIn("evil", google)
+                landed = person.get(person.consent(google) + f"&{name}={urllib.parse.quote(evil)}")
+                self.assertEqual((landed.status, landed.headers["Location"]), (302, person.base + "/"))
+                sent = person.form("/connect", {"csrf": person.csrf, "features": "events", name: evil})
+                self.assertNotIn("evil", sent.headers.get("Location", ""))
+                sent = person.form(f"/logout?{name}={urllib.parse.quote(evil)}", {"csrf": person.csrf, name: evil})
+                self.assertNotIn("evil", sent.headers.get("Location", ""))
+        for path in ("//evil.test/", "/%2f%2fevil.test", "/\\evil.test", "/connect/%2f%2fevil.test"):
+            self.assertNotIn("Location", s.person().get(f"http://127.0.0.1:{self.real.port}{path}").headers, path)
+
+    def test_cookies_are_out_of_reach(self):
+        """Of scripts, of other sites, of other hosts, of plain http elsewhere; and made anew each time."""
+        victim = Scene(self.real).person("victim")
+        victim.set_out(self.real.link(victim.account))
+        victim.sign_in()
+        lines = [line for seen in victim.tape for line in seen.cookies if "cloister" in line]
+        self.assertEqual(len({line.split("=")[0] for line in lines}), 3, "connect, login, session")
+        for line in lines:
+            self.assertIn("; HttpOnly", line)
+            self.assertIn("; SameSite=Lax", line)
+            self.assertNotIn("domain=", line.lower())
+        for name in ("__Host-cloister-session", "__Host-cloister-login"):
+            mine = [line for line in lines if line.startswith(name)]
+            self.assertTrue(mine)
+            for line in mine:
+                self.assertIn("; Secure", line)
+                self.assertIn("; Path=/;", line + ";")
 
 
 def add_rows():
