@@ -14,6 +14,7 @@
 #define DETAIL_BYTES   1024
 #define ACCESS_BYTES   16384
 #define MEMORIES_MAX   64
+#define GRANT_BYTES    127
 
 static void breach(struct agent *agent, const char *what) {
     agent->turns->counters.breaches++;
@@ -107,6 +108,19 @@ static const char *check_memories(const struct turn *turn, const Cloister__TurnD
     return NULL;
 }
 
+/* A grant becomes a line of a reply's head; who it was is for a turn to say that was asked. */
+static const char *check_identity(const struct turn *turn, const Cloister__TurnDone *done) {
+    static const char grant_letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    size_t len = strspn(done->grant, grant_letters);
+    if (len > GRANT_BYTES || done->grant[len] != '\0')
+        return "a grant that is none";
+    if (turn->kind != CLOISTER__TURN_KIND__TURN_SIGN_IN &&
+        (done->subject_tag.len > 0 || done->account[0] != '\0'))
+        return "an account that was not asked for";
+    return NULL;
+}
+
 static const char *on_done(struct turn *turn, const Cloister__TurnDone *done) {
     struct agent *agent = turn->agent;
     if (done->notes.len > agent->turns->setup.notes_bytes || done->access.len > ACCESS_BYTES)
@@ -114,6 +128,8 @@ static const char *on_done(struct turn *turn, const Cloister__TurnDone *done) {
     if (done->revoked && turn->kind != CLOISTER__TURN_KIND__TURN_REVOKE)
         return "a revocation that was not asked for";
     const char *wrong = check_memories(turn, done);
+    if (wrong == NULL)
+        wrong = check_identity(turn, done);
     if (wrong != NULL)
         return wrong;
     turn_end_done(turn, done);

@@ -233,7 +233,10 @@ static void start_turn(struct return_flow *f) {
     start.code = f->code;
     start.state_token = f->state;
     start.redirect_uri = redirect;
-    flow_turn(&f->flow, "", "connect", "", &start, &ops, SIGN_IN_TURN_MS);
+    /* A cell of its own, however many sign in at once. */
+    char cell[ID_LEN + 1];
+    id_random(cell);
+    flow_turn(&f->flow, "", "connect", cell, &start, &ops, SIGN_IN_TURN_MS);
 }
 
 /* ---- the state ---- */

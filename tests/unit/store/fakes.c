@@ -290,6 +290,8 @@ struct turn *turns_submit(struct turns *turns, const char *user, const char *ori
     copy_text(fake_turn.user, sizeof(fake_turn.user), user);
     copy_text(fake_turn.origin, sizeof(fake_turn.origin), origin);
     copy_text(fake_turn.connection, sizeof(fake_turn.connection), connection);
+    copy_text(fake_turn.state_connection, sizeof(fake_turn.state_connection),
+              start->state->connection);
     copy_text(fake_turn.grant, sizeof(fake_turn.grant), start->grant);
     copy_text(fake_turn.frontend, sizeof(fake_turn.frontend), start->frontend);
     copy_text(fake_turn.code, sizeof(fake_turn.code), start->code);

@@ -46,6 +46,7 @@ extern struct turns *const fake_turns;
 struct turn { /* the one that runs or ran last */
     bool running, cancelled;
     char user[ID_LEN + 1], origin[16], connection[ID_LEN + 1];
+    char state_connection[ID_LEN + 1]; /* what the turn is told */
     Cloister__TurnKind kind;
     char grant[80], frontend[65], code[256], state_token[64], redirect_uri[256], refresh[256];
     unsigned n_preferences;

@@ -238,7 +238,8 @@ START_TEST(somebody_signs_in) {
     ck_assert_int_eq(fake_turn.kind, CLOISTER__TURN_KIND__TURN_SIGN_IN);
     ck_assert_str_eq(fake_turn.origin, "connect");
     ck_assert_str_eq(fake_turn.user, "");
-    ck_assert_str_eq(fake_turn.connection, "");
+    ck_assert(id_valid(fake_turn.connection)); /* a cell of its own, and no connection */
+    ck_assert_str_eq(fake_turn.state_connection, "");
     ck_assert_str_eq(fake_turn.code, "4/code");
     ck_assert_str_eq(fake_turn.state_token, browser.state);
     ck_assert_str_eq(fake_turn.redirect_uri, "https://cloister.test/connect/google/callback");

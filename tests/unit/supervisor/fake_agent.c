@@ -201,6 +201,18 @@ static void run_turn(const Cloister__TurnStart *start) {
         done.memories = list;
         Cloister__Message out = MSG_OF(TURN_DONE, turn_done, &done);
         send_message(&out);
+    } else if (is(message, "grant")) { /* a line of its own in the reply's head */
+        Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+        done.turn = (char *)turn;
+        done.grant = "cg1_x\r\nSet-Cookie: a=b";
+        Cloister__Message out = MSG_OF(TURN_DONE, turn_done, &done);
+        send_message(&out);
+    } else if (is(message, "account")) {
+        Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+        done.turn = (char *)turn;
+        done.account = "somebody@example.test";
+        Cloister__Message out = MSG_OF(TURN_DONE, turn_done, &done);
+        send_message(&out);
     } else if (is(message, "deaf")) {
         deaf = true;
     } /* "hang": until it is cancelled */

@@ -201,10 +201,10 @@ START_TEST(host_calls_are_answered) {
 }
 END_TEST
 
-static const char *const harm[] = {"garbage 1", "garbage 2",      "garbage 3", "garbage 4",
-                                   "garbage 5", "other",          "overrun",   "twice",
-                                   "hello",     "latin",          "token",     "memories",
-                                   "huge",      "error Bad Code", "empty",     "tools"};
+static const char *const harm[] = {
+    "garbage 1", "garbage 2",      "garbage 3", "garbage 4", "garbage 5", "other",
+    "overrun",   "twice",          "hello",     "latin",     "token",     "memories",
+    "huge",      "error Bad Code", "empty",     "tools",     "grant",     "account"};
 
 START_TEST(harm_ends_the_agent_alone) {
     struct heard heard;
