@@ -1,0 +1,204 @@
+"""A cluster that recipes play on: people who may ask, programs that can be taken away."""
+
+import contextlib
+import os
+import signal
+import threading
+import urllib.parse
+import uuid
+
+from cluster import RETURN_TO, kill, wait_until
+from client import query_of
+from control import ControlCluster
+from openapi_document import Document
+from openapi_requests import Asker, Request
+from person import Person
+
+HASTY_KEY = "5ca1ab1e" * 8
+STORMY, KEEN, HEAVY = "127.0.0.7", "127.0.0.8", "127.0.0.9"  # addresses that ask too much
+DOCUMENT = Document()
+OPERATIONS = DOCUMENT.operations
+
+
+def header(answer, name):
+    return {k.lower(): v for k, v in answer.headers.items()}.get(name)
+
+
+class Running(ControlCluster):
+    """A cluster with what the recipes need: an impatient frontend, programs that can be taken away."""
+
+    frontends = {"hasty": (HASTY_KEY, ["loopback"])}
+
+    def write_config(self):
+        super().write_config()
+        path = self.dir / "etc/frontends/hasty.conf"
+        path.write_text(path.read_text() + "requests_per_second=1\nburst=1\n")
+
+    @contextlib.contextmanager
+    def without_program(self, name):
+        """The program is gone and not started again while the block lasts."""
+        launcher, pid = self.launcher_pid(), self.programs()[name]
+        os.kill(launcher, signal.SIGSTOP)
+        try:
+            kill(pid)
+            yield
+        finally:
+            os.kill(launcher, signal.SIGCONT)
+            wait_until(30, self.ready, f"ready again after {name} was gone")
+
+    @contextlib.contextmanager
+    def frozen(self, name):
+        pid = self.programs()[name]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def without_database(self):
+        self.postgres("stop")
+        try:
+            yield
+        finally:
+            self.postgres("start")
+            wait_until(30, self.ready, "ready again after the database was away")
+
+    @contextlib.contextmanager
+    def draining(self):
+        assert self.ctl("drain")[0] == 0
+        try:
+            yield
+        finally:
+            assert self.ctl("drain", "off")[0] == 0
+
+    @contextlib.contextmanager
+    def in_plain_http(self):
+        """The gateway believes that browsers reach it over plain http from elsewhere."""
+        path = self.dir / "etc/cloister.conf"
+        before = path.read_text()
+        self.restart_gateway(path, before + "\n[gateway]\npublic_url=http://cloister.example\n")
+        try:
+            yield
+        finally:
+            self.restart_gateway(path, before)
+
+    def restart_gateway(self, path, text):
+        path.write_text(text)
+        kill(self.programs()["cloister-gateway"])
+        wait_until(30, self.ready, "the gateway again")
+
+
+class Stage:
+    """Everybody that the recipes need, on one cluster."""
+
+    def __init__(self, cluster, signed_in=True):
+        self.cluster, self.key, self.stormed = cluster, cluster.front.key, False
+        self.first, self.second = self.user(), self.user()
+        self.web = self.signed_in() if signed_in else Asker(session="0" * 43, csrf="0" * 43)
+
+    # -- people --
+    def name(self):
+        name = "u" + uuid.uuid4().hex[:10]
+        self.cluster.admin.account(name, "Europe/Berlin")
+        return name
+
+    def user(self):
+        """A user who is connected, with a grant."""
+        name = self.name()
+        return Asker(self.key, name, self.cluster.connect(name)["grant"])
+
+    def browser(self):
+        return Person(self.cluster, self.name())
+
+    def signed_in(self):
+        person = self.browser().sign_in()
+        return Asker(session=person.session, csrf=person.csrf)
+
+    # -- connecting --
+    def link(self, user=None):
+        return self.cluster.link(user or self.name())
+
+    def link_of(self):
+        user = self.name()
+        return self.link(user), user
+
+    def code(self, user, account):
+        browser = Person(self.cluster, account)
+        landed = browser.get(browser.consent(browser.set_out(self.link(user))))
+        return query_of(landed.headers["Location"])["code"]
+
+    def redeem(self, user, code):
+        return self.send(Asker(self.key, user).request(OPERATIONS["redeem"], body={"code": code}))
+
+    # -- asking --
+    def send(self, request, timeout=90):
+        return request.send(self.cluster.port, timeout)
+
+    def good(self, op, **parameters):
+        """A request that this stage's people may make."""
+        if op.name == "connectCallback":
+            query = urllib.parse.urlencode({"state": "0" * 43, "code": "4/0A"})
+            return Request("GET", f"{op.path}?{query}", {"Cookie": "cloister-connect=" + "0" * 43})
+        if op.takes("frontendKey") or op.for_user:
+            return self.first.request(op, **parameters)
+        asker = self.web if op.takes("session") else Asker()
+        return asker.request(op, self.cluster.run, **parameters)
+
+    def nobody(self, op):
+        """The request of a browser whose session is none."""
+        return Asker(session="0" * 43, csrf="0" * 43).request(op, self.cluster.run)
+
+    def chat(self, asker, message, **headers):
+        request = asker.request(OPERATIONS["chat"], body={"message": message})
+        request.headers.update(headers)
+        return self.send(request)
+
+    def until(self, status, request):
+        for _ in range(5000):
+            answer = self.send(request())
+            if answer.status == status:
+                break
+        return answer
+
+    def storm(self):
+        """Uses up what one address may ask of the public routes."""
+        def blow():
+            self.until(429, lambda: Request("GET", "/healthz", {}, source=STORMY))
+        if not self.stormed:
+            threads = [threading.Thread(target=blow) for _ in range(4)]
+            [t.start() for t in threads]
+            [t.join() for t in threads]
+        self.stormed = True
+
+    def while_it_hangs(self, asker, disturb):
+        """Calls `disturb` with the agent that waits for a model that does not answer; the chat's answer."""
+        answers = []
+        with self.fault("model", "hang"):
+            thread = threading.Thread(target=lambda: answers.append(self.chat(asker, "What do I have tomorrow?")))
+            thread.start()
+            busy = wait_until(10, lambda: [a for a in self.cluster.agents() if a["state"] == "busy"], "a running turn")
+            disturb(busy[0])
+            thread.join()
+        return answers[0]
+
+    def together(self, asks, status):
+        """Asks all at once; the first answer of this status, or any."""
+        answers = []
+        threads = [threading.Thread(target=lambda ask=ask: answers.append(ask())) for ask in asks]
+        [t.start() for t in threads]
+        [t.join() for t in threads]
+        return next((a for a in answers if a.status == status), answers[0])
+
+    def renewed(self, ask, found):
+        """Asks with a grant until it is past half its life."""
+        user = self.user()
+        return wait_until(10, lambda: (lambda answer: answer if found(answer) else None)(ask(user)), "a renewed grant")
+
+    @contextlib.contextmanager
+    def fault(self, service, kind, **more):
+        self.cluster.admin.fault(service, kind, times=0, **more)
+        try:
+            yield
+        finally:
+            self.cluster.admin.clear_faults()
