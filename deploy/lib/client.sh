@@ -66,14 +66,21 @@ account_name() {
     printf 'user-%s' "$(printf '%s' "$1" | sha256sum | cut -c1-12)"
 }
 
+# visit URL CURL-ARGUMENT...: a browser's request; the address goes in by standard input, it may hold a code.
+visit() {
+    local url=$1
+    shift
+    printf 'url = "%s"\n' "$url" | curl -sS -K - "$@"
+}
+
 # Walks the stand-in's consent pages as a browser would: cookie, form, redirect.
 consent_at_stand_in() {
     local user=$1 url=$2 jar page form action back
     jar=$(mktemp) page=$(mktemp)
-    curl -sS -c "$jar" -b "$jar" -o /dev/null -D "$page" "$url"
+    visit "$url" -c "$jar" -b "$jar" -o /dev/null -D "$page"
     form=$(sed -n 's/^[Ll]ocation: *//p' "$page" | tr -d '\r')
     [ -n "$form" ] || { say "the connect link did not lead to Google"; return 1; }
-    curl -sS --cacert "$state/world/ca.pem" -o "$page" "$form"
+    visit "$form" --cacert "$state/world/ca.pem" -o "$page"
     action=$(sed -n 's/.*<form[^>]*action="\([^"]*\)".*/\1/p' "$page" | head -n 1 | sed 's/&amp;/\&/g')
     case $action in
         http*) ;;
@@ -85,10 +92,10 @@ consent_at_stand_in() {
         fields+=(--data-urlencode "$name=$value")
     done < <(grep -o '<input[^>]*>' "$page" | grep -v 'type="\(submit\|radio\)"' | grep -v 'name="account"' |
         sed -n 's/.*name="\([^"]*\)".*value="\([^"]*\)".*/\1\t\2/p' | sed 's/&amp;/\&/g; s/&quot;/"/g; s/&#39;/'"'"'/g')
-    back=$(curl -sS --cacert "$state/world/ca.pem" -o /dev/null -w '%{redirect_url}' "${fields[@]}" \
-        --data-urlencode "account=$(account_name "$user")" --data-urlencode "decision=allow" "$action")
+    back=$(visit "$action" --cacert "$state/world/ca.pem" -o /dev/null -w '%{redirect_url}' "${fields[@]}" \
+        --data-urlencode "account=$(account_name "$user")" --data-urlencode "decision=allow")
     [ -n "$back" ] || { say "the stand-in Google did not send the browser back"; return 1; }
-    curl -sS -b "$jar" -c "$jar" -o "$page" -w '%{redirect_url}' "$back" | sed -n 's/.*[?&]code=\([^&]*\).*/\1/p'
+    visit "$back" -b "$jar" -c "$jar" -o "$page" -w '%{redirect_url}' | sed -n 's/.*[?&]code=\([^&]*\).*/\1/p'
     rm -f "$jar" "$page"
 }
 
