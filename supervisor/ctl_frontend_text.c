@@ -87,7 +87,8 @@ char *frontend_text_rotate(const char *text, const char *sha256) {
         seen += key;
         if (key && seen < keys)
             continue;
-        fprintf(out, "%.*s\n", (int)line_len(at), at);
+        (void)fwrite(at, 1, line_len(at), out);
+        (void)fputc('\n', out);
         if (key && sha256 != NULL)
             fprintf(out, KEY_LINE "=%s\n", sha256);
     }
