@@ -81,7 +81,9 @@ class Page:
         schemes = self.spec["components"]["securitySchemes"]
         ways = [join(*[tag("a", schemes[name]["x-name"], href=f"#caller-{name}") for name in way], between=" and ")
                 for way in operation.get("security", self.spec.get("security", []))]
-        return tag("p", tag("strong", "Who may call: "), join(*ways, between="; or ") if ways else "anybody", class_="callers")
+        right = operation.get("x-right")
+        needs = join(" A key needs the right ", tag("code", right), ".") if right else None
+        return tag("p", tag("strong", "Who may call: "), join(*ways, between="; or ") if ways else "anybody", ".", needs, class_="callers")
 
     def parameters(self, shared, operation):
         rows = []

@@ -123,13 +123,27 @@ def play_large(outcomes):
 
 
 class Routes(unittest.TestCase):
+    ROUTE = re.compile(r'^ROUTE\((\w+), "([^"]+)", (\w+), (\w+),', re.M)
+
     def test_the_routes_are_those_of_the_table(self):
-        table = (TOP / "gateway/routes.def").read_text()
-        known = {(m, p) for m, p in re.findall(r'^ROUTE\((\w+), "([^"]+)"', table, re.M)}
-        self.assertGreater(len(known), 20, "the control: the table was read")
-        self.assertEqual({(op.method, op.path) for op in OPERATIONS.values()}, known)
-        on_socket = {(m, p) for m, p in re.findall(r'^ROUTE\((\w+), "([^"]+)", OPERATOR,', table, re.M)}
-        self.assertEqual({(op.method, op.path) for op in OPERATIONS.values() if "operators" in op.tags}, on_socket)
+        table = {(m, p): (caller, right.lower()) for m, p, caller, right in self.ROUTE.findall((TOP / "gateway/routes.def").read_text())}
+        self.assertGreater(len(table), 20, "the control: the table was read")
+        described = {(op.method, op.path): op for op in OPERATIONS.values()}
+        self.assertEqual(set(described), set(table))
+        for route, op in described.items():
+            with self.subTest(route=route):
+                self.assertEqual((self.caller_of(op), op.right), table[route])
+
+    @staticmethod
+    def caller_of(op):
+        """The caller that the document means, in the table's word."""
+        if "operators" in op.tags:
+            return "OPERATOR"
+        if op.takes() or not op.ways:
+            return "PUBLIC"
+        if op.takes("frontendKey"):
+            return "FRONTEND"
+        return "FRONTEND_OR_SESSION" if op.for_user else "SESSION"
 
     def test_the_examples_fit_their_schemas(self):
         for where, schema, value in DOCUMENT.examples():

@@ -20,7 +20,7 @@ class Operation:
         raw = item[method]
         self.name, self.method, self.path = raw["operationId"], method.upper(), path
         self.ways = raw.get("security", document.spec["security"])  # each a set of schemes
-        self.tags = raw["tags"]
+        self.tags, self.right = raw["tags"], raw.get("x-right", "any")
         self.parameters = [document.resolve(p) for p in [*item.get("parameters", []), *raw.get("parameters", [])]]
         body = document.resolve(raw.get("requestBody", {})).get("content", {})
         self.body = next(iter(body), None)  # its media type

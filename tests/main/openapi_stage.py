@@ -14,7 +14,9 @@ from openapi_document import Document
 from openapi_requests import Asker, Request
 from person import Person
 
-HASTY_KEY = "5ca1ab1e" * 8
+HASTY_KEY, CHAT_KEY, MEMORY_KEY = "5ca1ab1e" * 8, "c0ffee11" * 8, "decade11" * 8
+FRONTENDS = {"hasty": (HASTY_KEY, "requests_per_second=1\nburst=1\n"), "chatty": (CHAT_KEY, "may=chat\n"),
+             "mindful": (MEMORY_KEY, "may=memory\n")}
 STORMY, KEEN, HEAVY = "127.0.0.7", "127.0.0.8", "127.0.0.9"  # addresses that ask too much
 DOCUMENT = Document()
 OPERATIONS = DOCUMENT.operations
@@ -25,14 +27,15 @@ def header(answer, name):
 
 
 class Running(ControlCluster):
-    """A cluster with what the recipes need: an impatient frontend, programs that can be taken away."""
+    """A cluster with what the recipes need: frontends that may do little, programs that can be taken away."""
 
-    frontends = {"hasty": (HASTY_KEY, ["loopback"])}
+    frontends = {name: (key, ["loopback"]) for name, (key, _) in FRONTENDS.items()}
 
     def write_config(self):
         super().write_config()
-        path = self.dir / "etc/frontends/hasty.conf"
-        path.write_text(path.read_text() + "requests_per_second=1\nburst=1\n")
+        for name, (_, lines) in FRONTENDS.items():
+            path = self.dir / f"etc/frontends/{name}.conf"
+            path.write_text(path.read_text() + lines)
 
     @contextlib.contextmanager
     def without_program(self, name):

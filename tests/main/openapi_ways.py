@@ -3,7 +3,7 @@
 import uuid
 
 from openapi_requests import FORM, JSON, Asker
-from openapi_stage import HASTY_KEY, STORMY
+from openapi_stage import CHAT_KEY, HASTY_KEY, MEMORY_KEY, STORMY
 
 WAYS = []
 
@@ -143,6 +143,11 @@ def a_session_from_another_site(stage, op):
 @way(403, "not_allowed", "calm", lambda op: op.for_user)
 def a_session_for_another_user(stage, op):
     return Asker(user="somebody", session=stage.web.session, csrf=stage.web.csrf).request(op)
+
+
+@way(403, "not_allowed", "calm", by_frontend)
+def a_key_that_is_good_for_something_else(stage, op):
+    return Asker(key=MEMORY_KEY if op.right == "chat" else CHAT_KEY, user="ann", grant=stage.first.grant).request(op)
 
 
 @way(404, "unknown_user", "calm", for_user)
