@@ -10,6 +10,7 @@ import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "control"))
 
+from addresses import LISTED, LOOPBACKS, RETURNS
 from client import Frontend, query_of
 from cluster import RETURN_TO
 from control import ControlCluster
@@ -17,7 +18,6 @@ from person import SESSION, Person, Scene
 
 OTHER_KEY = "fedcba9876543210" * 4
 LISTED_KEY = "00112233445566778899aabbccddeeff" * 2
-LISTED = "https://app.example/back"
 
 ROWS = []
 
@@ -207,22 +207,6 @@ def _(s):
 
 
 # ---- where browsers are sent ----
-
-RETURNS = [("another host", "https://evil.example/back"), ("prefix of the path", LISTED + "door"), ("below the path", LISTED + "/evil"),
-           ("dots in the path", "https://app.example/back/../evil"), ("prefix of the host", "https://app.example.evil.test/back"),
-           ("user name", "https://app.example@evil.test/back"), ("user name and password", "https://app.example:443@evil.test/back"),
-           ("percent-encoded path", "https://app.example/%62ack"), ("percent-encoded host", "https://app.example%2f.evil.test/back"),
-           ("fragment", LISTED + "#evil"), ("empty fragment", LISTED + "#"), ("query", LISTED + "?next=//evil.test"),
-           ("upper-case host", "https://APP.EXAMPLE/back"), ("upper-case scheme", "HTTPS://app.example/back"),
-           ("upper-case path", "https://app.example/BACK"), ("trailing dot of the host", "https://app.example./back"),
-           ("trailing slash", LISTED + "/"), ("plain http", "http://app.example/back"), ("another port", "https://app.example:8443/back"),
-           ("the default port", "https://app.example:443/back"), ("backslash", "https://app.example\\.evil.test/back"),
-           ("doubled slash", "https://app.example//back"), ("loopback where it is not listed", "http://127.0.0.1:8429/connected")]
-LOOPBACKS = [("a host that begins like loopback", "http://127.0.0.1.evil.test/x"), ("loopback as user name", "http://127.0.0.1@evil.test/x"),
-             ("loopback and port as user name", "http://127.0.0.1:80@evil.test/x"), ("localhost as a prefix", "http://localhost.evil.test/x"),
-             ("an address after the bracket", "http://[::1].evil.test/x"), ("a port that is none", "http://127.0.0.1:80evil.test/x"),
-             ("backslash after loopback", "http://127.0.0.1\\@evil.test/x"), ("https loopback", "https://127.0.0.1/x")]
-
 
 @attack("open redirect: {0}", "RETURN_TO", over=RETURNS)
 def _(s, what, url):
