@@ -22,20 +22,35 @@ const recordText = (page) => page.evaluate(() => {
     .observe(document.getElementById('talk'), { childList: true, subtree: true, characterData: true });
 });
 
+// One after the other; what follows a failure would only wait in vain.
+function steps(t, { page, size }) {
+  let skip = false;
+  return (name, act) => t.test(name, { skip }, async () => {
+    try {
+      await act();
+    } catch (error) {
+      skip = true;
+      await page.screenshot({ path: `${process.env.CLOISTER_ARTIFACTS}/failed-${size}.png` });
+      throw error;
+    }
+  });
+}
+
 for (const size of Object.keys(sizes))
   test(`the whole path, ${size}`, async (t) => {
     const account = await newAccount();
     const who = await open(browser, size);
     const { page } = who;
+    const step = steps(t, who);
 
-    await t.test('signed out: what this is, and one way on', async () => {
+    await step('signed out: what this is, and one way on', async () => {
       const landing = await page.goto(`${site.url}/`);
       assert.equal(landing.status(), 200);
       assert.equal(await page.locator('.button').count(), 1);
       await look(who, '01-landing');
     });
 
-    await t.test('sign in', async () => {
+    await step('sign in', async () => {
       await page.getByRole('link', { name: 'Sign in with Google' }).click();
       await consent(page, account);
       await home(page);
@@ -44,7 +59,7 @@ for (const size of Object.keys(sizes))
       await look(who, '02-first-run');
     });
 
-    await t.test('choose what to connect', async () => {
+    await step('choose what to connect', async () => {
       await page.getByRole('link', { name: 'Connect Google Calendar' }).click();
       await page.getByRole('heading', { name: 'Connect Google Calendar' }).waitFor();
       assert.match(await page.locator('.who').innerText(), new RegExp(`${account}@`));
@@ -64,7 +79,7 @@ for (const size of Object.keys(sizes))
       await look(who, '04-welcome');
     });
 
-    await t.test('ask: tools and text as they come', async () => {
+    await step('ask: tools and text as they come', async () => {
       await recordText(page);
       await begin(page, 'Am I free tomorrow at three? Put lunch with Sam there.');
       await page.getByRole('button', { name: 'Stop' }).waitFor();
@@ -80,12 +95,12 @@ for (const size of Object.keys(sizes))
       await look(who, '06-answered');
     });
 
-    await t.test('the event is to be seen', async () => {
+    await step('the event is to be seen', async () => {
       onceIn((await ask(page, 'What do I have tomorrow?')).toLowerCase(), 'lunch with sam');
       await look(who, '07-events');
     });
 
-    await t.test('remember, see, delete', async () => {
+    await step('remember, see, delete', async () => {
       await ask(page, 'Remember that I like mornings');
       await page.getByRole('button', { name: 'Memory' }).click();
       const item = page.locator('#memory .facets li');
@@ -110,13 +125,13 @@ for (const size of Object.keys(sizes))
       await page.locator('#memory').getByRole('button', { name: 'Close' }).click();
     });
 
-    await t.test('a new conversation', async () => {
+    await step('a new conversation', async () => {
       await page.getByRole('button', { name: 'New' }).click();
       await until(async () => await page.locator('.turn').count() === 0, 'an empty page');
       assert.equal(await page.getByRole('heading', { name: 'What shall we plan?' }).isVisible(), true);
     });
 
-    await t.test('disconnect', async () => {
+    await step('disconnect', async () => {
       await page.getByRole('button', { name: 'Calendar' }).click();
       await page.getByRole('button', { name: 'Disconnect' }).waitFor();
       assert.deepEqual(await page.locator('#calendar .facets small').allInnerTexts(), ['Allowed', 'Allowed']);
@@ -135,7 +150,7 @@ for (const size of Object.keys(sizes))
       await page.getByRole('button', { name: 'Calendar, not connected' }).waitFor();
     });
 
-    await t.test('sign out', async () => {
+    await step('sign out', async () => {
       await page.getByRole('button', { name: 'Account' }).click();
       await page.locator('#account').getByText(`${account}@`).waitFor();
       await look(who, '14-account');
