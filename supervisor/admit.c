@@ -61,6 +61,16 @@ static const struct turn_failure revoked = {
     .detail = "This grant has been revoked. The user connects again, and redeeming gives a new "
               "one."};
 
+/* Users of the web pages get theirs by signing in. */
+static const struct turn_failure sign_in_again = {
+    .status = 401,
+    .code = "grant_expired",
+    .detail = "You have been signed in for too long. Sign in again."};
+static const struct turn_failure signed_out = {
+    .status = 401,
+    .code = "grant_revoked",
+    .detail = "You have been signed out everywhere. Sign in again."};
+
 const struct turn_failure *grant_failure(int error) {
     switch (error) {
     case -ENOKEY:
@@ -99,8 +109,11 @@ static void clean(struct flow *flow) {
 
 static void on_regrant_url(void *ctx, const char *url) {
     struct admitting *a = ctx;
-    if (flow_resume(&a->flow))
-        refuse(a, a->refused, url);
+    if (!flow_resume(&a->flow))
+        return;
+    if (strcmp(a->frontend, WEB_FRONTEND) == 0)
+        a->refused = a->refused == &expired ? &sign_in_again : &signed_out;
+    refuse(a, a->refused, url);
 }
 
 static void on_checked(void *ctx, int error, const Cloister__KeyResult *result) {

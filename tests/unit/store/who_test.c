@@ -559,6 +559,7 @@ START_TEST(an_old_grant_of_the_web_pages_is_renewed_by_signing_in) {
     ask_connection();
     ck_failed(401, "grant_expired");
     ck_assert_str_eq(failure()->action_url, "https://cloister.test/login");
+    ck_assert(strstr(failure()->detail, "Sign in again") != NULL);
     fake_grants_old = false;
     fake_renewed = "fresh";
     ask_connection();
