@@ -31,6 +31,9 @@ def curl(spec, path, shared, method, operation):
         options.append('-H "Authorization: Bearer $KEY"')
     if "grant" in first:
         options.append('-H "Cloister-Grant: $GRANT"')
+    streamed = "text/event-stream" in operation["responses"].get("200", {}).get("content", {})
+    if streamed:
+        options.append('-H "Accept: text/event-stream"')
     body = resolve(spec, operation.get("requestBody", {})).get("content", {})
     for kind, media in body.items():
         if "example" in media:
@@ -41,9 +44,7 @@ def curl(spec, path, shared, method, operation):
     start = "curl -sS"
     if operators:
         start += ' --unix-socket "$RUNTIME_DIR/operator/gateway-owner.sock"'
-    if "text/event-stream" in json.dumps(operation["responses"].get("200", {})):
-        start += " -N"
-        options.append('-H "Accept: text/event-stream"')
+    start += " -N" if streamed else ""
     start += {"get": "", "head": " -I"}.get(method, f" -X {method.upper()}")
     where = quoted(address + ("?" + "&".join(query) if query else ""))
     return " \\\n  ".join([f"{start} {where}", *options])

@@ -7,7 +7,7 @@ class Html(str):
     """Text that is markup; every other text is escaped before it joins one."""
 
 
-VOID = {"meta", "link", "br", "hr"}
+VOID = {"meta", "link", "img"}
 
 
 def join(*parts, between=""):
@@ -33,8 +33,16 @@ def tag(name, /, *inside, **attributes):
 
 
 def table(caption, heads, rows, class_=None):
-    """The first cell of each row heads it. `rows` is a list of (id or None, cells)."""
-    body = [tag("tr", tag("th", cells[0], scope="row"), [tag("td", cell) for cell in cells[1:]], id=anchor)
-            for anchor, cells in rows]
-    return tag("table", tag("caption", caption),
-               tag("thead", tag("tr", [tag("th", head, scope="col") for head in heads])), tag("tbody", body), class_=class_)
+    """The first cell of each row heads it. `rows` is a list of (id or None, cells). The roles say what it is also
+    where a style sheet stacks the cells."""
+    body = [tag("tr", tag("th", cells[0], scope="row", role="rowheader"), [tag("td", cell, role="cell") for cell in cells[1:]],
+                id=anchor, role="row") for anchor, cells in rows]
+    head = tag("tr", [tag("th", head, scope="col", role="columnheader") for head in heads], role="row")
+    return tag("table", tag("caption", caption), tag("thead", head, role="rowgroup"), tag("tbody", body, role="rowgroup"),
+               role="table", class_=class_)
+
+
+def definitions(rows, class_):
+    """A list of (id or None, name, words beside it, meaning)."""
+    return tag("dl", [[tag("dt", tag("code", name), " ", tag("span", beside) if beside else None, id=anchor), tag("dd", meaning)]
+                      for anchor, name, beside, meaning in rows], class_=class_)

@@ -15,7 +15,7 @@ import markdown_it
 import yaml
 
 from curl import curl
-from html_parts import Html, join, table, tag
+from html_parts import Html, definitions, join, table, tag
 from schema import fields, resolve, type_of
 
 METHODS = ("get", "head", "post", "put", "delete")
@@ -70,7 +70,7 @@ class Page:
             rows.append((f"code-{code['const']}", [tag("code", code["const"]), status, words(code["description"]), words(code["x-next"])]))
         shown = table("Every code, with its status, what it means and what to do", ["Code", "Status", "Meaning", "Next step"], rows, class_="codes")
         return [self.head(2, "Problem codes", "problem-codes"),
-                tag("div", shown, class_="wide", role="region", tabindex="0", aria_label="Table of problem codes")]
+                shown]
 
     @staticmethod
     def code_links(codes):
@@ -88,10 +88,10 @@ class Page:
     def parameters(self, shared, operation):
         rows = []
         for parameter in map(self.resolve, [*shared, *operation.get("parameters", ())]):
-            limits = parameter["schema"]
-            rows.append((None, [tag("code", parameter["name"]), parameter["in"], "yes" if parameter.get("required") else "no",
-                                join(words(parameter.get("description", "")), tag("p", type_of(self.spec, limits), class_="bounds"))]))
-        return table("Parameters", ["Name", "Where", "Needed", "Meaning"], rows, class_="fields") if rows else None
+            needed = "" if parameter.get("required") else ", not needed"
+            beside = join("in the ", parameter["in"], ", ", type_of(self.spec, parameter["schema"]), needed)
+            rows.append((None, parameter["name"], beside, words(parameter.get("description", ""))))
+        return [tag("h4", "Parameters"), definitions(rows, "fields")] if rows else None
 
     def examples(self, media):
         named = media.get("examples", {})
@@ -102,18 +102,18 @@ class Page:
             text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
             yield tag("figure", tag("figcaption", example.get("summary", "Example")), tag("pre", tag("code", text.strip("\n"))))
 
-    def body(self, content, caption):
+    def body(self, content):
         parts = []
         for kind, media in content.items():
             schema = media.get("schema", {})
             parts.append(tag("p", tag("code", kind), *([": ", type_of(self.spec, schema)] if "$ref" in schema else [])))
             if "$ref" not in schema:
-                parts += [words(schema.get("description", "")), fields(self.spec, schema, caption, words)]
+                parts += [words(schema.get("description", "")), fields(self.spec, schema, words)]
             parts += self.examples(media)
         return parts
 
     def header_links(self, headers):
-        """Links to the table of headers; one that stands in no component is explained here."""
+        """Links to the list of headers."""
         links = []
         for name, header in headers.items():
             link = tag("a", tag("code", name), href=f"#header-{header['$ref'].rsplit('/', 1)[1]}")
@@ -130,7 +130,7 @@ class Page:
         if response.get("x-codes"):
             parts += [list(self.examples(media)) for media in content.values()]
         else:
-            parts += self.body(content, "Fields of the answer")
+            parts += self.body(content)
         return [tag("dt", tag("code", status), id=None), tag("dd", *parts)]
 
     def route(self, path, shared, method, operation):
@@ -139,7 +139,7 @@ class Page:
                  tag("p", tag("code", tag("b", method.upper()), " ", path), class_="route"),
                  words(operation.get("description", "")), self.callers(operation), self.parameters(shared, operation)]
         if "requestBody" in operation:
-            parts += [tag("h4", "Body"), *self.body(self.resolve(operation["requestBody"])["content"], "Fields of the body")]
+            parts += [tag("h4", "Body"), *self.body(self.resolve(operation["requestBody"])["content"])]
         told = curl(self.spec, path, shared, method, operation)
         if told:
             parts += [tag("h4", "With curl"), tag("pre", tag("code", told))]
@@ -161,9 +161,9 @@ class Page:
 
     # -- the rest --
     def headers(self):
-        rows = [(f"header-{name}", [tag("code", header["x-name"]), words(header["description"])])
+        rows = [(f"header-{name}", header["x-name"], "", words(header["description"]))
                 for name, header in self.spec["components"]["headers"].items()]
-        return [self.head(2, "Headers of answers", "headers"), table("Headers", ["Header", "Meaning"], rows, class_="fields")]
+        return [self.head(2, "Headers of answers", "headers"), definitions(rows, "fields")]
 
     def any_route(self):
         front_door = self.spec["components"]["responses"]["FrontDoor"]
@@ -180,7 +180,7 @@ class Page:
         parts = [self.head(2, "Objects", "objects")]
         for name, schema in self.spec["components"]["schemas"].items():
             parts += [self.head(3, name, f"schema-{name}"), words(schema.get("description", "")),
-                      fields(self.spec, schema, f"Fields of {name}", words)]
+                      fields(self.spec, schema, words)]
             parts += self.examples({"examples": {str(i): {"value": value} for i, value in enumerate(schema.get("examples", ()))}})
             if name == "ProblemCode":
                 parts.append(tag("p", "See ", tag("a", "Problem codes", href="#problem-codes"), "."))
@@ -203,8 +203,10 @@ class Page:
                    self.guide(), self.security(), self.codes(), self.routes(), self.any_route(), self.headers(), self.schemas(), id="content", tabindex="-1")
         head = tag("head", tag("meta", charset="utf-8"), tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
                    tag("meta", name="color-scheme", content="light dark"), tag("title", f"{info['title']} API"),
+                   tag("link", rel="icon", href="/assets/logo.svg", type="image/svg+xml"),
                    tag("link", rel="stylesheet", href="/assets/style.css"), tag("link", rel="stylesheet", href="/assets/docs.css"))
-        top = tag("header", tag("a", info["title"], href="/"), " ", tag("a", "openapi.yaml", href="/openapi.yaml"), class_="docs-top")
+        logo = tag("img", src="/assets/logo.svg", alt="", width=28, height=28)
+        top = tag("header", tag("a", logo, " ", info["title"], href="/", class_="brand"), tag("a", "openapi.yaml", href="/openapi.yaml"), class_="bar")
         nav = tag("nav", tag("p", "On this page", class_="nav-title"), self.table_of_contents(), aria_label="On this page", class_="docs-nav")
         skip = tag("a", "Skip to the content", href="#content", class_="skip")
         body = tag("body", skip, top, tag("div", nav, main, class_="docs-columns"), class_="docs")

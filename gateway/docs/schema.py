@@ -1,6 +1,6 @@
-"""Shows JSON schemas as tables of fields."""
+"""Shows JSON schemas as lists of fields."""
 
-from html_parts import Html, join, table, tag
+from html_parts import Html, definitions, join, tag
 
 
 def resolve(spec, node):
@@ -46,22 +46,18 @@ def bounds_of(schema):
     return "; ".join(words)
 
 
-def fields(spec, schema, caption, words):
-    """The table of an object's fields. `words` renders CommonMark."""
+def fields(spec, schema, words):
+    """The list of an object's fields. `words` renders CommonMark."""
     schema = resolve(spec, schema)
-    needed, rows = set(schema.get("required", ())), []
+    rows = []
 
-    def add(prefix, inner, needed):
+    def add(prefix, inner):
         for name, field in inner.get("properties", {}).items():
-            said = words(field.get("description", resolve(spec, field).get("description", "") if "$ref" not in field else ""))
             limits = bounds_of(field)
-            rows.append((None, [tag("code", prefix + name), type_of(spec, field), "yes" if name in needed else "no",
-                                join(said, tag("p", limits, class_="bounds") if limits else None)]))
-            if field.get("type") == "array" and "properties" in field.get("items", {}):
-                add(f"{prefix}{name}[].", field["items"], set(field["items"].get("required", ())))
-            elif "properties" in field:
-                add(f"{prefix}{name}.", field, set(field.get("required", ())))
-    add("", schema, needed)
-    if not rows:
-        return Html("")
-    return table(caption, ["Field", "Type", "Always", "Meaning"], rows, class_="fields")
+            beside = join(type_of(spec, field), f", {limits}" if limits else None,
+                          "" if name in inner.get("required", ()) else " (not always)")
+            rows.append((None, prefix + name, beside, words(field.get("description", ""))))
+            below = field.get("items", {}) if field.get("type") == "array" else field
+            add(f"{prefix}{name}{'[]' if below is not field else ''}.", below)
+    add("", schema)
+    return definitions(rows, "fields") if rows else Html("")
