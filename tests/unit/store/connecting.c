@@ -228,3 +228,13 @@ void connect_user(const char *user) {
     redeem(front, user, browser.code);
     ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_REDEEMED);
 }
+
+void signed_in(const char *name) {
+    (void)postgres_sql("INSERT INTO users (id, frontend, name, subject_tag) VALUES "
+                       "(md5('%s'), 'web', '%s', convert_to('%s', 'UTF8'))",
+                       name, name, account);
+    front = "web";
+    strcpy(browser.session, "session cookie");
+    strcpy(fake_session.cookie, browser.session);
+    snprintf(fake_session.name, sizeof(fake_session.name), "%s", name);
+}

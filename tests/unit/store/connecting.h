@@ -49,6 +49,8 @@ void put_token(const char *scope1, const char *scope2);
 void finish_turn(void);
 void consent(const char *user);
 void connect_user(const char *user);
+/* Somebody signs in in this browser, with `account`, and so becomes a user of the web pages. */
+void signed_in(const char *name);
 
 #define ck_failed(want_status, want_code)                                                          \
     do {                                                                                           \

@@ -1,4 +1,4 @@
-/* Who is asking: what needs a grant, whose account, whose link, whose code. Each refusal by a rule
+/* Who is asking: whose account, whose link, whose code. Each refusal by a rule
  * of rules.def has its control: without the rule the same attempt goes all the way. */
 #include <errno.h>
 #include <stdio.h>
@@ -37,181 +37,6 @@ static void keep(const char *user) {
     finish_turn();
     redeem("app", user, browser.code);
 }
-
-/* ---- grants ---- */
-
-static void ask_connection(void) {
-    Cloister__ConnectionGet body = CLOISTER__CONNECTION_GET__INIT;
-    body.request = ++request;
-    body.caller = caller(front, "a");
-    api_connection_get(api, fake_end, &body);
-}
-
-static void ask_disconnect(void) {
-    disconnect("a");
-}
-
-static void ask_memories(void) {
-    Cloister__MemoryList body = CLOISTER__MEMORY_LIST__INIT;
-    body.request = ++request;
-    body.caller = caller(front, "a");
-    api_memory_list(api, fake_end, &body);
-}
-
-static void ask_forget(void) {
-    Cloister__MemoryDelete body = CLOISTER__MEMORY_DELETE__INIT;
-    body.request = ++request;
-    body.caller = caller(front, "a");
-    api_memory_delete(api, fake_end, &body);
-}
-
-static void ask_switch(void) {
-    switching = true;
-    link_create("a", "events", NULL, "https://app.test/back");
-}
-
-static void ask_revoke(void) {
-    Cloister__GrantsRevoke body = CLOISTER__GRANTS_REVOKE__INIT;
-    body.request = ++request;
-    body.caller = caller(front, "a");
-    api_grants_revoke(api, fake_end, &body);
-}
-
-static void (*const asked[])(void) = {ask_connection, ask_disconnect, ask_memories,
-                                      ask_forget,     ask_switch,     ask_revoke};
-
-static void connect_with_a_memory(void) {
-    connect_user("a");
-    (void)postgres_sql("INSERT INTO preferences (id, user_id, sealed) SELECT repeat('b', 32), id, "
-                       "'x' FROM users");
-}
-
-/* Nothing happened: what is there, and turns, keys and epochs so far. */
-static const char *world(void) {
-    static char text[256];
-    snprintf(text, sizeof(text), "%s %u %u %u %u",
-             postgres_sql("SELECT concat((SELECT string_agg(state, ',') FROM connections), ' ', "
-                          "(SELECT count(*) FROM preferences), ' ', "
-                          "(SELECT count(*) FROM connect_links WHERE switch_account))"),
-             fake_turn_count, fake_keys_count(), fake_grant_epoch, fake_ended_count);
-    return text;
-}
-
-START_TEST(what_acts_for_an_owner_needs_the_owners_grant) {
-    static char before[256], foreign[128], stale[128];
-    connect_with_a_memory();
-    snprintf(stale, sizeof(stale), "%s", grant_shown("app", "a"));
-    snprintf(foreign, sizeof(foreign), "%s", grant_shown("app", "b"));
-    fake_grant_epoch++;
-    snprintf(before, sizeof(before), "%s", world());
-    for (size_t i = 0; i < COUNT_OF(asked); i++) {
-        shown = "";
-        asked[i]();
-        ck_failed(401, "grant_required");
-        shown = foreign;
-        asked[i]();
-        ck_failed(401, "grant_invalid");
-        shown = stale;
-        asked[i]();
-        ck_failed(401, "grant_revoked");
-        shown = NULL;
-        fake_grants_old = true;
-        asked[i]();
-        ck_failed(401, "grant_expired");
-        ck_assert(strncmp(failure()->action_url, "https://cloister.test/connect/", 30) == 0);
-        fake_grants_old = false;
-        fake_keys_away = true;
-        asked[i]();
-        ck_failed(503, "keys_unavailable");
-        fake_keys_away = false;
-        ck_assert_str_eq(world(), before);
-    }
-}
-END_TEST
-
-START_TEST(with_the_grant_it_is_done) {
-    static char before[256];
-    connect_with_a_memory();
-    snprintf(before, sizeof(before), "%s", world());
-    ask_connection();
-    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_CONNECTION_STATE);
-    ask_switch();
-    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_CONNECT_LINK);
-    ask_memories();
-    loop_until(base, fake_turn.running);
-    ck_assert_str_eq(fake_turn.grant, grant_shown("app", "a")); /* for the turn's own look */
-    ck_assert_str_eq(fake_turn.frontend, "app");
-    fake_turn_error("grant_revoked", false);
-    ck_failed(401, "grant_revoked");
-    ask_forget();
-    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_OK);
-    ask_revoke();
-    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_OK);
-    ck_assert_str_ne(world(), before);
-    ask_disconnect();
-    loop_until(base, fake_turn.running);
-}
-END_TEST
-
-START_TEST(voiding_the_grants_ends_nothing_else) {
-    static char old[128];
-    connect_user("a");
-    snprintf(old, sizeof(old), "%s", grant_shown("app", "a"));
-    ask_revoke();
-    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_OK);
-    shown = old;
-    ask_connection();
-    ck_failed(401, "grant_revoked");
-    ask_revoke();
-    ck_failed(401, "grant_revoked");
-    shown = NULL; /* a new link always works */
-    connect_user("a");
-    ck_assert_str_eq(answer()->redeemed->grant, grant_shown("app", "a"));
-    ck_assert_str_eq(connection("a")->state, "active");
-}
-END_TEST
-
-START_TEST(unknown_users_have_no_grants) {
-    connect_user("a");
-    fake_grants_asked = 0;
-    static Cloister__ConnectionGet body = CLOISTER__CONNECTION_GET__INIT;
-    char name[200];
-    memset(name, 'a', sizeof(name) - 1);
-    name[sizeof(name) - 1] = '\0';
-    body.request = ++request;
-    body.caller = caller("app", "nobody");
-    api_connection_get(api, fake_end, &body);
-    ck_failed(404, "unknown_user");
-    front = "other"; /* a user of another frontend of the same name */
-    ask_connection();
-    ck_failed(404, "unknown_user");
-    ck_assert_uint_eq(fake_grants_asked, 0);
-}
-END_TEST
-
-START_TEST(a_renewed_grant_is_passed_on) {
-    connect_with_a_memory();
-    for (size_t i = 0; i < COUNT_OF(asked); i++) {
-        if (asked[i] == ask_disconnect)
-            continue;
-        fake_renewed = "fresh grant";
-        fake_renewed_to_gateway[0] = '\0';
-        asked[i]();
-        if (asked[i] == ask_memories) {
-            loop_until(base, fake_turn.running);
-            Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
-            fake_turn_done(&done);
-        }
-        ck_assert_int_ne(answer()->body_case, CLOISTER__MESSAGE__BODY_FAILURE);
-        ck_assert_str_eq(fake_renewed_to_gateway, "fresh grant");
-        fake_renewed = "";
-        fake_renewed_to_gateway[0] = '\0';
-        ask_connection();
-        (void)answer();
-        ck_assert_str_eq(fake_renewed_to_gateway, "");
-    }
-}
-END_TEST
 
 /* ---- links, states, codes ---- */
 
@@ -406,15 +231,6 @@ START_TEST(the_owner_switches_accounts) {
 }
 END_TEST
 
-START_TEST(a_link_that_lost_its_grant_switches_nothing) {
-    connect_user("a");
-    shown = "";
-    ask_switch();
-    ck_failed(401, "grant_required");
-    ck_assert_str_eq(postgres_sql("SELECT count(*) FROM connect_links WHERE switch_account"), "0");
-}
-END_TEST
-
 START_TEST(nobodys_token_is_not_kept) {
     account[0] = '\0';
     get_link("a");
@@ -448,17 +264,6 @@ START_TEST(a_consent_to_nothing_is_said) {
 END_TEST
 
 /* ---- the web pages ---- */
-
-/* Somebody signed in in this browser, and so became a user. */
-static void signed_in(const char *name) {
-    (void)postgres_sql("INSERT INTO users (id, frontend, name, subject_tag) VALUES "
-                       "(md5('%s'), 'web', '%s', convert_to('%s', 'UTF8'))",
-                       name, name, account);
-    front = "web";
-    strcpy(browser.session, "session cookie");
-    strcpy(fake_session.cookie, browser.session);
-    snprintf(fake_session.name, sizeof(fake_session.name), "%s", name);
-}
 
 static const char *landed(const char *scope1, const char *scope2) {
     put_token(scope1, scope2);
@@ -552,23 +357,6 @@ RULE_TEST(a_link_of_the_web_pages_needs_a_session, RULE_WEB_SAME_PERSON) {
     return somebody_elses_link(401, "session_invalid");
 }
 
-START_TEST(an_old_grant_of_the_web_pages_is_renewed_by_signing_in) {
-    signed_in("a");
-    (void)postgres_sql("UPDATE users SET subject_tag = NULL");
-    fake_grants_old = true;
-    ask_connection();
-    ck_failed(401, "grant_expired");
-    ck_assert_str_eq(failure()->action_url, "https://cloister.test/login");
-    ck_assert(strstr(failure()->detail, "Sign in again") != NULL);
-    fake_grants_old = false;
-    fake_renewed = "fresh";
-    ask_connection();
-    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_CONNECTION_STATE);
-    ck_assert_str_eq(fake_renewed_in_session, "session cookie fresh");
-    ck_assert_str_eq(fake_renewed_to_gateway, ""); /* it is not the gateway's */
-}
-END_TEST
-
 START_TEST(a_state_that_is_no_links_is_a_sign_ins) {
     callback(OTHER_COOKIE, "4/code", "", "");
     ck_failed(418, "sign_in");
@@ -583,11 +371,6 @@ int main(void) {
     Suite *suite = suite_create("who");
     TCase *cases = tcase_create("who");
     tcase_add_checked_fixture(cases, setup, connecting_teardown);
-    tcase_add_test(cases, what_acts_for_an_owner_needs_the_owners_grant);
-    tcase_add_test(cases, with_the_grant_it_is_done);
-    tcase_add_test(cases, voiding_the_grants_ends_nothing_else);
-    tcase_add_test(cases, unknown_users_have_no_grants);
-    tcase_add_test(cases, a_renewed_grant_is_passed_on);
     tcase_add_test(cases, a_link_goes_on_in_its_browser_alone);
     tcase_add_test(cases, a_way_back_is_its_browsers);
     tcase_add_test(cases, a_way_back_needs_a_cookie);
@@ -598,7 +381,6 @@ int main(void) {
     tcase_add_test(cases, of_two_accounts_at_once_the_first_is_kept);
     tcase_add_test(cases, the_account_stays_pinned_after_disconnecting);
     tcase_add_test(cases, the_owner_switches_accounts);
-    tcase_add_test(cases, a_link_that_lost_its_grant_switches_nothing);
     tcase_add_test(cases, nobodys_token_is_not_kept);
     tcase_add_loop_test(cases, a_consent_to_nothing_is_said, 0, 2);
     tcase_add_test(cases, on_the_web_pages_no_code_is_needed);
@@ -607,7 +389,6 @@ int main(void) {
     tcase_add_test(cases, on_the_web_pages_the_account_is_who_signed_in);
     tcase_add_test(cases, a_link_of_the_web_pages_is_its_makers);
     tcase_add_test(cases, a_link_of_the_web_pages_needs_a_session);
-    tcase_add_test(cases, an_old_grant_of_the_web_pages_is_renewed_by_signing_in);
     tcase_add_test(cases, a_state_that_is_no_links_is_a_sign_ins);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
