@@ -103,6 +103,73 @@ START_TEST(test_not_the_browser) {
 }
 END_TEST
 
+static void check_page(const char *got, unsigned status) {
+    ck_assert_msg(status_of(got) == status, "%s", got);
+    ck_assert(has_header(got, "Content-Type: text/html; charset=utf-8"));
+    ck_assert(has_header(got, "Content-Security-Policy: default-src 'none'"));
+    ck_assert(has_header(got, "Referrer-Policy: "));
+    ck_assert(has_header(got, "X-Content-Type-Options: nosniff"));
+    ck_assert(has_header(got, "Cache-Control: no-store"));
+    ck_assert_ptr_nonnull(strstr(body_of(got), "<html lang=\"en\">"));
+    ck_assert_ptr_nonnull(strstr(body_of(got), "<h1>"));
+    ck_assert_ptr_null(strstr(body_of(got), "{{"));
+}
+
+START_TEST(test_connecting) {
+    SCOPE_FREE char *opened = rig_call(&rig, "GET", "/connect/abc", "", NULL);
+    ck_assert_uint_eq(status_of(opened), 302);
+    ck_assert(has_header(opened, "Location: https://accounts.example/auth?state=s"));
+    ck_assert(has_header(opened, "Set-Cookie: cloister-connect=fresh-cookie; Path=/; Max-Age=600; "
+                                 "HttpOnly; SameSite=Lax\r"));
+    ck_assert_str_eq(rig_seen(&rig).last_cookie, "");
+    SCOPE_FREE char *back =
+        rig_call(&rig, "GET", "/connect/google/callback?state=s&code=4%2Fabc&scope=a+b&authuser=0",
+                 "Cookie: other=1; cloister-connect=fresh-cookie\r\n", NULL);
+    ck_assert_uint_eq(status_of(back), 302);
+    ck_assert(has_header(back, "Location: http://app.example/back?code=c"));
+    ck_assert(has_header(back, "Set-Cookie: cloister-connect=; Path=/; Max-Age=0"));
+    ck_assert_str_eq(rig_seen(&rig).last_cookie, "fresh-cookie");
+    ck_assert_str_eq(rig_seen(&rig).last_code, "4/abc");
+    SCOPE_FREE char *refused =
+        rig_call(&rig, "GET", "/connect/google/callback?state=s&error=access_denied",
+                 "Cookie: cloister-connect=c\r\n", NULL);
+    check_page(refused, 409);
+    ck_assert_ptr_nonnull(strstr(refused, "Nothing was connected"));
+    SCOPE_FREE char *old = rig_call(&rig, "GET", "/connect/used", "", NULL);
+    check_page(old, 410);
+    SCOPE_FREE char *root = rig_call(&rig, "GET", "/", "", NULL);
+    check_page(root, 200);
+    SCOPE_FREE char *head = rig_call(&rig, "HEAD", "/", "", NULL);
+    ck_assert_uint_eq(status_of(head), 200);
+    ck_assert_str_eq(body_of(head), "");
+}
+END_TEST
+
+START_TEST(test_connecting_bad) {
+    static const struct {
+        const char *path;
+        unsigned status;
+    } bad[] = {
+        {"/connect/google/callback", 400},
+        {"/connect/google/callback?state=s", 400},
+        {"/connect/google/callback?code=c", 400},
+        {"/connect/google/callback?state=s&code=c&error=x", 400},
+        {"/connect/google/callback?state=s&state=t&code=c", 400},
+        {"/connect/google/callback?state=%3Cb%3E&code=c", 400},
+        {"/connect/google/callback?state=s&error=%3Cscript%3Ealert(1)%3C/script%3E", 400},
+        {"/connect/google/callback?state=s&code=c", 403}, /* no cookie */
+        {"/connect/%3Cscript%3E", 400},
+        {"/connect/a%0d%0aX-Bad:%201", 400},
+    };
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        SCOPE_FREE char *got = rig_call(&rig, "GET", bad[i].path, "", NULL);
+        check_page(got, bad[i].status);
+        ck_assert_ptr_null(strstr(got, "alert("));
+        ck_assert(!has_header(got, "X-Bad"));
+    }
+}
+END_TEST
+
 /* Each failure, its page's first words, and where its one button leads: from another frontend's
  * link, from the web pages' own, and for who is signed in. */
 static const struct {
@@ -398,6 +465,8 @@ int main(void) {
     tcase_add_test(plain, test_login);
     tcase_add_test(plain, test_back);
     tcase_add_test(plain, test_not_the_browser);
+    tcase_add_test(plain, test_connecting);
+    tcase_add_test(plain, test_connecting_bad);
     tcase_add_loop_test(plain, test_failures, 0, (int)COUNT_OF(failures));
     tcase_add_test(plain, test_other_account);
     tcase_add_test(plain, test_page_headers);

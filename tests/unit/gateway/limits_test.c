@@ -1,5 +1,5 @@
-/* How often one address may sign in, what failing costs it, and whose address that is when a
- * reverse proxy stands in between. */
+/* How much of everything one address gets: sign-ins and what failing costs, connections, wrong
+ * keys; and whose address that is when a reverse proxy stands in between. */
 #include <check.h>
 #include <poll.h>
 #include <stdio.h>
@@ -157,10 +157,87 @@ START_TEST(test_proxy) {
 }
 END_TEST
 
+/* ---- connections, keys, the public ---- */
+
+static void crowded_start(const char *config) {
+    struct gateway_limits limits = rig_limits();
+    limits.connections = 20;
+    limits.connections_per_address = 8;
+    limits.bad_key_burst = 3;
+    limits.public_burst = 4;
+    limits.public_rate = 1;
+    rig_start(&rig, &limits, config);
+}
+
+static void crowded_setup(void) {
+    crowded_start("public_url=https://cloister.example");
+}
+
+static void proxied_setup(void) {
+    crowded_start("trusted_proxies=127.0.0.1");
+}
+
+START_TEST(test_crowd) {
+    int fds[8];
+    for (size_t i = 0; i < COUNT_OF(fds); i++) {
+        fds[i] = rig_connect(&rig);
+        rig_send_text(fds[i], "GET /");
+    }
+    SCOPE_FD int late = rig_connect(&rig);
+    SCOPE_FREE char *got = rig_read_all(late, 65536, NULL);
+    check_problem(got, 503, "too_many_connections");
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        (void)close(fds[i]);
+    uint64_t until = clock_ms() + 8000;
+    for (;;) {
+        SCOPE_FREE char *again = rig_call(&rig, "GET", "/v1/users/ann/memory", "", NULL);
+        if (status_of(again) == 200)
+            break;
+        ck_assert_uint_lt(clock_ms(), until);
+    }
+}
+END_TEST
+
+/* Behind a reverse proxy everybody comes from one address. */
+START_TEST(test_proxy_is_no_crowd) {
+    int fds[12];
+    for (size_t i = 0; i < COUNT_OF(fds); i++) {
+        fds[i] = rig_connect(&rig);
+        rig_send_text(fds[i], "GET /");
+    }
+    SCOPE_FREE char *got = rig_call(&rig, "GET", "/v1/users/ann/memory", "", NULL);
+    ck_assert_uint_eq(status_of(got), 200);
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        (void)close(fds[i]);
+}
+END_TEST
+
+START_TEST(test_rates) {
+    static const char bad[] = "GET /v1/users/a/memory HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (unsigned i = 0; i < 3; i++) {
+        SCOPE_FREE char *got = rig_raw(&rig, bad, sizeof(bad) - 1);
+        check_problem(got, 401, "unauthorized");
+    }
+    SCOPE_FREE char *limited = rig_raw(&rig, bad, sizeof(bad) - 1);
+    check_problem(limited, 429, "rate_limited");
+    ck_assert(has_header(limited, "Retry-After: "));
+    /* A good key is not punished for its neighbours. */
+    SCOPE_FREE char *good = rig_call(&rig, "GET", "/v1/users/ann/memory", "", NULL);
+    ck_assert_uint_eq(status_of(good), 200);
+    for (unsigned i = 0; i < 4; i++) {
+        SCOPE_FREE char *got = rig_call(&rig, "GET", "/healthz", "", NULL);
+        ck_assert_uint_eq(status_of(got), 200);
+    }
+    SCOPE_FREE char *often = rig_call(&rig, "GET", "/healthz", "", NULL);
+    check_problem(often, 429, "rate_limited");
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("gateway limits");
     TCase *tcase = tcase_create("bursts"), *failures = tcase_create("failures"),
-          *proxy = tcase_create("proxy");
+          *proxy = tcase_create("proxy"), *crowd = tcase_create("crowd"),
+          *proxied = tcase_create("crowd behind a proxy");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_checked_fixture(failures, setup_failures, teardown);
     tcase_add_checked_fixture(proxy, setup_proxy, teardown);
@@ -174,7 +251,15 @@ int main(void) {
     tcase_add_test(proxy, test_proxy);
     suite_add_tcase(suite, tcase);
     suite_add_tcase(suite, failures);
+    tcase_add_checked_fixture(crowd, crowded_setup, teardown);
+    tcase_set_timeout(crowd, 30);
+    tcase_add_test(crowd, test_crowd);
+    tcase_add_test(crowd, test_rates);
+    tcase_add_checked_fixture(proxied, proxied_setup, teardown);
+    tcase_add_test(proxied, test_proxy_is_no_crowd);
     suite_add_tcase(suite, proxy);
+    suite_add_tcase(suite, crowd);
+    suite_add_tcase(suite, proxied);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

@@ -159,8 +159,10 @@ void rig_ended(struct rig *rig) {
     char command[128];
     int status = -1;
     ck_assert_int_eq(waitpid(rig->gateway, &status, 0), rig->gateway);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the gateway ended with %x",
-                  status);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        SCOPE_FREE char *logged = rig_logged(rig);
+        ck_abort_msg("the gateway ended with %x: %s", status, logged);
+    }
     if (rig->fake != NULL)
         rig_fake_stop(rig);
     (void)snprintf(command, sizeof(command), "rm -rf %s", rig->dir);

@@ -263,73 +263,6 @@ START_TEST(test_links) {
 }
 END_TEST
 
-static void check_page(const char *got, unsigned status) {
-    ck_assert_msg(status_of(got) == status, "%s", got);
-    ck_assert(has_header(got, "Content-Type: text/html; charset=utf-8"));
-    ck_assert(has_header(got, "Content-Security-Policy: default-src 'none'"));
-    ck_assert(has_header(got, "Referrer-Policy: "));
-    ck_assert(has_header(got, "X-Content-Type-Options: nosniff"));
-    ck_assert(has_header(got, "Cache-Control: no-store"));
-    ck_assert_ptr_nonnull(strstr(body_of(got), "<html lang=\"en\">"));
-    ck_assert_ptr_nonnull(strstr(body_of(got), "<h1>"));
-    ck_assert_ptr_null(strstr(body_of(got), "{{"));
-}
-
-START_TEST(test_browser) {
-    SCOPE_FREE char *opened = rig_call(&rig, "GET", "/connect/abc", "", NULL);
-    ck_assert_uint_eq(status_of(opened), 302);
-    ck_assert(has_header(opened, "Location: https://accounts.example/auth?state=s"));
-    ck_assert(has_header(opened, "Set-Cookie: cloister-connect=fresh-cookie; Path=/; Max-Age=600; "
-                                 "HttpOnly; SameSite=Lax\r"));
-    ck_assert_str_eq(rig_seen(&rig).last_cookie, "");
-    SCOPE_FREE char *back =
-        rig_call(&rig, "GET", "/connect/google/callback?state=s&code=4%2Fabc&scope=a+b&authuser=0",
-                 "Cookie: other=1; cloister-connect=fresh-cookie\r\n", NULL);
-    ck_assert_uint_eq(status_of(back), 302);
-    ck_assert(has_header(back, "Location: http://app.example/back?code=c"));
-    ck_assert(has_header(back, "Set-Cookie: cloister-connect=; Path=/; Max-Age=0"));
-    ck_assert_str_eq(rig_seen(&rig).last_cookie, "fresh-cookie");
-    ck_assert_str_eq(rig_seen(&rig).last_code, "4/abc");
-    SCOPE_FREE char *refused =
-        rig_call(&rig, "GET", "/connect/google/callback?state=s&error=access_denied",
-                 "Cookie: cloister-connect=c\r\n", NULL);
-    check_page(refused, 409);
-    ck_assert_ptr_nonnull(strstr(refused, "Nothing was connected"));
-    SCOPE_FREE char *old = rig_call(&rig, "GET", "/connect/used", "", NULL);
-    check_page(old, 410);
-    SCOPE_FREE char *root = rig_call(&rig, "GET", "/", "", NULL);
-    check_page(root, 200);
-    SCOPE_FREE char *head = rig_call(&rig, "HEAD", "/", "", NULL);
-    ck_assert_uint_eq(status_of(head), 200);
-    ck_assert_str_eq(body_of(head), "");
-}
-END_TEST
-
-START_TEST(test_browser_bad) {
-    static const struct {
-        const char *path;
-        unsigned status;
-    } bad[] = {
-        {"/connect/google/callback", 400},
-        {"/connect/google/callback?state=s", 400},
-        {"/connect/google/callback?code=c", 400},
-        {"/connect/google/callback?state=s&code=c&error=x", 400},
-        {"/connect/google/callback?state=s&state=t&code=c", 400},
-        {"/connect/google/callback?state=%3Cb%3E&code=c", 400},
-        {"/connect/google/callback?state=s&error=%3Cscript%3Ealert(1)%3C/script%3E", 400},
-        {"/connect/google/callback?state=s&code=c", 403}, /* no cookie */
-        {"/connect/%3Cscript%3E", 400},
-        {"/connect/a%0d%0aX-Bad:%201", 400},
-    };
-    for (size_t i = 0; i < COUNT_OF(bad); i++) {
-        SCOPE_FREE char *got = rig_call(&rig, "GET", bad[i].path, "", NULL);
-        check_page(got, bad[i].status);
-        ck_assert_ptr_null(strstr(got, "alert("));
-        ck_assert(!has_header(got, "X-Bad"));
-    }
-}
-END_TEST
-
 START_TEST(test_paths) {
     SCOPE_FREE char *none = rig_call(&rig, "GET", "/nowhere", "", NULL);
     check_problem(none, 404, "not_found");
@@ -465,7 +398,8 @@ START_TEST(test_supervisor_away) {
         ck_assert(has_header(got, "Retry-After: 1"));
     }
     SCOPE_FREE char *page = rig_call(&rig, "GET", "/connect/abc", "", NULL);
-    check_page(page, 503);
+    ck_assert_uint_eq(status_of(page), 503);
+    ck_assert(has_header(page, "Content-Type: text/html; charset=utf-8"));
     rig_fake_start(&rig);
     SCOPE_FREE char *got = rig_call(&rig, "GET", "/v1/users/ann/memory", "", NULL);
     ck_assert_uint_eq(status_of(got), 200);
@@ -507,97 +441,13 @@ START_TEST(test_frontends_reload) {
 }
 END_TEST
 
-static void crowded_start(const char *config) {
-    struct gateway_limits limits = rig_limits();
-    limits.connections = 20;
-    limits.connections_per_address = 8;
-    limits.bad_key_burst = 3;
-    limits.public_burst = 4;
-    limits.public_rate = 1;
-    rig_start(&rig, &limits, config);
-}
-
-static void crowded_setup(void) {
-    crowded_start("public_url=https://cloister.example");
-}
-
-static void proxied_setup(void) {
-    crowded_start("trusted_proxies=127.0.0.1");
-}
-
-START_TEST(test_crowd) {
-    int fds[8];
-    for (size_t i = 0; i < COUNT_OF(fds); i++) {
-        fds[i] = rig_connect(&rig);
-        rig_send_text(fds[i], "GET /");
-    }
-    SCOPE_FD int late = rig_connect(&rig);
-    SCOPE_FREE char *got = rig_read_all(late, 65536, NULL);
-    check_problem(got, 503, "too_many_connections");
-    for (size_t i = 0; i < COUNT_OF(fds); i++)
-        (void)close(fds[i]);
-    uint64_t until = clock_ms() + 8000;
-    for (;;) {
-        SCOPE_FREE char *again = rig_call(&rig, "GET", "/v1/users/ann/memory", "", NULL);
-        if (status_of(again) == 200)
-            break;
-        ck_assert_uint_lt(clock_ms(), until);
-    }
-}
-END_TEST
-
-/* Behind a reverse proxy everybody comes from one address. */
-START_TEST(test_proxy_is_no_crowd) {
-    int fds[12];
-    for (size_t i = 0; i < COUNT_OF(fds); i++) {
-        fds[i] = rig_connect(&rig);
-        rig_send_text(fds[i], "GET /");
-    }
-    SCOPE_FREE char *got = rig_call(&rig, "GET", "/v1/users/ann/memory", "", NULL);
-    ck_assert_uint_eq(status_of(got), 200);
-    for (size_t i = 0; i < COUNT_OF(fds); i++)
-        (void)close(fds[i]);
-}
-END_TEST
-
-START_TEST(test_rates) {
-    static const char bad[] = "GET /v1/users/a/memory HTTP/1.1\r\nHost: x\r\n\r\n";
-    for (unsigned i = 0; i < 3; i++) {
-        SCOPE_FREE char *got = rig_raw(&rig, bad, sizeof(bad) - 1);
-        check_problem(got, 401, "unauthorized");
-    }
-    SCOPE_FREE char *limited = rig_raw(&rig, bad, sizeof(bad) - 1);
-    check_problem(limited, 429, "rate_limited");
-    ck_assert(has_header(limited, "Retry-After: "));
-    /* A good key is not punished for its neighbours. */
-    SCOPE_FREE char *good = rig_call(&rig, "GET", "/v1/users/ann/memory", "", NULL);
-    ck_assert_uint_eq(status_of(good), 200);
-    for (unsigned i = 0; i < 4; i++) {
-        SCOPE_FREE char *got = rig_call(&rig, "GET", "/healthz", "", NULL);
-        ck_assert_uint_eq(status_of(got), 200);
-    }
-    SCOPE_FREE char *often = rig_call(&rig, "GET", "/healthz", "", NULL);
-    check_problem(often, 429, "rate_limited");
-}
-END_TEST
-
-START_TEST(test_secure_cookie) {
-    SCOPE_FREE char *opened = rig_call(&rig, "GET", "/connect/abc", "", NULL);
-    ck_assert(has_header(opened, "Set-Cookie: __Host-cloister-connect=fresh-cookie; Path=/; "
-                                 "Max-Age=600; HttpOnly; SameSite=Lax; Secure\r"));
-}
-END_TEST
-
 int main(void) {
     Suite *suite = suite_create("gateway routes");
-    TCase *each = tcase_create("each route"), *tcase = tcase_create("routes"),
-          *crowd = tcase_create("limits"), *proxied = tcase_create("behind a proxy");
+    TCase *each = tcase_create("each route"), *tcase = tcase_create("routes");
     tcase_add_checked_fixture(each, setup, teardown);
     tcase_add_checked_fixture(tcase, setup, teardown);
-    tcase_add_checked_fixture(crowd, crowded_setup, teardown);
     tcase_set_timeout(each, 30);
     tcase_set_timeout(tcase, 60);
-    tcase_set_timeout(crowd, 30);
     tcase_add_loop_test(each, test_good, 0, (int)COUNT_OF(api));
     tcase_add_loop_test(each, test_wrong_method, 0, (int)COUNT_OF(api));
     tcase_add_loop_test(each, test_keys, 0, (int)COUNT_OF(api));
@@ -609,8 +459,6 @@ int main(void) {
     tcase_add_test(tcase, test_what_is_passed_on);
     tcase_add_test(tcase, test_answers);
     tcase_add_test(tcase, test_links);
-    tcase_add_test(tcase, test_browser);
-    tcase_add_test(tcase, test_browser_bad);
     tcase_add_test(tcase, test_paths);
     tcase_add_test(tcase, test_cross_origin);
     tcase_add_test(tcase, test_operators);
@@ -620,15 +468,8 @@ int main(void) {
     tcase_add_test(tcase, test_supervisor_away);
     tcase_add_test(tcase, test_memory_flat);
     tcase_add_test(tcase, test_frontends_reload);
-    tcase_add_test(crowd, test_crowd);
-    tcase_add_test(crowd, test_rates);
-    tcase_add_test(crowd, test_secure_cookie);
     suite_add_tcase(suite, each);
     suite_add_tcase(suite, tcase);
-    suite_add_tcase(suite, crowd);
-    tcase_add_checked_fixture(proxied, proxied_setup, teardown);
-    tcase_add_test(proxied, test_proxy_is_no_crowd);
-    suite_add_tcase(suite, proxied);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

@@ -197,6 +197,9 @@ START_TEST(test_cookies) {
     ck_assert(!cookie_read("cloister-connect=c", true, COOKIE_CONNECT, out));
     cookie_write(true, COOKIE_CONNECT, longest + 1, UINT64_MAX, set);
     ck_assert_str_eq(set + strlen(set) - 8, "; Secure");
+    cookie_write(false, COOKIE_SESSION, "t", 7, set); /* also without TLS */
+    ck_assert_str_eq(set, "__Host-cloister-session=t; Path=/; Max-Age=7; HttpOnly; SameSite=Lax; "
+                          "Secure");
 }
 END_TEST
 
