@@ -30,7 +30,7 @@ void sign_in_ended(struct call *call, bool good) {
         throttle_failed(failures, &call->address, clock_ms());
 }
 
-/* Neither an unexpected answer nor what is not the browser's fault counts as a failure of it. */
+/* cloisterd makes the cookie that binds the way through Google to this browser. */
 static bool on_begun(void *ctx, enum upstream_end end, const Cloister__Message *message) {
     struct call *call = ctx;
     char cookie[COOKIE_SIZE];
