@@ -14,19 +14,22 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "control"))
 
 import openapi_front_door as front_door
+from base import SANITIZED
 from cluster import wait_until
 from openapi_document import TOP
 from openapi_recipes import RECIPES
+from openapi_requests import Asker
 from openapi_stage import DOCUMENT, OPERATIONS, Running, Stage
 from openapi_ways import WAYS
 
-SMALL = """[gateway]
-grant_ms=2000
+SLOWER = 4 if SANITIZED else 1
+SMALL = f"""[gateway]
+grant_ms={2000 * SLOWER}
 [agents]
 max=1
 turns_queued_per_user=1
 [model]
-turn_timeout_ms=1500
+turn_timeout_ms={1500 * SLOWER}
 """
 
 Act = collections.namedtuple("Act", "op status code name play")
@@ -62,6 +65,17 @@ class Outcomes:
             faults = [repr(error)]
         self.rows.append((act, faults))
 
+    def play_commands(self, stage):
+        """The commands of the page, as they stand there: what they name need not be there, but nothing else is wrong."""
+        for op in OPERATIONS.values():
+            command = DOCUMENT.command(op)
+            if command is None:
+                continue
+            ann = Asker(stage.key, "ann", stage.cluster.connect("ann")["grant"])
+            status = stage.run(command, ann)
+            good = status in op.statuses and status in (200, 201, 204, 400, 404)
+            self.rows.append((Act(op, status, None, "the command of the page", None), [] if good else [f"{status} from: {command}"]))
+
     def play(self, stage, scene, at_once=False):
         def one(act):
             try:
@@ -92,7 +106,7 @@ def play_small(outcomes):
         stage = Stage(cluster, signed_in=False)
         stage.old = stage.user()
         outcomes.play(stage, "crowd")
-        wait_until(10, lambda: time.time() > ends_at(stage.old.grant), "the end of a grant")
+        wait_until(10 * SLOWER, lambda: time.time() > ends_at(stage.old.grant), "the end of a grant")
         outcomes.play(stage, "short grants")
         with cluster.frozen("cloisterd"):
             slow = threading.Thread(target=outcomes.play_front_door, args=(cluster.port, front_door.SLOW, front_door.send))
@@ -112,6 +126,7 @@ def play_large(outcomes):
         scenes = (("calm", contextlib.nullcontext()), ("plain http", cluster.in_plain_http()), ("draining", cluster.draining()),
                   ("no database", cluster.without_database()), ("no keys", cluster.without_program("cloister-keys")),
                   ("no cloisterd", cluster.without_program("cloisterd")))
+        outcomes.play_commands(stage)
         for request in front_door.REQUESTS:
             outcomes.play_front_door(cluster.port, request, front_door.send)
         outcomes.play_front_door(cluster.port, front_door.CROWD, front_door.send_in_a_crowd)

@@ -4,12 +4,14 @@ import json
 import pathlib
 import sys
 
+TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append("/usr/lib/python3/dist-packages")  # Debian's python3-yaml and python3-jsonschema, for any Python that runs this
+sys.path.append(str(TOP / "gateway/docs"))
 
 import jsonschema
 import yaml
+from curl import curl  # the commands of the page /docs
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
 METHODS = ("get", "head", "post", "put", "delete")
 TOLD = {"retry-after", "set-cookie", "cloister-grant", "www-authenticate", "location"}  # never sent without being documented
 EVENTS = {"done": "StreamDone", "error": "StreamError", "proposal": "Proposal"}
@@ -89,6 +91,12 @@ class Document:
             for parameter in operation.parameters:
                 if "example" in parameter:
                     yield f"{operation} {parameter['name']}", parameter["schema"], parameter["example"]
+
+    def command(self, operation):
+        """The curl command that the page shows, or None."""
+        item = self.spec["paths"][operation.path]
+        method = operation.method.lower()
+        return curl(self.spec, operation.path, item.get("parameters", []), method, item[method])
 
     # -- an answer --
     def faults(self, operation, answer):
