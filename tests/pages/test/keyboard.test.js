@@ -43,6 +43,7 @@ test('everything by keyboard', async () => {
   await page.getByRole('link', { name: 'Connect Google Calendar' }).waitFor();
   await tabTo(page, 'Connect Google Calendar');
   await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Connect Google Calendar' }).waitFor();
   await tabTo(page, 'See when you are free');
   await page.keyboard.press('Space');
   assert.equal(await page.getByLabel('See when you are free').isChecked(), false);

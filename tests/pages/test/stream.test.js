@@ -66,6 +66,7 @@ test('offline in the middle: goes on when the network is back', async () => {
   who.expected.add('offline');
   await halfway(who);
   await who.context.setOffline(true);
+  process.kill(pidOf('cloister-gateway'), 'SIGKILL'); // what was open ends as well
   await who.page.getByText('Offline. It goes on when you are back.').waitFor();
   await who.context.setOffline(false);
   await whole(who);
