@@ -20,7 +20,7 @@ export class Problem extends Error {
     try { body = await response.json(); } catch { /* something on the way answered */ }
     return new Problem(response.status, body);
   }
-  get signedOut() { return this.code === 'session_invalid' || this.code.startsWith('grant_'); }
+  get signedOut() { return this.status === 401 || this.code === 'session_invalid' || this.code.startsWith('grant_'); }
   get unconnected() { return ['unknown_user', 'not_connected', 'reconnect_required', 'disconnected', 'missing_permission'].includes(this.code); }
 }
 

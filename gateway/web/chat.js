@@ -10,6 +10,7 @@ let running = null; // AbortController of the question under way
 let follow = true;  // the reader is at the end and wants to stay there
 let connected = true;
 
+const account = () => document.querySelector('.account').textContent;
 const say = (text) => { $('said').textContent = text; };
 const key = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
@@ -78,7 +79,7 @@ async function run(question, turn) {
       say(explain(error));
     }
     if (error?.unconnected) connection();
-    pending.drop();
+    if (!error?.signedOut) pending.drop(); // who signs in again gets the answer
   }
   if (running === stop) running = null;
   ready();
@@ -97,7 +98,7 @@ function begin(question) {
 
 function submit(text) {
   if (running || !connected || !text.trim()) return;
-  begin({ key: key(), text: text.trim(), at: Date.now() });
+  begin({ key: key(), text: text.trim(), at: Date.now(), account: account() });
 }
 
 ask.addEventListener('submit', (event) => {
@@ -163,6 +164,9 @@ onConnection((state) => {
 arrived();
 openPanels();
 ready();
-const left = pending.take();
+document.querySelector('form[action="/logout"]').addEventListener('submit', () => pending.drop());
+// A page that comes back from the browser's own cache may be of a session that is over.
+addEventListener('pageshow', (event) => { if (event.persisted) location.reload(); });
+const left = pending.take(account());
 if (left) begin(left);
 connection().then(() => { if (connected && matchMedia('(pointer: fine)').matches && !document.querySelector('dialog[open]')) message.focus(); });

@@ -17,20 +17,24 @@ const pause = (ms, signal) => new Promise((resolve, reject) => {
 export async function* events(body, alive) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '', name = '', data = [];
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    alive();
-    const lines = (rest + value).split(/\r\n|\n|\r(?!$)/);
-    rest = lines.pop();
-    for (const line of lines) {
-      if (line === '') {
-        if (data.length) yield { name: name || 'message', data: JSON.parse(data.join('\n')) };
-        name = '';
-        data = [];
-      } else if (line.startsWith('event:')) name = line.slice(6).trim();
-      else if (line.startsWith('data:')) data.push(line.slice(5).replace(/^ /, ''));
+  try {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      alive();
+      const lines = (rest + value).split(/\r\n|\n|\r(?!$)/);
+      rest = lines.pop();
+      for (const line of lines) {
+        if (line === '') {
+          if (data.length) yield { name: name || 'message', data: JSON.parse(data.join('\n')) };
+          name = '';
+          data = [];
+        } else if (line.startsWith('event:')) name = line.slice(6).trim();
+        else if (line.startsWith('data:')) data.push(line.slice(5).replace(/^ /, ''));
+      }
     }
+  } finally {
+    reader.cancel().catch(() => {}); // lets go of the connection, whichever way this ends
   }
 }
 
@@ -94,10 +98,11 @@ const PLACE = 'cloister.pending';
 export const pending = {
   keep: (question) => { try { sessionStorage.setItem(PLACE, JSON.stringify(question)); } catch { /* private mode */ } },
   drop: () => { try { sessionStorage.removeItem(PLACE); } catch { /* private mode */ } },
-  take() {
+  // For whoever asked it alone: somebody else may have signed in in this tab since.
+  take(account) {
     try {
       const question = JSON.parse(sessionStorage.getItem(PLACE));
-      return question && Date.now() - question.at < 600000 ? question : null;
+      return question?.account === account && Date.now() - question.at < 600000 ? question : null;
     } catch {
       return null;
     }
