@@ -1,0 +1,170 @@
+/* A hostile agent: the real program, whose idle agent and whose turns also do what a message of the
+ * form "hostile WHO ATTEMPT props" says, behind whatever walls they have. Everything else they do
+ * as ever: connecting a user takes a real turn. */
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "agent/agent.h"
+#include "agent/runner.h"
+#include "agent/turn.h"
+#include "ipc/sp.h"
+#include "tests/hostile/attempt.h"
+
+#define WORD      "hostile "
+#define PROBER_MS 3000
+#define TOLD_MAX  512
+
+int __real_turn_run(const struct turn_setup *setup);
+int __wrap_turn_run(const struct turn_setup *setup);
+int __real_sp_dial(int dir_fd, const char *name, struct sp **ret);
+int __wrap_sp_dial(int dir_fd, const char *name, struct sp **ret);
+int __real_runner_start(struct runner *runner, const struct agent_setup *setup,
+                        const Cloister__TurnStart *start);
+int __wrap_runner_start(struct runner *runner, const struct agent_setup *setup,
+                        const Cloister__TurnStart *start);
+bool __real_runner_reap(struct runner *runner, int *ret_signal, int *ret_status);
+bool __wrap_runner_reap(struct runner *runner, int *ret_signal, int *ret_status);
+
+static struct sp *supervisor;
+
+/* "hostile WHO ID props": true when the message is one for `who`. */
+static bool order(const char *message, const char *who, char id[static 64],
+                  const char **ret_props) {
+    size_t n = strlen(who);
+    if (strncmp(message, WORD, strlen(WORD)) != 0)
+        return false;
+    message += strlen(WORD);
+    if (strncmp(message, who, n) != 0 || message[n] != ' ')
+        return false;
+    message += n + 1;
+    size_t len = strcspn(message, " ");
+    (void)snprintf(id, 64, "%.*s", (int)len, message);
+    *ret_props = message + len + (message[len] == ' ');
+    return true;
+}
+
+/* ---- as a turn ---- */
+
+static void turn_says(const struct turn_setup *setup, const char *text) {
+    Cloister__TurnDelta delta = CLOISTER__TURN_DELTA__INIT;
+    delta.turn = setup->start->turn;
+    delta.text = (char *)(uintptr_t)text;
+    Cloister__Message said = MSG_OF(TURN_DELTA, turn_delta, &delta);
+    (void)!seq_send(setup->agent_fd, &said, -1);
+    Cloister__Usage usage = CLOISTER__USAGE__INIT;
+    Cloister__Audit audit = CLOISTER__AUDIT__INIT;
+    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+    done.turn = setup->start->turn;
+    done.usage = &usage;
+    done.audit = &audit;
+    Cloister__Message over = MSG_OF(TURN_DONE, turn_done, &done);
+    (void)!seq_send(setup->agent_fd, &over, -1);
+}
+
+int __wrap_turn_run(const struct turn_setup *setup) {
+    char id[64], told[TOLD_MAX] = "";
+    const char *props = "";
+    if (order(setup->start->message, "told", id, &props)) { /* what an agent's attempt came to */
+        turn_says(setup, props);
+        return 0;
+    }
+    if (!order(setup->start->message, "turn", id, &props))
+        return __real_turn_run(setup);
+    const struct scene scene = {.turn = true,
+                                .agent_fd = setup->agent_fd,
+                                .supervisor_fd = -1,
+                                .keys_fd = setup->keys_fd,
+                                .egress_fd = setup->egress_fd,
+                                .start = setup->start,
+                                .props = props};
+    attempt_tell(id, &scene, told, sizeof(told));
+    turn_says(setup, told);
+    return 0;
+}
+
+/* The agent has seen its turn die: it says how, before it reports the end. */
+bool __wrap_runner_reap(struct runner *runner, int *ret_signal, int *ret_status) {
+    char turn[sizeof(runner->id)], text[64];
+    (void)snprintf(turn, sizeof(turn), "%s", runner->id);
+    bool finished = runner->finished;
+    if (!__real_runner_reap(runner, ret_signal, ret_status))
+        return false;
+    if (finished || supervisor == NULL || *ret_signal == 0)
+        return true;
+    (void)snprintf(text, sizeof(text), "\nkilled %d", *ret_signal);
+    Cloister__TurnDelta delta = CLOISTER__TURN_DELTA__INIT;
+    delta.turn = turn;
+    delta.text = text;
+    Cloister__Message message = MSG_OF(TURN_DELTA, turn_delta, &delta);
+    uint8_t data[512];
+    ssize_t len = msg_encode(&message, data, sizeof(data));
+    if (len > 0)
+        (void)!sp_send(supervisor, data, (size_t)len);
+    return true;
+}
+
+/* ---- as the idle agent ---- */
+
+int __wrap_sp_dial(int dir_fd, const char *name, struct sp **ret) {
+    int r = __real_sp_dial(dir_fd, name, ret);
+    if (r == 0)
+        supervisor = *ret;
+    return r;
+}
+
+static void wait_prober(int pidfd, int from, char *told, size_t len) {
+    struct pollfd wait = {pidfd, POLLIN, 0};
+    bool late = poll(&wait, 1, PROBER_MS) == 0;
+    if (late)
+        (void)raw_call(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    siginfo_t info = {0};
+    (void)waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED);
+    ssize_t n = recv(from, told, len - 1, MSG_DONTWAIT);
+    told[n > 0 ? n : 0] = '\0';
+    if (late)
+        (void)snprintf(told, len, "stopped: no end of it");
+    else if (info.si_code != CLD_EXITED)
+        (void)snprintf(told, len, "killed %d", info.si_status);
+}
+
+/* In a child of the agent: it has all that the agent has. */
+static void as_agent(const struct agent_setup *setup, const Cloister__TurnStart *start,
+                     const char *id, const char *props, char *told, size_t len) {
+    int ends[2];
+    (void)snprintf(told, len, "no prober");
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return;
+    SCOPE_FD int from = ends[0], to = ends[1];
+    pid_t pid = fork();
+    if (pid == 0) {
+        const struct scene scene = {.agent_fd = -1,
+                                    .supervisor_fd = sp_fd(supervisor),
+                                    .keys_fd = setup->keys_fd,
+                                    .egress_fd = setup->egress_fd,
+                                    .start = start,
+                                    .props = props};
+        attempt_tell(id, &scene, told, len);
+        (void)!send(to, told, strlen(told), MSG_NOSIGNAL);
+        _exit(0);
+    }
+    SCOPE_FD int pidfd = pid < 0 ? -1 : (int)raw_call(SYS_pidfd_open, pid, 0);
+    if (pidfd >= 0)
+        wait_prober(pidfd, from, told, len);
+}
+
+int __wrap_runner_start(struct runner *runner, const struct agent_setup *setup,
+                        const Cloister__TurnStart *start) {
+    char id[64], told[TOLD_MAX], message[TOLD_MAX + 32];
+    const char *props = "";
+    if (!order(start->message, "agent", id, &props))
+        return __real_runner_start(runner, setup, start);
+    as_agent(setup, start, id, props, told, sizeof(told));
+    (void)snprintf(message, sizeof(message), WORD "told agent %s", told);
+    Cloister__TurnStart changed = *start;
+    changed.message = message;
+    return __real_runner_start(runner, setup, &changed);
+}
