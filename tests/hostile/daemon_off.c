@@ -1,0 +1,27 @@
+/* cloisterd without the filter that its zygote and agents inherit ("daemon-seccomp"), and with a
+ * way to start a zygote of the superuser's ("no-root"). */
+#include <stdarg.h>
+#include <sys/prctl.h>
+
+#include "ipc/confine_filter.h"
+#include "tests/hostile/walls_off.h"
+
+int __real_confine_filter_load(unsigned flags);
+int __wrap_confine_filter_load(unsigned flags);
+int __wrap_confine_filter_load(unsigned flags) {
+    return wall_off("daemon-seccomp") ? 0 : __real_confine_filter_load(flags);
+}
+
+int __real_prctl(int what, ...);
+int __wrap_prctl(int what, ...);
+int __wrap_prctl(int what, ...) {
+    unsigned long a[4];
+    va_list args;
+    va_start(args, what);
+    for (int i = 0; i < 4; i++)
+        a[i] = va_arg(args, unsigned long);
+    va_end(args);
+    if (what == PR_CAPBSET_DROP && wall_off("no-root"))
+        return a[0] <= 40 ? 0 : __real_prctl(what, a[0], a[1], a[2], a[3]);
+    return __real_prctl(what, a[0], a[1], a[2], a[3]);
+}
