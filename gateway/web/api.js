@@ -14,6 +14,7 @@ export class Problem extends Error {
     this.waitMs = Number(body?.retry_after_ms) || 0;
     this.action = body?.action_url || '';
     this.spoken = Boolean(body?.code); // Cloister's own words, not those of something on the way
+    if (this.signedOut) this.message = 'You have been signed out. Sign in again to go on.'; // the API's words are for programs
   }
   static async of(response) {
     let body = null;
