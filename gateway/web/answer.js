@@ -45,7 +45,7 @@ class Prose {
   write(line) {
     this.line = line;
     if (!line.trim()) return;
-    if (!this.last) this.node.append(this.last = el('p'));
+    if (!this.last) this.node.append(this.last = el('p', { dir: 'auto' }));
     const [, mark, rest] = /^\s*([-*•]|#{1,4})\s+(.*)$/s.exec(line) || [];
     this.last.className = mark ? (mark[0] === '#' ? 'head' : 'item') : '';
     this.last.replaceChildren(...inline(mark ? rest : line));
@@ -60,7 +60,7 @@ export class Turn {
   constructor(text) {
     this.answer = el('div', { className: 'answer' });
     this.node = el('article', { className: 'turn' }, el('h2', { className: 'unseen', textContent: 'You asked' }),
-      el('p', { className: 'asked', textContent: text }), el('h2', { className: 'unseen', textContent: 'Answer' }), this.answer);
+      el('p', { className: 'asked', dir: 'auto', textContent: text }), el('h2', { className: 'unseen', textContent: 'Answer' }), this.answer);
     this.restart();
   }
 
@@ -111,7 +111,7 @@ export class Turn {
   proposal({ id, summary, arguments: details, expires_at }, decide) {
     this.prose = null;
     const list = el('dl', {}, ...Object.entries(details || {}).flatMap(([name, value]) => (
-      [el('dt', { textContent: name.replaceAll('_', ' ') }), el('dd', { textContent: plain(value) })])));
+      [el('dt', { textContent: name.replaceAll('_', ' ') }), el('dd', { dir: 'auto', textContent: plain(value) })])));
     const row = el('div', { className: 'row' });
     const state = el('p', { className: 'fine', textContent: expires_at ? `Waits for your word until ${clock(expires_at)}.` : 'Waits for your word.' });
     state.setAttribute('role', 'status');
@@ -128,7 +128,7 @@ export class Turn {
       }
     };
     row.append(button('Confirm', choose('confirm', 'Confirmed.')), button('Reject', choose('reject', 'Rejected. Nothing was changed.'), 'button small plainer'));
-    const node = el('div', { className: 'block' }, el('p', { textContent: summary }), list, row, state);
+    const node = el('div', { className: 'block' }, el('p', { dir: 'auto', textContent: summary }), list, row, state);
     node.setAttribute('role', 'group');
     node.setAttribute('aria-label', 'Proposed change');
     this.put(node);

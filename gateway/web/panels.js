@@ -118,7 +118,7 @@ function listMemory(items) {
   const rows = items.map((item) => {
     const off = button('Delete', forget(item), 'quiet');
     off.setAttribute('aria-label', `Delete: ${item.text}`);
-    return el('li', {}, el('span', {}, item.text, el('small', { textContent: day(item.created_at) })), off);
+    return el('li', {}, el('span', {}, el('bdi', { textContent: item.text }), el('small', { textContent: day(item.created_at) })), off);
   });
   const all = button('Delete all', () => confirmed(all, 'Everything that is remembered is deleted at once. This cannot be undone.', 'Delete all', async () => {
     try {
