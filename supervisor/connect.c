@@ -37,6 +37,11 @@ static void fail_link(struct open_flow *f, int error) {
                   "This link was opened in another browser. Go on there, or ask for a new one.",
                   false);
         break;
+    case -EBUSY:
+        flow_fail(&f->flow, 429, "busy",
+                  "Too many connections were begun and not finished. Try again in 15 minutes.",
+                  true);
+        break;
     default:
         flow_fail_store(&f->flow, error);
         break;

@@ -31,7 +31,7 @@ struct store_opening {
 typedef void store_opening_done(void *ctx, int error, const struct store_opening *opening);
 /* Before the browser is sent to Google: checks the link and gives it a pending connection.
  * `cookie_hash` is NULL when the browser has none. -ENOENT: no such link, or used; -ETIME: expired;
- * -EACCES: it was opened in another browser. */
+ * -EACCES: it was opened in another browser; -EBUSY: too many of the user's are unfinished. */
 void store_link_prepare(struct store *store, const uint8_t *link_hash, const uint8_t *cookie_hash,
                         const char *new_connection, store_opening_done *done, void *ctx);
 /* Binds the link to a browser and a state token, for 10 minutes; an earlier state of the same

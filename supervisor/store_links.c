@@ -62,7 +62,7 @@ static void on_prepared(void *ctx, int error, const struct pg_rows *rows) {
         error = verdict(rows);
     /* No connection: two came at once, or an old one is just being dropped. */
     if (error == 0 && pg_is_null(rows, 0, 3))
-        error = -EAGAIN;
+        error = pg_bool(rows, 0, 5) ? -EBUSY : -EAGAIN;
     if (error == 0) {
         store_id(rows, 0, 3, opening.connection);
         opening.features = pg_text(rows, 0, 4);
@@ -71,15 +71,23 @@ static void on_prepared(void *ctx, int error, const struct pg_rows *rows) {
     free(call);
 }
 
+/* Anybody with a Google account is a user of the web pages, and each connection that is begun has a
+ * key of its own: a user has so many unfinished ones, and no more until those have gone. */
+#define UNFINISHED                                                                                 \
+    "SELECT count(*) >= 32 AS many FROM l JOIN connect_links o"                                    \
+    "  ON o.frontend = l.frontend AND o.user_name = l.user_name"                                   \
+    " JOIN connections c ON c.id = o.connection_id AND c.state IN ('pending', 'discarded')"
+
 void store_link_prepare(struct store *store, const uint8_t *link_hash, const uint8_t *cookie_hash,
                         const char *new_connection, store_opening_done *done, void *ctx) {
     static const char sql[] =
         "WITH l AS (SELECT * FROM connect_links WHERE link_hash = $1 FOR UPDATE),"
+        " unfinished AS (" UNFINISHED "),"
         " fine AS (SELECT * FROM l WHERE used_at IS NULL AND expires_at > now()"
         "  AND (cookie_hash IS NULL OR cookie_hash = $2::bytea OR NOT $4::bool)),"
         " made AS (INSERT INTO connections (id, frontend, features, return_to)"
-        "  SELECT $3, frontend, features, return_to FROM fine WHERE connection_id IS NULL "
-        "RETURNING id),"
+        "  SELECT $3, frontend, features, return_to FROM fine, unfinished"
+        "  WHERE connection_id IS NULL AND NOT many RETURNING id),"
         " kept AS (UPDATE connections c SET changed_at = now() FROM fine"
         "  WHERE c.id = fine.connection_id AND c.state = 'pending' RETURNING c.id),"
         " linked AS (UPDATE connect_links k SET connection_id = made.id FROM made"
@@ -87,7 +95,7 @@ void store_link_prepare(struct store *store, const uint8_t *link_hash, const uin
         " SELECT used_at IS NOT NULL, expires_at <= now(),"
         "  cookie_hash IS NOT NULL AND cookie_hash IS DISTINCT FROM $2::bytea AND $4::bool,"
         "  coalesce((SELECT id FROM made), (SELECT id FROM kept))::text,"
-        "  array_to_string(features, ' ') FROM l";
+        "  array_to_string(features, ' '), connection_id IS NULL AND many FROM l, unfinished";
     struct pg_param params[] = {PARAM_HASH(link_hash), PARAM_HASH(cookie_hash),
                                 PG_TEXT(new_connection), PARAM_BOOL(rule_holds(RULE_LINK_BROWSER))};
     store_ask(store, sql, params, COUNT_OF(params), on_prepared, (void (*)(void))done, ctx);

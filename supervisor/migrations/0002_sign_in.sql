@@ -4,6 +4,9 @@
 -- changed only by a link that its owner made for that. It stays when the connection ends.
 ALTER TABLE users ADD COLUMN subject_tag bytea CHECK (octet_length(subject_tag) = 32);
 ALTER TABLE connect_links ADD COLUMN switch_account boolean NOT NULL DEFAULT false;
+CREATE INDEX connect_links_of_user ON connect_links (frontend, user_name);
+-- Until now made under another key: what waits to be redeemed would pin an account that none is.
+UPDATE connections SET subject_tag = NULL;
 
 -- A browser that went to Google to sign in. Good for 10 minutes, once.
 CREATE TABLE sign_ins (

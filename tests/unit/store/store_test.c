@@ -298,6 +298,30 @@ START_TEST(unopened_links_are_few) {
 }
 END_TEST
 
+static const char *id_of(int n) {
+    static char id[ID_LEN + 1];
+    snprintf(id, sizeof(id), "%032x", n);
+    return id;
+}
+
+START_TEST(unfinished_connections_are_few) {
+    for (int i = 0; i < 40; i++) {
+        ck_assert_int_eq(create_link(H(i), "a"), 0);
+        ck_assert_int_eq(prepare(H(i), NULL, id_of(i + 1)), i < 32 ? 0 : -EBUSY);
+        ck_assert_int_eq(open_link(H(i), NULL, H(100), H(100 + i)), 0);
+    }
+    ck_assert_str_eq(postgres_sql("SELECT count(*) FROM connections"), "32");
+    ck_assert_int_eq(prepare(H(31), H(100), ID_A), 0); /* what was begun goes on */
+    ck_assert_int_eq(create_link(H(50), "b"), 0);
+    ck_assert_int_eq(prepare(H(50), NULL, ID_B), 0);
+    /* One that is given up counts until its key has gone. */
+    ck_assert_int_eq(RUN(store_discard(store, id_of(1), on_done, NULL)), 0);
+    ck_assert_int_eq(prepare(H(32), H(100), ID_A), -EBUSY);
+    ck_assert_int_eq(RUN(store_connection_remove(store, id_of(1), on_done, NULL)), 0);
+    ck_assert_int_eq(prepare(H(32), H(100), ID_A), 0);
+}
+END_TEST
+
 START_TEST(a_link_is_renewed_from_the_connection) {
     connect_user("a", USER1, ID_A, 1);
     ck_assert_int_eq(RUN(store_mark_broken(store, ID_A, on_done, NULL)), 0);
@@ -516,6 +540,30 @@ START_TEST(a_newer_database_is_left_alone) {
 }
 END_TEST
 
+/* The tags of before were made under another key: redeemed after the upgrade, one would pin an
+ * account that nobody has. */
+START_TEST(what_was_under_way_at_an_upgrade_pins_no_account) {
+    ck_assert_int_eq(create_link(H(1), "a"), 0);
+    ck_assert_int_eq(prepare(H(1), NULL, ID_A), 0);
+    ck_assert_int_eq(open_link(H(1), NULL, H(2), H(3)), 0);
+    ck_assert_int_eq(back(H(3), H(2)), 0);
+    ck_assert_int_eq(put_token(ID_A, "sealed bytes"), 0);
+    ck_assert_int_eq(mint(ID_A, H(4)), 0);
+    store_free(store);
+    (void)postgres_sql("DROP TABLE sign_ins, web_sessions; DROP INDEX connect_links_of_user;"
+                       "ALTER TABLE users DROP COLUMN subject_tag;"
+                       "ALTER TABLE connect_links DROP COLUMN switch_account;"
+                       "DELETE FROM schema_migrations WHERE number = 2");
+    ck_assert_int_eq(store_new(base, config, &store), 0);
+    loop_until(base, store_ready(store));
+    ck_assert_int_eq(redeem(H(4), "web", "a", USER1), 0);
+    ck_assert_int_eq(commit(H(4), USER1, ID_A), 0);
+    ck_assert_str_eq(postgres_sql("SELECT count(subject_tag) FROM users"), "0");
+    connect_user("a", USER1, ID_B, 11);
+    ck_assert_str_eq(postgres_sql("SELECT count(subject_tag) FROM users"), "1");
+}
+END_TEST
+
 START_TEST(expired_rows_go) {
     connect_user("a", USER1, ID_A, 1);
     ck_assert_int_eq(session("web", "a", H(90)), 0);
@@ -542,6 +590,7 @@ int main(void) {
     tcase_add_test(cases, what_is_old_is_refused);
     tcase_add_test(cases, a_code_is_for_its_user_and_frontend);
     tcase_add_test(cases, unopened_links_are_few);
+    tcase_add_test(cases, unfinished_connections_are_few);
     tcase_add_test(cases, a_link_is_renewed_from_the_connection);
     tcase_add_test(cases, a_session_is_one_question);
     tcase_add_test(cases, an_idempotency_key_is_known_for_a_day);
@@ -554,6 +603,7 @@ int main(void) {
     tcase_add_test(cases, nothing_but_hashes_and_sealed_bytes_is_stored);
     tcase_add_test(cases, away_means_at_once_and_back_means_back);
     tcase_add_test(cases, a_newer_database_is_left_alone);
+    tcase_add_test(cases, what_was_under_way_at_an_upgrade_pins_no_account);
     tcase_add_test(cases, expired_rows_go);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
