@@ -49,7 +49,9 @@ const char *event_recurrence_read(const json_t *lines, json_t **ret) {
     json_array_foreach(lines, i, item) {
         const char *line = json_string_value(item);
         SCOPE_STRBUF struct strbuf whole = {0};
-        if (wrong != NULL || line == NULL)
+        if (wrong == NULL && line == NULL)
+            wrong = "A recurrence line must be a string.";
+        if (wrong != NULL)
             break;
         strbuf_addf(&whole, "%s%s", strncmp(line, "FREQ=", 5) == 0 ? "RRULE:" : "", line);
         const char *text = strbuf_str(&whole);

@@ -95,6 +95,7 @@ static void set_fields(struct stamp *s, int64_t seconds) {
 }
 
 void stamp_of(int64_t seconds, int offset, struct stamp *ret) {
+    offset -= offset % 60; /* local mean time has seconds that RFC 3339 cannot write */
     *ret = (struct stamp){.kind = STAMP_INSTANT, .offset = offset};
     set_fields(ret, seconds + offset);
 }

@@ -59,6 +59,41 @@ void msg_free(Cloister__Message *message) {
         cloister__message__free_unpacked(message, &wiping);
 }
 
+static void drop_unknown(ProtobufCMessage *message);
+
+/* In one field that has the type of a message: alone, in a oneof, or a list. */
+static void drop_unknown_in(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field) {
+    uint8_t *base = (uint8_t *)message, *at = base + field->offset;
+    size_t n = 1;
+    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+        memcpy(&n, base + field->quantifier_offset, sizeof(n));
+        memcpy(&at, at, sizeof(at));
+    } else if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0) {
+        uint32_t chosen;
+        memcpy(&chosen, base + field->quantifier_offset, sizeof(chosen));
+        n = chosen == field->id;
+    }
+    for (size_t i = 0; i < n; i++) {
+        ProtobufCMessage *inner;
+        memcpy(&inner, at + i * sizeof(inner), sizeof(inner));
+        if (inner != NULL)
+            drop_unknown(inner);
+    }
+}
+
+/* protobuf-c keeps what messages.proto does not have, even fields with numbers that there cannot
+ * be, and would send it on. Such fields say nothing here, so they go. */
+static void drop_unknown(ProtobufCMessage *message) {
+    for (unsigned i = 0; i < message->n_unknown_fields; i++)
+        wiping_free(NULL, message->unknown_fields[i].data);
+    wiping_free(NULL, message->unknown_fields);
+    message->n_unknown_fields = 0;
+    message->unknown_fields = NULL;
+    for (unsigned i = 0; i < message->descriptor->n_fields; i++)
+        if (message->descriptor->fields[i].type == PROTOBUF_C_TYPE_MESSAGE)
+            drop_unknown_in(message, &message->descriptor->fields[i]);
+}
+
 /* A row that carries a descriptor comes without one when it reports an error. */
 static bool fds_match(const struct rule *rule, const Cloister__Message *message, unsigned nfds) {
     unsigned wanted = rule->fds;
@@ -98,6 +133,7 @@ int msg_decode(struct msg_peer *peer, const uint8_t *data, size_t len, unsigned 
     SCOPE_MSG Cloister__Message *message = cloister__message__unpack(&wiping, len, data);
     if (message == NULL || message->protocol != PROTOCOL_VERSION)
         return -EPROTO;
+    drop_unknown(&message->base);
     int r = rule_check(peer, message, len, nfds);
     if (r < 0)
         return r;

@@ -35,7 +35,8 @@ struct msg_peer {
 /* Decodes `len` bytes with `nfds` descriptors beside them and checks the rules. On success *ret is
  * a message to free with msg_free. -EPROTO: not a message or another protocol version; -EPERM: not
  * allowed from this peer now; -EMSGSIZE: over its cap; -EBADMSG: wrong number of descriptors (one
- * row that lists a descriptor may come without it when it reports an error). -ENOMEM. */
+ * row that lists a descriptor may come without it when it reports an error). -ENOMEM. Fields that
+ * messages.proto does not have are dropped. */
 int msg_decode(struct msg_peer *peer, const uint8_t *data, size_t len, unsigned nfds,
                Cloister__Message **ret) MUST_CHECK;
 void msg_free(Cloister__Message *message);

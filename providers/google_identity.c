@@ -38,9 +38,10 @@ static bool claims_hold(const json_t *claims, const char *client_id, const char 
     if (!audience_is(json_object_get(claims, "aud"), client_id) || seen == NULL ||
         strcmp(seen, nonce) != 0 || !json_is_number(exp))
         return false;
-    if ((int64_t)json_number_value(exp) + SKEW_S < now_s)
+    /* As it came: not every number that JSON can write is one of seconds. */
+    if (json_number_value(exp) + SKEW_S < (double)now_s)
         return false;
-    return !json_is_number(iat) || (int64_t)json_number_value(iat) - SKEW_S <= now_s;
+    return !json_is_number(iat) || json_number_value(iat) - SKEW_S <= (double)now_s;
 }
 
 /* At most 255 ASCII characters, says Google: what is not one is no subject. */

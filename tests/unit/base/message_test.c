@@ -126,6 +126,21 @@ START_TEST(last_words_of_a_peer_that_did_not_read) {
 }
 END_TEST
 
+/* Found by tests/fuzz: protobuf-c keeps such fields, even with the number 0, and packs them again.
+ */
+START_TEST(fields_of_no_row_are_dropped) {
+    static const uint8_t unknown[] = {0x9a, 0xff, 0x00, 0x00, 0x82, 0x00, 0x00};
+    size_t len = pack_ping();
+    memcpy(wire + len, unknown, sizeof(unknown));
+    struct msg_peer peer = {ROLE_SUPERVISOR, ROLE_AGENT, PHASE_READY, {0}};
+    Cloister__Message *got = NULL;
+    ck_assert_int_eq(msg_decode(&peer, wire, len + sizeof(unknown), 0, &got), 0);
+    ck_assert_uint_eq(got->base.n_unknown_fields, 0);
+    ck_assert_int_eq(msg_encode(got, wire, sizeof(wire)), (ssize_t)len);
+    msg_free(got);
+}
+END_TEST
+
 START_TEST(waiting_ends_in_time) {
     int ends[2], fd = -1;
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
@@ -148,6 +163,7 @@ int main(void) {
     tcase_add_test(tcase, descriptors_travel_with_their_message);
     tcase_add_test(tcase, last_words_of_a_peer_that_did_not_read);
     tcase_add_test(tcase, waiting_ends_in_time);
+    tcase_add_test(tcase, fields_of_no_row_are_dropped);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

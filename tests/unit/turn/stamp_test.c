@@ -127,6 +127,8 @@ static const struct {
     {"America/Sao_Paulo", "2018-11-04T00:00:00", "2018-11-04T01:00:00-02:00", ZONE_GAP},
     {"UTC", "2026-11-22T08:00:00", "2026-11-22T08:00:00+00:00", ZONE_ONCE},
     {"Europe/London", "2026-10-25T01:30:00", "2026-10-25T01:30:00+01:00", ZONE_TWICE},
+    /* Local mean time: 53 minutes and 28 seconds, of which RFC 3339 can write the minutes. */
+    {"Europe/Berlin", "1880-01-01T12:00:00", "1880-01-01T11:59:32+00:53", ZONE_ONCE},
 };
 
 START_TEST(clock_changes) {
