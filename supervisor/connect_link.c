@@ -30,7 +30,9 @@ struct link_flow {
 static int link_url(const struct api *api, const char *link, char *out, size_t cap) {
     char path[16 + TOKEN_LEN];
     snprintf(path, sizeof(path), "connect/%s", link);
-    return url_join(out, cap, config_str(api->config, CONFIG_gateway_public_url), path);
+    int r = url_join(out, cap, config_str(api->config, CONFIG_gateway_public_url), path);
+    explicit_bzero(path, sizeof(path));
+    return r;
 }
 
 /* What is wrong with the request; NULL: nothing. */
@@ -66,6 +68,7 @@ static void on_created(void *ctx, int error) {
     body.expires_at_ms = f->expires_at_ms;
     Cloister__Message message = MSG_OF(CONNECT_LINK, connect_link, &body);
     flow_reply(&f->flow, &message);
+    explicit_bzero(url, sizeof(url));
 }
 
 /* Each feature once, in the table's order. */
@@ -146,6 +149,7 @@ static void on_renewed(void *ctx, int error) {
     f->made = NULL;
     flow_end(&f->flow);
     made(made_ctx, url);
+    explicit_bzero(url, sizeof(url));
 }
 
 /* Ended by api_free: whoever waits is still told. */

@@ -13,6 +13,7 @@ static void nonce_of(const char *state, char out[static 33]) {
     (void)crypto_hash_sha256_update(&hash, (const uint8_t *)"cloister-nonce:", 15);
     (void)crypto_hash_sha256_update(&hash, (const uint8_t *)state, strlen(state));
     (void)crypto_hash_sha256_final(&hash, digest);
+    explicit_bzero(&hash, sizeof(hash));
     hex_encode(digest, 16, out);
 }
 

@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sodium.h>
 #include <string.h>
 #include <sys/queue.h>
 
 #include "supervisor/hash.h"
+
+#define DIGEST_LEN 16
 
 /* One sealed blob. Every blob is on its user's list and on the list by last use. */
 struct blob {
@@ -19,7 +22,7 @@ struct blob {
     uint8_t *data;
     size_t len;
     bool access;
-    char name[]; /* "origin:conversation"; empty for an access token */
+    char name[]; /* of notes_name; empty for an access token */
 };
 
 struct session_user {
@@ -36,6 +39,7 @@ struct sessions {
     struct event *expiry;
     size_t bytes, count;
     uint64_t uses;
+    uint8_t digest_key[crypto_generichash_KEYBYTES];
 };
 
 static size_t cost_of(const struct blob *blob) {
@@ -101,6 +105,7 @@ int sessions_new(struct event_base *base, const struct sessions_limits *limits,
     TAILQ_INIT(&sessions->by_use);
     sessions->limits = *limits;
     int r = hash_init(&sessions->users);
+    randombytes_buf(sessions->digest_key, sizeof(sessions->digest_key));
     sessions->expiry = evtimer_new(base, on_expiry, sessions);
     if (r < 0 || sessions->expiry == NULL) {
         sessions_free(sessions);
@@ -233,16 +238,29 @@ static struct session_blob get(struct sessions *sessions, const char *id, const 
     return (struct session_blob){blob->data, blob->len};
 }
 
-/* An origin is a fixed word, so the colon cannot be forged by a conversation's name. */
-static char *notes_name(const char *origin, const char *conversation) {
-    char *name;
-    return asprintf(&name, "%s:%s", origin, conversation) < 0 ? NULL : name;
+/* A conversation's name is its caller's text, which may say as much as a message does, and notes
+ * outlive their turn: kept is its digest, under a key that this process alone has. */
+static void digest_of(const struct sessions *sessions, const char *conversation,
+                      char out[static 2 * DIGEST_LEN + 1]) {
+    uint8_t digest[DIGEST_LEN];
+    (void)crypto_generichash(digest, sizeof(digest), (const uint8_t *)conversation,
+                             strlen(conversation), sessions->digest_key,
+                             sizeof(sessions->digest_key));
+    hex_encode(digest, sizeof(digest), out);
+}
+
+/* "origin:digest". */
+static char *notes_name(const struct sessions *sessions, const char *origin,
+                        const char *conversation) {
+    char digest[2 * DIGEST_LEN + 1], *name;
+    digest_of(sessions, conversation, digest);
+    return asprintf(&name, "%s:%s", origin, digest) < 0 ? NULL : name;
 }
 
 int sessions_put_notes(struct sessions *sessions, const char *user, const char *origin,
                        const char *conversation, const char *connection, const void *data,
                        size_t len) {
-    SCOPE_FREE char *name = notes_name(origin, conversation);
+    SCOPE_FREE char *name = notes_name(sessions, origin, conversation);
     if (name == NULL)
         return -ENOMEM;
     return put(sessions, user, name, false, connection, 0, data, len);
@@ -250,7 +268,7 @@ int sessions_put_notes(struct sessions *sessions, const char *user, const char *
 
 struct session_blob sessions_notes(struct sessions *sessions, const char *user, const char *origin,
                                    const char *conversation, const char *connection) {
-    SCOPE_FREE char *name = notes_name(origin, conversation);
+    SCOPE_FREE char *name = notes_name(sessions, origin, conversation);
     if (name == NULL)
         return (struct session_blob){0};
     return get(sessions, user, name, false, connection, 0);
@@ -266,20 +284,23 @@ struct session_blob sessions_access(struct sessions *sessions, const char *user,
     return get(sessions, user, "", true, connection, version);
 }
 
-static bool of_conversation(const struct blob *blob, const char *conversation) {
+static bool of_conversation(const struct blob *blob, const char *digest) {
     const char *colon = strchr(blob->name, ':');
-    return colon != NULL && strcmp(colon + 1, conversation) == 0;
+    return colon != NULL && strcmp(colon + 1, digest) == 0;
 }
 
 void sessions_forget(struct sessions *sessions, const char *id, const char *conversation,
                      bool also_access) {
     struct session_user *user = find_user(sessions, id);
+    char digest[2 * DIGEST_LEN + 1] = "";
+    if (conversation != NULL)
+        digest_of(sessions, conversation, digest);
     /* The user goes with its last blob, so nothing of it may be looked at after that. */
     for (struct blob *blob = user == NULL ? NULL : LIST_FIRST(&user->blobs), *next; blob != NULL;
          blob = next) {
         next = LIST_NEXT(blob, of_user);
         if (blob->access ? also_access && conversation == NULL
-                         : conversation == NULL || of_conversation(blob, conversation))
+                         : conversation == NULL || of_conversation(blob, digest))
             blob_forget(sessions, blob);
     }
     arm_expiry(sessions);

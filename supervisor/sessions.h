@@ -28,8 +28,8 @@ int sessions_new(struct event_base *base, const struct sessions_limits *limits,
 void sessions_free(struct sessions *sessions);
 
 /* Notes belong to (user, origin, conversation) and to the connection under whose key they were
- * sealed: of another connection there are none. -EMSGSIZE when over notes_bytes, -ENOMEM. Empty
- * data forgets. */
+ * sealed: of another connection there are none. Of a conversation's name only a digest is kept.
+ * -EMSGSIZE when over notes_bytes, -ENOMEM. Empty data forgets. */
 int sessions_put_notes(struct sessions *sessions, const char *user, const char *origin,
                        const char *conversation, const char *connection, const void *data,
                        size_t len) MUST_CHECK;

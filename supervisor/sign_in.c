@@ -60,6 +60,7 @@ static void on_made(void *ctx, int error) {
     body.cookie = f->cookie;
     Cloister__Message message = MSG_OF(CONNECT_REDIRECT, connect_redirect, &body);
     flow_reply(&f->flow, &message);
+    explicit_bzero(location, sizeof(location)); /* has the state in it */
 }
 
 static void on_challenge(void *ctx, int error, const Cloister__KeyResult *result) {

@@ -122,6 +122,43 @@ START_TEST(sessions_are_forgotten) {
 }
 END_TEST
 
+/* How often the first 12 letters stand in this process's heap. */
+static unsigned in_heap(const char *word) {
+    unsigned found = 0;
+    char *line = NULL;
+    size_t room = 0;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    ck_assert_ptr_nonnull(maps);
+    while (getline(&line, &room, maps) > 0) {
+        const char *from = NULL, *to = NULL;
+        if (strstr(line, "[heap]") == NULL ||
+            sscanf(line, "%p-%p", (void **)&from, (void **)&to) != 2)
+            continue;
+        for (; to - from >= 12; from++)
+            found += memcmp(from, word, 12) == 0;
+    }
+    (void)fclose(maps);
+    free(line);
+    return found;
+}
+
+START_TEST(sessions_keep_no_name) {
+    char name[] = "dinner with somebody that nobody is to know of";
+    make_sessions(60000);
+    ck_assert_int_eq(put("u1", name, "sealed"), 0);
+    ck_assert(has("u1", name, "sealed"));
+    ck_assert_uint_eq(in_heap(name), 0);
+    char *kept = strdup(name); /* the control */
+    ck_assert_uint_ge(in_heap(name), 1);
+    free(kept);
+    sessions_forget(sessions, "u1", "another", false);
+    ck_assert(has("u1", name, "sealed"));
+    sessions_forget(sessions, "u1", name, false);
+    ck_assert(has("u1", name, ""));
+    drop_sessions();
+}
+END_TEST
+
 START_TEST(sessions_are_bounded) {
     make_sessions(60000);
     char text[101], user[16];
@@ -329,6 +366,7 @@ int main(void) {
     tcase_add_test(t, sessions_keep_apart);
     tcase_add_test(t, sessions_access_is_for_one_version);
     tcase_add_test(t, sessions_are_forgotten);
+    tcase_add_test(t, sessions_keep_no_name);
     tcase_add_test(t, sessions_are_bounded);
     tcase_add_test(t, sessions_expire);
     tcase_add_test(t, host_calls_by_origin);

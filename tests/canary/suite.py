@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""The canary suite: secrets in everything that users write and Google gives, and a look at every process, file and database
+after each request. Usage: suite.py [--full] [kinds | plants | codes]… Ends with "canary: N requests, 0 found, N plants found"."""
+
+import collections
+import os
+import sys
+import time
+import traceback
+
+from scanner import Scanner  # first: it finds the other suites' helpers
+import kinds
+import verdict
+from population import TURN_MS, People, Watched
+
+FULL = bool(os.environ.get("CLOISTER_FULL")) or "--full" in sys.argv
+REQUESTS, USERS = (520, 24) if FULL else (int(os.environ.get("CANARY_N", "100")), 8)
+
+
+class Run:
+    """Requests of every kind, each looked for as soon as it has ended."""
+
+    def __init__(self, cluster, scanner):
+        self.cluster, self.scanner = cluster, scanner
+        self.people = People(cluster, scanner, USERS)
+        self.people.watcher = self.watch
+        self.requests, self.found, self.broken, self.watched, self.slow = 0, set(), [], 0, []
+
+    def look(self):
+        self.scanner.where(*self.cluster.places())
+        return self.scanner.scan()
+
+    def watch(self, user, words, turn):
+        """While a turn runs: tokens and calendar in it alone, and there they are."""
+        found = self.look()
+        here = {f.name.split("/")[0] for f in found if f.place.startswith(f"memory of {turn} ")}
+        if not {"token", "message"} <= here:
+            self.broken.append(f"{words.label}: the scan does not see the turn's own token and message: {here}")
+        self.found |= verdict.stray_while_running(found, turn, {"token", "calendar"})
+        self.watched += 1
+
+    def one(self, kind, user):
+        words = self.people.words(kind.__name__)
+        if not user.connected:
+            user.connect(words)
+        event = words.event()
+        words.title = event["summary"]
+        user.calendar([event])
+        try:
+            kind(self.people, user, words)
+        except Exception:  # the rest still counts
+            self.broken.append(f"{words.label}: {traceback.format_exc(limit=-3)}")
+            self.people.admin.clear_faults()
+        self.cluster.quiet()
+        self.people.learn_tokens(user, words)
+        self.requests += 1
+        self.judge(words)
+
+    def judge(self, words):
+        for find in sorted(verdict.leaks(self.look()) - self.found):
+            self.found.add(find)
+            print(f"    FOUND after {words.label}: {find.name} as {find.form} in {find.place}", flush=True)
+
+    def all(self):
+        share = REQUESTS / sum(k.weight for k in kinds.KINDS)
+        plan = [k for k in kinds.KINDS for _ in range(max(1, round(k.weight * share)))]
+        # Kinds in turns rather than in blocks, and everybody's turn in turns.
+        plan = sorted(plan, key=lambda k, seen=collections.Counter(): (seen.update([k.__name__]) or seen[k.__name__] / k.weight))
+        for i, kind in enumerate(plan):
+            self.one(kind, self.people.users[i % len(self.people.users)])
+        made = collections.Counter(k.__name__ for k in plan)
+        print("    " + ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(made.items())))
+
+
+def run_kinds():
+    scanner, began = Scanner(), time.monotonic()
+    cluster = Watched(extra=f"[gateway]\ntrusted_proxies=127.0.0.1\n[model]\nturn_timeout_ms={TURN_MS}\n")
+    try:
+        run = Run(cluster, scanner)
+        run.all()
+        t = scanner.totals
+        print(f"    {run.requests} requests, {scanner.scans} looks ({run.watched} while a turn ran), {time.monotonic() - began:.0f} s; "
+              f"each look {t['ms'] / scanner.scans:.0f} ms: {t['processes'] / scanner.scans:.0f} processes, "
+              f"{t['bytes'] / scanner.scans / 1e6:.0f} MB, {t['files'] / scanner.scans:.0f} files, {t['sockets'] / scanner.scans:.0f} sockets; "
+              f"{scanner.last['secrets']} secrets in {scanner.last['needles']} forms; {t['unreadable']} mappings that cannot be read (memfd_secret)")
+    finally:
+        cluster.stop()
+        scanner.end()
+    return run
+
+
+def main():
+    words = [a for a in sys.argv[1:] if not a.startswith("--")]
+    requests = found = plants = 0
+    broken = []
+    if not words or "kinds" in words:
+        run = run_kinds()
+        requests, found, broken = run.requests, len(run.found), run.broken
+    for line in broken:
+        print(f"    BROKEN {line}")
+    print(f"canary: {requests} requests, {found} found, {plants} plants found", flush=True)
+    return 0 if requests and not found and not broken else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
