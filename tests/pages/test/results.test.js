@@ -59,7 +59,7 @@ test('no permission at all', async () => {
   const who = await signedIn();
   await toGoogle(who.page);
   await consent(who.page, who.account, { untick: ['View your availability', 'View and edit events'] });
-  await resultPage(who, 'no-scopes', /^Google was not asked for enough$/);
+  await resultPage(who, 'no-scopes', /^No box was ticked at Google$/);
   await who.close();
 });
 

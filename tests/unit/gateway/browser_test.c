@@ -181,7 +181,7 @@ static const struct {
     {"consent_refused.409", "Nothing was connected", "/", "/connect"},
     {"connect_failed.502", "Google could not be connected", "/", "/connect"},
     {"wrong_account.409", "This is another Google account", "/", "/connect"},
-    {"scopes_missing.409", "Google was not asked for enough", "/", "/connect"},
+    {"scopes_missing.409", "No box was ticked at Google", "/", "/connect"},
     {"sign_in_failed.502", "You could not be signed in", "/login", "/login"},
     {"sign_in_refused.409", "You are not signed in", "/login", "/login"},
     {"session_invalid.401", "You have been signed out", "/login", "/login"},
