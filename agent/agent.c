@@ -259,6 +259,8 @@ static int raise_walls(struct agent *agent) {
     if (r == 0)
         r = walls_limits();
     if (r == 0)
+        r = walls_forks(setup->walls);
+    if (r == 0)
         r = sp_dial(setup->agents_dir_fd, setup->socket, &agent->supervisor);
     if (r < 0)
         return r;

@@ -10,17 +10,18 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-#define HOST_FILE    "/etc/passwd"
-#define MANY_FORKS   16
-#define MUCH_MEMORY  (UINT64_C(4) << 30)
-#define LAST_FD      1024
-#define SECRET_BYTES 65536
+#define HOST_FILE   "/etc/passwd"
+#define MANY_FORKS  16
+#define MUCH_MEMORY (UINT64_C(4) << 30)
+#define LAST_FD     1024
 
 extern char **environ;
 
@@ -38,6 +39,21 @@ static bool reads_zygote(const struct attempt_target *target) {
     static char here[8];
     struct iovec local = {here, sizeof(here)}, remote = {here, sizeof(here)};
     return process_vm_readv(target->zygote, &local, 1, &remote, 1, 0) > 0;
+}
+
+/* Without /proc and kill, a descriptor of a process is a way to it. */
+static bool signals_by_descriptor(const struct attempt_target *target) {
+    int fd = (int)syscall(SYS_pidfd_open, target->zygote, 0);
+    return fd >= 0 && syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) == 0;
+}
+
+/* All agents are in one IPC namespace. */
+static bool shares_ipc(const struct attempt_target *target) {
+    (void)target;
+    int queue = msgget(IPC_PRIVATE, 0600);
+    if (queue >= 0)
+        (void)msgctl(queue, IPC_RMID, NULL);
+    return queue >= 0;
 }
 
 static bool sees_processes(const struct attempt_target *target) {
@@ -83,6 +99,14 @@ static bool listens(const struct attempt_target *target) {
 static bool reads_host_file(const struct attempt_target *target) {
     (void)target;
     return open(HOST_FILE, O_RDONLY | O_CLOEXEC) >= 0;
+}
+
+/* No layer but the empty root keeps names, sizes and times of files to itself: stat is not denied.
+ */
+static bool looks_up_host_file(const struct attempt_target *target) {
+    (void)target;
+    struct stat st;
+    return stat(HOST_FILE, &st) == 0;
 }
 
 static bool creates_file(const struct attempt_target *target) {
@@ -196,11 +220,9 @@ static bool dumps_core(const struct attempt_target *target) {
     return getrlimit(RLIMIT_CORE, &core) < 0 || core.rlim_max != 0;
 }
 
+/* Whether there is no swap, or all memory can be locked against it, as a turn does. */
 static bool leaves_secrets_to_swap(const struct attempt_target *target) {
-    (void)target;
-    void *secret =
-        mmap(NULL, SECRET_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return secret == MAP_FAILED || mlock(secret, SECRET_BYTES) < 0;
+    return !target->no_swap && swap_lock_out() < 0;
 }
 
 /* ---- exhaustion ---- */
@@ -279,11 +301,15 @@ const struct attempt attempts[] = {
     {WALL_PROCESSES, "signal another process", signals_zygote, NO_RIGHTS, false, false},
     {WALL_PROCESSES, "trace another process", traces_zygote, NO_DUMP, false, false},
     {WALL_PROCESSES, "read another process's memory", reads_zygote, NO_DUMP, false, false},
+    {WALL_PROCESSES, "signal a process by its descriptor", signals_by_descriptor, NO_RIGHTS, false,
+     false},
     {WALL_PROCESSES, "see processes", sees_processes, EMPTY_ROOT, false, false},
+    {WALL_PROCESSES, "share a message queue", shares_ipc, NO_RIGHTS, false, false},
     {WALL_NETWORK, "connect", connects, EMPTY_NET, false, false},
     {WALL_NETWORK, "send a datagram", sends_datagram, EMPTY_NET, false, false},
     {WALL_NETWORK, "listen", listens, EMPTY_NET, false, false},
     {WALL_FILES, "read a file of the host", reads_host_file, EMPTY_ROOT, false, false},
+    {WALL_FILES, "look a file of the host up", looks_up_host_file, EMPTY_ROOT, false, false},
     {WALL_FILES, "create a file", creates_file, EMPTY_ROOT, false, false},
     {WALL_FILES, "change a zone file", writes_zone_file, EMPTY_ROOT, false, false},
     {WALL_FILES, "list the root", lists_root, EMPTY_ROOT, false, false},
@@ -301,7 +327,7 @@ const struct attempt attempts[] = {
     {WALL_LEFTOVERS, "find a descriptor", finds_descriptor, "descriptors closed", true, false},
     {WALL_LEFTOVERS, "find an environment", finds_environment, "empty environment", true, false},
     {WALL_LEFTOVERS, "dump core", dumps_core, "no core", true, false},
-    {WALL_LEFTOVERS, "leave secrets to swap", leaves_secrets_to_swap, "locked memory", true, false},
+    {WALL_LEFTOVERS, ATTEMPT_SWAP, leaves_secrets_to_swap, "locked memory", true, false},
     {WALL_EXHAUSTION, "fork without end", forks_many, NO_RIGHTS, false, false},
     {WALL_EXHAUSTION, "fork in a turn", forks_once, "seccomp", false, true},
     {WALL_EXHAUSTION, "take memory without end", takes_memory, NO_RIGHTS, false, false},

@@ -9,6 +9,7 @@
 
 struct attempt_target {
     pid_t zygote; /* a process outside */
+    bool no_swap; /* the machine has none */
 };
 
 struct attempt {
@@ -19,6 +20,7 @@ struct attempt {
     bool whole;       /* makes sense behind all layers only */
     bool as_turn;     /* tried behind the turn's filter too */
 };
+#define ATTEMPT_SWAP "leave secrets to swap"
 extern const struct attempt attempts[];
 extern const size_t attempts_count;
 

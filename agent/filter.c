@@ -31,8 +31,9 @@ struct row {
     struct condition when[2]; /* both must hold; the second may be absent, which is ANY */
 };
 
-#define AGENT FILTER_AGENT
-#define TURN  FILTER_TURN
+#define AGENT  FILTER_AGENT
+#define TURN   FILTER_TURN
+#define ZYGOTE FILTER_ZYGOTE
 #define ANY                                                                                        \
     { CHECK_ANY, 0, 0, 0 }
 #define EQ(argument, value)                                                                        \
@@ -45,9 +46,9 @@ struct row {
 #define SYSCALL(name, who, condition, reason) {SCMP_SYS(name), who, {condition}},
 static const struct row rows[] = {
 #include "agent/syscalls.def"
+#include "agent/syscalls_zygote.def"
 };
 #undef SYSCALL
-_Static_assert(COUNT_OF(rows) <= 60, "the list stays short enough to be read");
 
 static struct scmp_arg_cmp compare(const struct row *row, const struct condition *condition) {
     const unsigned n = condition->argument;
@@ -69,9 +70,17 @@ static int row_add(scmp_filter_ctx ctx, const struct row *row) {
     return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, row->call, n, all);
 }
 
+/* What an agent may do its zygote must allow, whose filter it inherits. What is answered with an
+ * error needs no row there: of two filters that give errors the later one's counts. */
+static bool concerns(const struct row *row, enum filter_who who) {
+    if (who == FILTER_ZYGOTE)
+        return row->when[0].check != CHECK_FAIL;
+    return (row->who & who) != 0;
+}
+
 static int rows_add(scmp_filter_ctx ctx, enum filter_who who) {
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        if ((rows[i].who & who) == 0)
+        if (!concerns(&rows[i], who))
             continue;
         int r = row_add(ctx, &rows[i]);
         if (r < 0 && r != -EDOM) /* this architecture never had the call */
@@ -107,7 +116,8 @@ static int export_code(scmp_filter_ctx ctx, struct filter *ret) {
 }
 
 int filter_compile(enum filter_who who, struct filter *ret) {
-    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    scmp_filter_ctx ctx =
+        seccomp_init(who == FILTER_ZYGOTE ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
     if (ctx == NULL)
         return -ENOMEM;
     int r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);

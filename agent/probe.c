@@ -22,6 +22,8 @@ static int raise_layers(struct walls *walls, unsigned layers) {
         r = walls_capabilities();
         if (r == 0)
             r = walls_limits();
+        if (r == 0)
+            r = walls_forks(walls);
     }
     int keep[] = {walls->landlock_fd};
     if (r == 0 && (layers & PROBE_ALL) == PROBE_ALL)
@@ -53,7 +55,9 @@ static int outcome(int pidfd) {
 static int attempt_run(struct walls *walls, const struct attempt *attempt, unsigned layers) {
     struct walls how = *walls;
     how.namespaces = walls->namespaces && (layers & PROBE_NAMESPACES) != 0;
-    struct attempt_target target = {.zygote = getpid()};
+    how.pid_namespace = walls->pid_namespace && (layers & PROBE_NAMESPACES) != 0;
+    how.may_swap = true; /* which has an attempt of its own */
+    struct attempt_target target = {.zygote = getpid(), .no_swap = walls->no_swap};
     SCOPE_FD int pidfd = -1;
     pid_t pid = zygote_clone(&how, false, &pidfd);
     if (pid < 0)
@@ -89,6 +93,7 @@ static int attribute(struct walls *walls, const struct attempt *attempt,
         layer_add(report, attempt->base);
     for (size_t i = 0; i < COUNT_OF(layers) && r >= 0; i++) {
         if ((layers[i].layer == PROBE_LANDLOCK && walls->landlock_fd < 0) ||
+            (layers[i].layer == PROBE_SECCOMP && walls->no_filters) ||
             (layers[i].layer == PROBE_NAMESPACES && !walls->namespaces))
             continue;
         bool open_without = r == 1;
@@ -101,22 +106,65 @@ static int attribute(struct walls *walls, const struct attempt *attempt,
     return r < 0 ? r : 0;
 }
 
+static const char *base_of(const struct walls *walls, const struct attempt *attempt) {
+    return walls->no_swap && strcmp(attempt->name, ATTEMPT_SWAP) == 0 ? "no swap" : attempt->base;
+}
+
+/* What the kernel allows an agent to be born with: all, a user namespace, or nothing. */
+static int probe_birth(struct walls *walls) {
+    for (;;) {
+        SCOPE_FD int pidfd = -1;
+        pid_t pid = zygote_clone(walls, false, &pidfd);
+        if (pid == 0)
+            _exit(EXIT_STOPPED);
+        if (pid > 0)
+            return outcome(pidfd);
+        if (walls->pid_namespace)
+            walls->pid_namespace = false;
+        else if (walls->namespaces)
+            walls->namespaces = false;
+        else
+            return pid;
+    }
+}
+
+/* A kernel without seccomp is told by trying: it knows neither the call nor the operation. */
+static int probe_filter(struct walls *walls) {
+    SCOPE_FD int pidfd = -1;
+    pid_t pid = zygote_clone(walls, false, &pidfd);
+    if (pid < 0)
+        return pid;
+    if (pid == 0) {
+        int r = walls_filter(walls);
+        _exit(r == -ENOSYS || r == -EINVAL ? EXIT_THROUGH : EXIT_STOPPED);
+    }
+    int r = outcome(pidfd);
+    walls->no_filters = r == 1;
+    return r;
+}
+
 int probe_walls(struct walls *walls, struct probe_report ret[static WALL_MAX]) {
     for (unsigned i = 0; i < WALL_MAX; i++)
         ret[i] = (struct probe_report){.held = true};
+    int r = probe_birth(walls);
+    if (r >= 0)
+        r = probe_filter(walls);
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < attempts_count; i++) {
         struct probe_report *report = &ret[attempts[i].property];
         unsigned layers = PROBE_ALL | (attempts[i].as_turn ? PROBE_TURN : 0u);
-        int r = attempt_run(walls, &attempts[i], layers);
+        r = attempt_run(walls, &attempts[i], layers);
         if (r < 0)
             return r;
         if (r == 1) {
+            if (report->held)
+                report->through = attempts[i].name;
             report->held = false;
-            report->through = attempts[i].name;
             continue;
         }
         if (attempts[i].as_turn || attempts[i].whole) {
-            layer_add(report, attempts[i].base);
+            layer_add(report, base_of(walls, &attempts[i]));
             continue;
         }
         r = attribute(walls, &attempts[i], report);

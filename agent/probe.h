@@ -9,7 +9,7 @@
 struct probe_report {
     bool held;
     char layers[96];     /* "namespaces+landlock+seccomp": each stops at least one attempt alone */
-    const char *through; /* the attempt that got through, when not held */
+    const char *through; /* the first attempt that got through, when not held */
 };
 
 /* Layers an attempt can be made behind; the zygote's own namespaces are always there. */
@@ -22,7 +22,8 @@ enum probe_layer {
     PROBE_ALL = 15,
 };
 
-/* Fills ret[0 … WALL_MAX). 0, or -errno when trying itself failed. */
+/* Fills ret[0 … WALL_MAX), and in `walls` which namespaces agents can be born with and whether
+ * there are filters. 0, or -errno when trying itself failed. */
 int probe_walls(struct walls *walls, struct probe_report ret[static WALL_MAX]) MUST_CHECK;
 
 /* One attempt by its place in the table, for tests: 1 got through, 0 stopped, -errno; -ENOENT

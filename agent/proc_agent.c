@@ -19,7 +19,8 @@
 #include "build_config.h"
 #include "ipc/log.h"
 
-#define CHANNEL_TIMEOUT_S 5
+#define CHANNEL_TIMEOUT_S  5
+#define EXIT_WALLS_MISSING 2
 
 extern char **environ;
 
@@ -77,42 +78,70 @@ static bool accepted(const struct config *config, enum wall_property property) {
            strcmp(name, relax.accepted_property) == 0;
 }
 
-/* Namespaces may only be missing when everything that they alone give is accepted as missing; the
- * probes tell. */
-static bool enter_namespaces(const struct config *config) {
-    char why[256];
-    int r = walls_namespaces(why, sizeof(why));
-    if (r == 0)
-        return true;
-    if ((r != -EPERM && r != -ENOSPC && r != -EINVAL) ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || !accepted(config, WALL_FILES))
+/* Which layers the kernel refused is not decisive, but the reason for what the probes then find. */
+static bool enter_namespaces(char *why, size_t why_len) {
+    int r = walls_namespaces(why, why_len);
+    /* A table, since gcc 12.2 compiles the chain of comparisons to one that 0 does not pass. */
+    static const int refusals[] = {0, -EPERM, -ENOSPC, -EINVAL, -ENOSYS};
+    bool known = false;
+    for (size_t i = 0; i < COUNT_OF(refusals); i++)
+        known = known || r == refusals[i];
+    if (!known)
         fatal("%s", why);
-    log_warn("%s", why);
-    return false;
+    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+        fatal("no_new_privs is missing, without which no wall holds");
+    return r == 0;
 }
 
-static void report_walls(const struct config *config, const struct probe_report *report) {
+/* What each property is given by. True when all hold, or are accepted as missing; cloisterd ends
+ * with the reason when not. */
+static bool report_walls(const struct config *config, const struct probe_report *report,
+                         char *lacking) {
     Cloister__WallReport rows[WALL_MAX];
     Cloister__WallReport *list[WALL_MAX];
+    bool all = true;
     for (unsigned i = 0; i < WALL_MAX; i++) {
         rows[i] = (Cloister__WallReport)CLOISTER__WALL_REPORT__INIT;
         rows[i].property = (char *)(uintptr_t)wall_name((enum wall_property)i);
         rows[i].layers = (char *)(uintptr_t)report[i].layers;
         rows[i].held = report[i].held;
+        if (!report[i].held) {
+            rows[i].through = (char *)(uintptr_t)report[i].through;
+            rows[i].accepted = accepted(config, (enum wall_property)i);
+            all = all && rows[i].accepted;
+        }
         list[i] = &rows[i];
-        if (!report[i].held && !accepted(config, (enum wall_property)i))
-            fatal("the wall \"%s\" is missing: %s; name it in [runtime] accept_missing_walls to "
-                  "start without it",
-                  wall_name((enum wall_property)i), report[i].through);
     }
     Cloister__ZygoteHello hello = CLOISTER__ZYGOTE_HELLO__INIT;
     hello.protocol = PROTOCOL_VERSION;
     hello.n_walls = WALL_MAX;
     hello.walls = list;
+    hello.lacking = lacking;
     Cloister__Message message = MSG_OF(ZYGOTE_HELLO, zygote_hello, &hello);
     int r = seq_send(ZYGOTE_SUPERVISOR_FD, &message, -1);
     if (r < 0)
         fatal("cloisterd does not listen: %s", strerror(-r));
+    return all;
+}
+
+/* One sentence of what the kernel lacks; the probes have noted in `walls` what they ran into. */
+static void say_lacking(const struct walls *walls, bool namespaces, char *text, size_t len) {
+    const struct {
+        bool lacks;
+        const char *what;
+    } layers[] = {
+        {walls->landlock_abi == 0, "Landlock"},
+        {walls->no_filters, "seccomp"},
+        {namespaces && !walls->namespaces, "user namespaces for agents"},
+        {walls->namespaces && !walls->pid_namespace,
+         "PID namespaces for agents (user.max_pid_namespaces)"},
+    };
+    for (size_t i = 0; i < COUNT_OF(layers); i++)
+        if (layers[i].lacks) {
+            size_t used = strlen(text);
+            (void)snprintf(text + used, len - used, "%sthe kernel gives no %s",
+                           used > 0 ? "; " : "", layers[i].what);
+        }
 }
 
 int main(int argc, char **argv) {
@@ -142,15 +171,24 @@ int main(int argc, char **argv) {
     zygote.egress_fd = channel_open(config, "egress/egress.sock");
     close_others(&zygote);
 
-    bool namespaces = enter_namespaces(config);
+    char lacking[512] = "";
+    const bool no_swap = swap_absent(); /* while there is a /proc to ask */
+    bool namespaces = enter_namespaces(lacking, sizeof(lacking));
     r = walls_prepare(&zygote.walls, namespaces, why, sizeof(why));
     if (r < 0)
         fatal("%s", why);
+    zygote.walls.no_swap = no_swap;
     struct probe_report report[WALL_MAX];
     r = probe_walls(&zygote.walls, report);
     if (r < 0)
         fatal("cannot try the walls: %s", strerror(-r));
-    report_walls(config, report);
+    zygote.walls.may_swap = accepted(config, WALL_LEFTOVERS);
+    say_lacking(&zygote.walls, namespaces, lacking, sizeof(lacking));
+    if (!report_walls(config, report, lacking))
+        return EXIT_WALLS_MISSING;
     heap_settle();
+    r = walls_zygote(&zygote.walls);
+    if (r < 0)
+        fatal("the zygote's own filter cannot be loaded: %s", strerror(-r));
     return zygote_serve(&zygote); /* confined */
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/rand.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,14 @@ static void NORETURN turn_process(const struct agent_setup *setup, const struct 
     _exit(turn_run(turn));
 }
 
+/* With its pidfd in one go: an agent that could open pidfds could open its neighbours'.
+ * Single-threaded, and what libraries would do at a fork is done in turn_process, so the bare call
+ * is enough. */
+static pid_t turn_fork(int *ret_pidfd) {
+    long pid = syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, ret_pidfd, 0, 0);
+    return pid < 0 ? -errno : (pid_t)pid;
+}
+
 int runner_start(struct runner *runner, const struct agent_setup *setup,
                  const Cloister__TurnStart *start) {
     if (runner_runs(runner))
@@ -65,17 +74,16 @@ int runner_start(struct runner *runner, const struct agent_setup *setup,
         return r;
     uint64_t lasts = start->deadline_ms < TURN_LONGEST_MS ? start->deadline_ms : TURN_LONGEST_MS;
     uint64_t deadline = clock_ms() + lasts;
-    pid_t pid = fork();
+    SCOPE_FD int pidfd = -1;
+    pid_t pid = turn_fork(&pidfd);
     if (pid < 0)
-        return -errno;
+        return pid;
     if (pid == 0) {
         const struct turn_setup turn = {theirs, setup->keys_fd, turn_end,
                                         start,  deadline,       setup->world};
         turn_process(setup, &turn);
     }
-    runner->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (runner->pidfd < 0) /* its channel closes with us: it ends */
-        return -errno;
+    runner->pidfd = take_fd(&pidfd);
     runner->channel = take_fd(&ours);
     runner->finished = false;
     runner->kill_at = deadline + DEADLINE_GRACE_MS;

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -16,7 +15,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-#define LOCK_PROOF       65536
+#define PROCESSES        4  /* agent, turn, one that is ending, one to spare */
 #define TURN_CPU_S       30 /* of computing; a turn mostly waits */
 #define TURN_DESCRIPTORS 64
 
@@ -28,9 +27,11 @@ const char *wall_name(enum wall_property property) {
 }
 
 int walls_prepare(struct walls *ret, bool namespaces, char *why, size_t why_len) {
-    *ret = (struct walls){.landlock_fd = -1, .namespaces = namespaces};
+    *ret = (struct walls){.landlock_fd = -1, .namespaces = namespaces, .pid_namespace = namespaces};
     const char *what = "compile the system-call filters";
-    int r = filter_compile(FILTER_AGENT, &ret->agent);
+    int r = filter_compile(FILTER_ZYGOTE, &ret->zygote);
+    if (r == 0)
+        r = filter_compile(FILTER_AGENT, &ret->agent);
     if (r == 0)
         r = filter_compile(FILTER_TURN, &ret->turn);
     ret->landlock_abi = landlock_abi();
@@ -79,8 +80,8 @@ int walls_limits(void) {
     } limits[] = {
         {RLIMIT_CORE, 0},
         {RLIMIT_FSIZE, 0},
-        {RLIMIT_NPROC, 4}, /* agent, turn, one that is ending, one to spare */
-        {RLIMIT_MEMLOCK, 8 * MIB},
+        {RLIMIT_MEMLOCK,
+         1024 * MIB}, /* a turn locks all it has; RLIMIT_DATA says how much that is */
         {RLIMIT_MSGQUEUE, 0},
         {RLIMIT_SIGPENDING, 64},
         {RLIMIT_DATA, 256 * MIB},
@@ -103,18 +104,28 @@ int walls_limits(void) {
     return 0;
 }
 
-int walls_filter(const struct walls *walls) {
-    return filter_load(&walls->agent);
+int walls_forks(const struct walls *walls) {
+    return walls->namespaces ? limit(RLIMIT_NPROC, PROCESSES) : 0;
 }
 
-/* A lock does not outlive fork, so a turn must be able to lock anew before it holds a secret. */
-static int prove_lock(void) {
-    void *page = mmap(NULL, LOCK_PROOF, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
-        return -errno;
-    int r = mlock(page, LOCK_PROOF) < 0 ? -errno : 0;
-    (void)munmap(page, LOCK_PROOF);
-    return r;
+static int load(const struct walls *walls, const struct filter *filter) {
+    return walls->no_filters ? 0 : filter_load(filter);
+}
+
+int walls_filter(const struct walls *walls) {
+    return load(walls, &walls->agent);
+}
+
+int walls_zygote(const struct walls *walls) {
+    return load(walls, &walls->zygote);
+}
+
+/* A lock does not outlive fork, so each turn locks anew, before it holds a secret. */
+static int lock_memory(const struct walls *walls) {
+    if (walls->no_swap)
+        return 0;
+    int r = swap_lock_out();
+    return walls->may_swap ? 0 : r;
 }
 
 int walls_turn(const struct walls *walls) {
@@ -124,6 +135,6 @@ int walls_turn(const struct walls *walls) {
     if (r == 0)
         r = limit(RLIMIT_NOFILE, TURN_DESCRIPTORS);
     if (r == 0)
-        r = prove_lock();
-    return r < 0 ? r : filter_load(&walls->turn);
+        r = lock_memory(walls);
+    return r < 0 ? r : load(walls, &walls->turn);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -64,15 +65,52 @@ static int make_root(void) {
     return 0;
 }
 
+PRINTF_LIKE(3, 4)
+static void say(char *why, size_t why_len, const char *format, ...) {
+    size_t used = strlen(why);
+    va_list args;
+    va_start(args, format);
+    if (used > 0 && used + 2 < why_len) {
+        strcpy(why + used, "; ");
+        used += 2;
+    }
+    (void)vsnprintf(why + used, why_len - used, format, args);
+    va_end(args);
+}
+
+/* One by one, since an operator may have forbidden one kind. True when a root can be built. */
+static bool enter_others(char *why, size_t why_len) {
+    static const struct {
+        int flag;
+        const char *name;
+    } kinds[] = {{CLONE_NEWNET, "network"},
+                 {CLONE_NEWIPC, "ipc"},
+                 {CLONE_NEWUTS, "uts"},
+                 {CLONE_NEWNS, "mnt"}};
+    bool mounts = false;
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        int r = unshare(kinds[i].flag) < 0 ? -errno : 0;
+        if (r < 0)
+            say(why, why_len,
+                "the kernel refuses a new %s namespace (%s); look at user.max_%s_namespaces",
+                kinds[i].name, strerror(-r), kinds[i].flag == CLONE_NEWNET ? "net" : kinds[i].name);
+        mounts = r == 0 && kinds[i].flag == CLONE_NEWNS;
+    }
+    return mounts;
+}
+
 int walls_namespaces(char *why, size_t why_len) {
+    why[0] = '\0';
     uid_t uid = geteuid();
     gid_t gid = getegid();
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS) < 0) {
+    if (unshare(CLONE_NEWUSER) < 0) {
         int r = -errno;
-        (void)snprintf(why, why_len,
-                       "the kernel refuses namespaces (%s); look at user.max_user_namespaces and "
-                       "kernel.unprivileged_userns_clone",
-                       strerror(-r));
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+            say(why, why_len, "no_new_privs is missing (%s)", strerror(errno));
+        say(why, why_len,
+            "the kernel refuses user namespaces (%s); look at user.max_user_namespaces and "
+            "kernel.unprivileged_userns_clone",
+            strerror(-r));
         return r;
     }
     /* A set-user-ID program's /proc files belong to root until it is dumpable again. */
@@ -80,9 +118,9 @@ int walls_namespaces(char *why, size_t why_len) {
     const char *what = "map its ids";
     if (prctl(PR_SET_DUMPABLE, 0) < 0 && r == 0)
         r = -errno;
-    if (r == 0) {
-        what = "build the empty root";
-        r = make_root();
+    if (r == 0 && enter_others(why, why_len) && (r = make_root()) < 0) {
+        say(why, why_len, "the empty root cannot be built (%s)", strerror(-r));
+        r = chdir("/") < 0 ? -errno : 0; /* without it, then */
     }
     if (r == 0) {
         what = "give up privilege";
@@ -91,6 +129,6 @@ int walls_namespaces(char *why, size_t why_len) {
     if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         r = -errno;
     if (r < 0)
-        (void)snprintf(why, why_len, "cannot %s: %s", what, strerror(-r));
+        say(why, why_len, "cannot %s (%s)", what, strerror(-r));
     return r;
 }

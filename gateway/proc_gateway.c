@@ -158,8 +158,10 @@ int main(int argc, char **argv) {
     require_folder(config, "gateway");
     require_folder(config, "operator");
     struct gateway_sockets sockets = open_sockets(config);
-    if (confine_process(CLOISTER_USER_GATEWAY, 0, why, sizeof(why)) < 0)
+    if (confine_process(CLOISTER_USER_GATEWAY, confine_accepted(config), why, sizeof(why)) < 0)
         fatal("%s", why);
+    if (why[0] != '\0')
+        log_warn("%s", why);
 
     /* Confined: from here on threads (nng's), clients and their bytes. */
     event_set_fatal_callback(on_event_fatal);

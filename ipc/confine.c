@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "ipc/confine_filter.h"
+#include "ipc/swap.h"
 
 int user_lookup(const char *name, uid_t *ret_uid, gid_t *ret_gid) {
     char space[4096];
@@ -115,15 +116,54 @@ static int drop_user(const char *user, uint64_t caps, char *why, size_t why_len)
     return 0;
 }
 
-/* After the change of user, which resets it. */
+/* After the change of user, which resets it. Looked at again: a kernel or an outer filter may say
+ * yes and not do it. */
 static int hide_memory(char *why, size_t why_len) {
     const struct rlimit none = {0, 0};
+    struct rlimit core = {1, 1};
     if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return refuse(-errno, why, why_len, "core dumps cannot be switched off: %m");
+    if (getrlimit(RLIMIT_CORE, &core) < 0 || core.rlim_cur != 0 || core.rlim_max != 0)
+        return refuse(-EPERM, why, why_len, "core dumps are still on");
+    if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+        return refuse(-EPERM, why, why_len, "/proc/PID is still open to the same user");
     return 0;
 }
 
+/* As root: so that no allocation fails for being locked. A program that starts as its own user has
+ * this from the launcher or its unit (LimitMEMLOCK=infinity). */
+static void allow_locking(void) {
+    const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+    if (geteuid() == 0)
+        (void)setrlimit(RLIMIT_MEMLOCK, &all);
+}
+
+static int keep_from_swap(unsigned flags, char *why, size_t why_len) {
+    struct rlimit lockable = {0, 0};
+    if (swap_absent())
+        return 0;
+    (void)getrlimit(RLIMIT_MEMLOCK, &lockable);
+    int r = lockable.rlim_cur == RLIM_INFINITY ? swap_lock_out() : -ENOMEM;
+    if (r == 0)
+        return 0;
+    (void)refuse(r, why, why_len,
+                 "there is swap and memory cannot be locked against it (%s; RLIMIT_MEMLOCK must be "
+                 "unlimited): the wall \"leftovers\" is missing, %s",
+                 strerror(-r),
+                 flags & CONFINE_MAY_SWAP ? "accepted by configuration"
+                                          : "and [runtime] accept_missing_walls does not name it");
+    return flags & CONFINE_MAY_SWAP ? 0 : r;
+}
+
 static int load_filter(unsigned flags, char *why, size_t why_len) {
+    if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0) {
+        (void)refuse(0, why, why_len,
+                     "the kernel gives no seccomp: the wall \"privilege\" is missing, %s",
+                     flags & CONFINE_MAY_LACK_FILTER
+                         ? "accepted by configuration"
+                         : "and [runtime] accept_missing_walls does not name it");
+        return flags & CONFINE_MAY_LACK_FILTER ? 0 : -ENOSYS;
+    }
     int r = confine_filter_load(flags);
     if (r < 0)
         return refuse(r, why, why_len, "the system-call filter cannot be loaded: %s%s",
@@ -131,10 +171,31 @@ static int load_filter(unsigned flags, char *why, size_t why_len) {
     return 0;
 }
 
+static int is_word(const char *word, void *ctx) {
+    return strcmp(word, ctx) == 0;
+}
+
+unsigned confine_accepted(const struct config *config) {
+    static const struct {
+        const char *wall;
+        unsigned flag;
+    } flags[] = {{"privilege", CONFINE_MAY_LACK_FILTER}, {"leftovers", CONFINE_MAY_SWAP}};
+    unsigned accepted = 0;
+    for (size_t i = 0; i < COUNT_OF(flags); i++) {
+        char word[16];
+        (void)snprintf(word, sizeof(word), "%s", flags[i].wall);
+        if (config_list(config, CONFIG_runtime_accept_missing_walls, is_word, word) == 1)
+            accepted |= flags[i].flag;
+    }
+    return accepted;
+}
+
 int confine_process(const char *user, unsigned flags, char *why, size_t why_len) {
     const bool may_exec = (flags & CONFINE_MAY_EXEC) != 0;
     const uint64_t caps = flags & CONFINE_KEEP_KILL ? UINT64_C(1) << CAP_KILL : 0;
     int r;
+    why[0] = '\0';
+    allow_locking();
     if (!single_threaded())
         return refuse(-EBUSY, why, why_len, "confinement must come before threads");
     /* no_new_privs would take the set-user-ID bit from the agent. Without it the kernel takes a
@@ -144,7 +205,8 @@ int confine_process(const char *user, unsigned flags, char *why, size_t why_len)
         return refuse(-errno, why, why_len, "no_new_privs is missing: %m");
     if (may_exec && (r = load_filter(flags, why, why_len)) < 0)
         return r;
-    if ((r = drop_user(user, caps, why, why_len)) < 0 || (r = hide_memory(why, why_len)) < 0)
+    if ((r = drop_user(user, caps, why, why_len)) < 0 || (r = hide_memory(why, why_len)) < 0 ||
+        (r = keep_from_swap(flags, why, why_len)) < 0)
         return r;
     return may_exec ? 0 : load_filter(flags, why, why_len);
 }

@@ -30,7 +30,7 @@ struct daemon {
     struct event *signals[4];
     struct ctl_call *drainer; /* the operator who waits for the end of a drain */
     int64_t since_ms;
-    bool stopping, announced;
+    bool stopping, announced, refused;
 };
 
 /* operators.c: what the control socket's commands do; `ctx` is the daemon. */

@@ -30,8 +30,9 @@ static json_t *walls_json(const Cloister__ZygoteHello *hello) {
     json_t *walls = json_array();
     for (size_t i = 0; hello != NULL && i < hello->n_walls; i++)
         (void)json_array_append_new(
-            walls, json_pack("{s:s, s:s, s:b}", "property", hello->walls[i]->property, "layers",
-                             hello->walls[i]->layers, "held", (int)hello->walls[i]->held));
+            walls, json_pack("{s:s, s:s, s:b, s:s}", "property", hello->walls[i]->property,
+                             "layers", hello->walls[i]->layers, "held", (int)hello->walls[i]->held,
+                             "missing", hello->walls[i]->through));
     return walls;
 }
 

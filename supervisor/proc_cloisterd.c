@@ -1,6 +1,6 @@
 /* cloisterd, the supervisor: starts agents, routes requests, keeps sealed rows. Its main is a
  * ladder that ends confined; then the loop. Ends with 0 after SIGTERM and a drain, with 1 when the
- * environment is not as it must be. Writes its log to stderr. */
+ * environment is not as it must be, a missing wall included. Writes its log to stderr. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +15,7 @@
 #include "supervisor/start.h"
 
 #define DRAIN_MS             20000
+#define EXIT_REFUSED         1 /* as fatal */
 #define ACCESS_BYTES         16384
 #define CONVERSATIONS        32
 #define SESSIONS_TOTAL_BYTES (256u << 20)
@@ -40,6 +41,17 @@ static void on_zygote_ready(void *ctx) {
     daemon->announced = true;
     (void)sd_notify(0, "READY=1");
     log_info("ready");
+}
+
+/* Before it ever served anybody it refuses to; later it goes on with the agents that it has, and
+ * makes no others. */
+static void on_walls_missing(void *ctx, const char *why) {
+    struct daemon *daemon = ctx;
+    if (daemon->announced)
+        return;
+    log_error("not starting: %s", why);
+    daemon->refused = true;
+    (void)event_base_loopbreak(daemon->base);
 }
 
 static void on_user_ended(void *ctx, const char *user) {
@@ -174,14 +186,18 @@ int main(int argc, char **argv) {
         fatal("must be started as root: it loads its system-call filter, then becomes %s",
               CLOISTER_USER_SUPERVISOR);
 
+    start_kernel();
     start_limits(config);
     start_directories(config, &paths);
     start_groups(config, &groups);
     int control_fd = control_open(paths.control, &groups);
     must(control_fd, paths.control);
-    if (confine_process(CLOISTER_USER_SUPERVISOR, CONFINE_MAY_EXEC | CONFINE_KEEP_KILL, why,
+    if (confine_process(CLOISTER_USER_SUPERVISOR,
+                        CONFINE_MAY_EXEC | CONFINE_KEEP_KILL | confine_accepted(config), why,
                         sizeof(why)) < 0)
-        fatal("%s", why);
+        fatal("not starting: %s", why);
+    if (why[0] != '\0')
+        log_warn("%s", why);
     SCOPE_FD int agents_fd = start_agents_dir(&paths);
 
     event_set_fatal_callback(on_libevent_fatal);
@@ -192,8 +208,8 @@ int main(int argc, char **argv) {
     must(log_pipe_new(daemon.base, on_agent_line, NULL, &daemon.logs), "log pipe");
     must(store_new(daemon.base, config, &daemon.store), "store");
     must(keys_client_new(daemon.base, config, &daemon.keys), "keys");
-    struct zygote_setup zygote = {CLOISTER_AGENT_PATH, config_path, log_pipe_fd(daemon.logs),
-                                  agents_fd};
+    struct zygote_setup zygote = {CLOISTER_AGENT_PATH, config_path,      log_pipe_fd(daemon.logs),
+                                  agents_fd,           on_walls_missing, &daemon};
     must(zygote_new(daemon.base, &zygote, &daemon.zygote), "zygote");
     start_turns(&daemon, &paths);
     must(api_new(daemon.base, config, daemon.store, daemon.keys, daemon.turns, &daemon.api), "api");
@@ -207,5 +223,5 @@ int main(int argc, char **argv) {
     (void)unlink(paths.control);
     config_free(config);
     log_info("stopped");
-    return 0;
+    return daemon.refused ? EXIT_REFUSED : 0;
 }

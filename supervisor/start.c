@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "build_config.h"
 #include "ipc/confine.h"
@@ -28,6 +30,24 @@ char *start_config_path(int argc, char **argv) {
     if (path == NULL)
         fatal("%s: %s", given, strerror(errno));
     return path;
+}
+
+/* Each with arguments that a kernel which knows the call answers at once, and with what. */
+void start_kernel(void) {
+    static const struct {
+        long call;
+        const char *name, *since, *wall;
+        long a, b;
+    } needed[] = {
+        {SYS_close_range, "close_range", "5.9", "leftovers", INT_MAX, INT_MAX},
+        {SYS_pidfd_open, "pidfd_open", "5.3", "processes", -1, 0},
+        {SYS_pidfd_send_signal, "pidfd_send_signal", "5.1", "processes", -1, 0},
+    };
+    for (size_t i = 0; i < COUNT_OF(needed); i++)
+        if (syscall(needed[i].call, needed[i].a, needed[i].b, 0, 0) < 0 && errno == ENOSYS)
+            fatal("not starting: the kernel does not know %s (Linux %s), which the wall \"%s\" is "
+                  "built with; [runtime] accept_missing_walls cannot replace it",
+                  needed[i].name, needed[i].since, needed[i].wall);
 }
 
 static void need_directory(const char *path, bool make) {

@@ -12,6 +12,8 @@ struct start_paths {
 
 /* Absolute path of the configuration file that the command line names. malloc'd. */
 char *start_config_path(int argc, char **argv);
+/* The kernel knows the calls without which no wall stands. */
+void start_kernel(void);
 /* Makes what is missing of the runtime directory (root only), checks the rest. */
 void start_directories(const struct config *config, struct start_paths *ret);
 /* The groups of [control]; an unknown operators' group is an error, root is an operator anyway. */

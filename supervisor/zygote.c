@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 
 #define HELLO_TIMEOUT_MS 15000
 #define SILENCE_MS       4000
+#define WHY_LEN          1024
 #define STEADY_MS        10000 /* it lived this long after its hello: the next death starts anew */
 #define RETRY_BASE_MS    100
 #define RETRY_SOON_MS    2000 /* the longest wait while its peers may merely be restarting */
@@ -116,10 +118,48 @@ static void kill_zygote(struct zygote *zygote, const char *why) {
     (void)process_kill(zygote->pidfd);
 }
 
+/* One sentence: what is missing, why, and what to do. False when nothing is that is not accepted.
+ */
+static bool walls_missing(const Cloister__ZygoteHello *hello, char *why, size_t why_len) {
+    size_t used = 0;
+    for (size_t i = 0; i < hello->n_walls && used < why_len; i++) {
+        const Cloister__WallReport *wall = hello->walls[i];
+        if (wall->held || wall->accepted)
+            continue;
+        used += (size_t)snprintf(why + used, why_len - used, "%s\"%s\" (an agent could %s)",
+                                 used == 0 ? "[runtime] accept_missing_walls does not name " : ", ",
+                                 wall->property, wall->through);
+    }
+    if (used == 0 || used >= why_len)
+        return used != 0;
+    (void)snprintf(why + used, why_len - used, ", which is missing on this machine%s%s",
+                   hello->lacking[0] != '\0' ? ": " : "", hello->lacking);
+    return true;
+}
+
+static void log_walls(const Cloister__ZygoteHello *hello) {
+    if (hello->lacking[0] != '\0')
+        log_warn("walls: %s", hello->lacking);
+    for (size_t i = 0; i < hello->n_walls; i++) {
+        const Cloister__WallReport *wall = hello->walls[i];
+        if (wall->held)
+            log_info("wall: no %s: %s", wall->property, wall->layers);
+        else
+            log_warn("wall: no %s: MISSING, accepted by configuration; an agent can %s",
+                     wall->property, wall->through);
+    }
+}
+
 static bool accept_hello(struct zygote *zygote, Cloister__Message *message) {
+    char why[WHY_LEN];
     const Cloister__ZygoteHello *hello = message->zygote_hello;
     if (hello->protocol != PROTOCOL_VERSION) {
         kill_zygote(zygote, "speaks another protocol version than cloisterd");
+        return false;
+    }
+    if (walls_missing(hello, why, sizeof(why))) {
+        kill_zygote(zygote, why);
+        zygote->setup.refused(zygote->setup.ctx, why);
         return false;
     }
     msg_free(zygote->hello);
@@ -128,11 +168,7 @@ static bool accept_hello(struct zygote *zygote, Cloister__Message *message) {
     zygote->ready_ms = clock_ms();
     (void)event_del(zygote->timer);
     log_info("zygote %d ready", (int)zygote->pid);
-    for (size_t i = 0; i < hello->n_walls; i++)
-        log_line(hello->walls[i]->held ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "wall: no %s: %s",
-                 hello->walls[i]->property,
-                 hello->walls[i]->held ? hello->walls[i]->layers
-                                       : "MISSING, accepted by configuration");
+    log_walls(hello);
     if (zygote->ops != NULL)
         zygote->ops->ready(zygote->ctx);
     return true;

@@ -24,6 +24,10 @@ struct zygote_setup {
     const char *config;  /* absolute path of the configuration file */
     int log_fd;          /* becomes its fd 2; stays the caller's */
     int agents_dir_fd;   /* becomes its fd 4; stays the caller's */
+    /* A wall is missing that the configuration does not accept: `why` is a sentence for the
+     * operator. Another start will not help, but is tried all the same, later. */
+    void (*refused)(void *ctx, const char *why);
+    void *ctx;
 };
 
 /* Starts the first one at once; strings of `setup` must outlive it. `ops` may be set later with

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -97,10 +98,12 @@ static char **clean_environment(void) {
 }
 
 static NORETURN void run_program(const struct program *program) {
+    const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
     sigset_t none;
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)setsid();
+    (void)setrlimit(RLIMIT_MEMLOCK, &unlimited); /* each locks its memory where there is swap */
     become(program->user);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* after the uid change, which would clear it */
     if (fds_close_except(NULL, 0) < 0 || chdir("/") < 0)

@@ -94,8 +94,10 @@ int main(int argc, char **argv) {
     if (fds_close_except(NULL, 0) < 0)
         fatal("inherited descriptors cannot be closed");
     int listener = listen_or_die(config);
-    if (confine_process(CLOISTER_USER_EGRESS, 0, why, sizeof(why)) < 0)
+    if (confine_process(CLOISTER_USER_EGRESS, confine_accepted(config), why, sizeof(why)) < 0)
         fatal("not confined: %s", why);
+    if (why[0] != '\0')
+        log_warn("%s", why);
     /* confined */
     serve(&served, listener, agents, allow);
     log_info("ready, %zu destinations", allow_count(allow));

@@ -116,8 +116,11 @@ int main(int argc, char **argv) {
                                    .agent_uid = uid_of(CLOISTER_USER_AGENT),
                                    .max = raise_descriptor_limit(),
                                    .listener = listen_for_peers(config)};
-    if (confine_process(CLOISTER_USER_KEYS, CONFINE_NO_INTERNET, why, sizeof(why)) < 0)
+    if (confine_process(CLOISTER_USER_KEYS, CONFINE_NO_INTERNET | confine_accepted(config), why,
+                        sizeof(why)) < 0)
         fatal("not confined: %s", why);
+    if (why[0] != '\0')
+        log_warn("%s", why);
     /* Only now, so that the keyring and its journal belong to the right user whoever started this.
      */
     if (keyring_open(config_str(config, CONFIG_keys_keyring), secrets.kek, &keyring, why,
