@@ -114,13 +114,20 @@ static void on_unfinished(void *ctx, int error, const struct pg_rows *rows) {
 }
 
 void store_unfinished(struct store *store, store_unfinished_done *done, void *ctx) {
+    /* Google ends every token of an account at once. When its owner has connected it again, the
+     * earlier one is not revoked any more: that would end the new one, too. */
     static const char sql[] =
         "WITH stale AS (UPDATE connections SET state = 'discarded', sealed_refresh = NULL,"
         "  changed_at = now() WHERE id IN (SELECT id FROM connections WHERE state = 'pending'"
         "   AND changed_at < now() - interval '15 minutes' ORDER BY changed_at LIMIT 16"
         "   FOR UPDATE SKIP LOCKED) RETURNING *),"
-        " c AS (SELECT * FROM stale UNION ALL SELECT * FROM connections"
-        "  WHERE state IN ('disconnecting', 'discarded'))"
+        " again AS (UPDATE connections d SET state = 'discarded', sealed_refresh = NULL,"
+        "  changed_at = now() FROM connections c WHERE d.state = 'disconnecting'"
+        "  AND c.user_id = d.user_id AND c.state = 'active' AND c.subject_tag = d.subject_tag"
+        "  RETURNING d.*),"
+        " c AS (SELECT * FROM stale UNION ALL SELECT * FROM again UNION ALL"
+        "  SELECT * FROM connections WHERE state IN ('disconnecting', 'discarded')"
+        "   AND id NOT IN (SELECT id FROM again))"
         " SELECT c.user_id::text, " COLUMNS " FROM c ORDER BY c.changed_at LIMIT 16";
     store_ask(store, sql, NULL, 0, on_unfinished, (void (*)(void))done, ctx);
 }

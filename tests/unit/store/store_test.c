@@ -485,6 +485,28 @@ START_TEST(abandoned_connections_are_given_up) {
 }
 END_TEST
 
+/* Google ends every token of an account at once: one that the owner connected again is not revoked.
+ */
+START_TEST(what_is_connected_again_is_not_revoked) {
+    connect_user("a", USER1, ID_A, 1);
+    connect_user("b", USER2, ID_B, 11);
+    (void)postgres_sql("UPDATE connections SET state = 'disconnecting'");
+    ck_assert_int_eq(RUN(store_unfinished(store, on_rows, NULL)), 0);
+    ck_assert_str_eq(got.ids, "00aa:disconnecting 00bb:disconnecting ");
+    connect_user("a", USER1, ID_C, 21);
+    memset(&got, 0, sizeof(got));
+    ck_assert_int_eq(RUN(store_unfinished(store, on_rows, NULL)), 0);
+    ck_assert_str_eq(got.ids, "00bb:disconnecting 00aa:discarded ");
+    ck_assert_str_eq(postgres_sql("SELECT count(sealed_refresh) FROM connections"), "2");
+    /* Another account's is. */
+    (void)postgres_sql("UPDATE connections SET state = 'disconnecting', subject_tag = "
+                       "decode(repeat('07', 32), 'hex') WHERE state = 'discarded'");
+    memset(&got, 0, sizeof(got));
+    ck_assert_int_eq(RUN(store_unfinished(store, on_rows, NULL)), 0);
+    ck_assert_str_eq(got.ids, "00bb:disconnecting 00aa:disconnecting ");
+}
+END_TEST
+
 START_TEST(the_database_keeps_its_rules) {
     connect_user("a", USER1, ID_A, 1);
     ck_assert_str_eq(
@@ -599,6 +621,7 @@ int main(void) {
     tcase_add_test(cases, a_new_connection_takes_the_place_of_the_old);
     tcase_add_test(cases, a_connection_is_shown_and_ended);
     tcase_add_test(cases, abandoned_connections_are_given_up);
+    tcase_add_test(cases, what_is_connected_again_is_not_revoked);
     tcase_add_test(cases, the_database_keeps_its_rules);
     tcase_add_test(cases, nothing_but_hashes_and_sealed_bytes_is_stored);
     tcase_add_test(cases, away_means_at_once_and_back_means_back);
