@@ -36,7 +36,7 @@ def forms_of(text):
         yield f"base64+{shift}", base64.b64encode(b"x" * shift + data + b"yz")
         yield f"base64(url)?+{shift}", base64.urlsafe_b64encode(b"x" * shift + data + b"yz")
     yield "JSON", escaped.encode()
-    yield "JSON", re.sub(r"\\u(\w+)", lambda m: "\\u" + m[1].upper(), escaped).encode()
+    yield "JSON", re.sub(r"\\u(\w{4})", lambda m: "\\u" + m[1].upper(), escaped).encode()
     yield "JSON, all escaped", everything.encode()
     yield "JSON, all escaped", everything.upper().replace("\\U", "\\u").encode()
     yield "percent", quoted.encode()
@@ -91,7 +91,7 @@ class Plants:
         argument, environment = (self.want("an argument", r"^cmdline of"), self.want("the environment", r"^environ of"))
         planter = Planter(f"host={self.cluster.dir}/sockets dbname=cloister", argument, environment)
         mine = rf"^memory of {planter.process.pid} .*"
-        for where, place in (("heap", mine + r"\[heap\]"), ("freed", mine + r"\[heap\]"), ("static", mine), ("stack", mine + r"\[stack\]"),
+        for where, place in (("heap", mine + r"\[heap\]"), ("static", mine), ("stack", mine + r"\[stack\]"),
                              ("map", mine + "anonymous"), ("read-only-map", mine + "anonymous"), ("closed-map", mine + "anonymous"),
                              ("shared-map", mine + "memfd:planted"), ("across-pages", mine + "anonymous"), ("open-file", r"\(deleted\) of"),
                              ("socket", r"^socket:.* of"), ("pipe", r"^pipe:.* of"), ("libpq", mine + r"\[heap\]")):
@@ -103,6 +103,8 @@ class Plants:
             for k in range(len([n for n, _ in forms_of(canary()) if n == form])):
                 value = self.want(f"{form} in the heap", mine, re.escape(form) if "?" not in form else form.replace("+", r"\+"))
                 planter.plant("heap", [data for n, data in forms_of(value) if n == form][k])
+        # At the end: the next block would come to lie on it.
+        planter.plant("freed", self.want("a freed block", mine + r"\[heap\]").encode())
         planter.plant("thread-name", self.want("the name of a thread", r"^task/\d+/comm of").encode())
         return planter
 
@@ -163,6 +165,8 @@ def turn_that_cannot_end(run):
     """A turn is held at its exit, after its answer was given: what it held is then found, in it alone."""
     people, user = run.people, run.people.users[0]
     words = people.words("turn_that_cannot_end")
+    if not user.connected:
+        user.connect(words)
     event = words.event()
     user.calendar([event])
     people.admin.call("POST", "/settings", {"model_delay_ms": 300})
@@ -190,17 +194,16 @@ def turn_that_cannot_end(run):
 
 
 class Unscrubbed(Watched):
-    """Freed memory is left as it is in the two programs that replies pass through."""
+    """The gateway leaves freed memory as it is."""
 
-    exchanged = tuple(str(BUILD / f"{name}-unscrubbed") for name in ("cloisterd", "cloister-gateway"))
+    exchanged = (str(BUILD / "cloister-gateway-unscrubbed"),)
 
 
-for _path in Unscrubbed.exchanged:
-    control.INSTALLED[_path] = "sbin/" + pathlib.Path(_path).name.removesuffix("-unscrubbed")
+control.INSTALLED[Unscrubbed.exchanged[0]] = "sbin/cloister-gateway"
 
 
 def without_scrubbing(scanner):
-    """The programs in which the words of a few requests are then found."""
+    """The kinds of secret of a few requests that are then found in the gateway's memory."""
     cluster = Unscrubbed()
     try:
         people = People(cluster, scanner, 1)
@@ -214,6 +217,6 @@ def without_scrubbing(scanner):
         cluster.quiet()
         scanner.where(*cluster.places())
         found = verdict.leaks(scanner.scan())
-        return {name for name in ("cloisterd", "cloister-gatewa") if any(f" {name}:" in f.place for f in found if f.name.endswith(words.label))}
+        return {f.name.split("/")[0] for f in found if " cloister-gatewa:" in f.place and f.name.endswith(words.label)}
     finally:
         cluster.stop()

@@ -51,7 +51,7 @@ class Scanner:
         self.tell(command)
         self.process.stdin.flush()
         for line in self.process.stdout:
-            line = line.decode().rstrip("\n")
+            line = line.decode(errors="replace").rstrip("\n")
             if line.startswith("done"):
                 self.last = {k: int(v) for k, v in (word.split("=") for word in line.split()[1:])}
                 return

@@ -11,6 +11,8 @@ import traceback
 from scanner import Scanner  # first: it finds the other suites' helpers
 import kinds
 import verdict
+from codes import Codes
+from plants import Plants, turn_that_cannot_end, without_scrubbing
 from population import TURN_MS, People, Watched
 
 FULL = bool(os.environ.get("CLOISTER_FULL")) or "--full" in sys.argv
@@ -24,7 +26,7 @@ class Run:
         self.cluster, self.scanner = cluster, scanner
         self.people = People(cluster, scanner, USERS)
         self.people.watcher = self.watch
-        self.requests, self.found, self.broken, self.watched, self.slow = 0, set(), [], 0, []
+        self.requests, self.plants, self.found, self.broken, self.watched = 0, 0, set(), [], 0
 
     def look(self):
         self.scanner.where(*self.cluster.places())
@@ -72,30 +74,55 @@ class Run:
         print("    " + ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in sorted(made.items())))
 
 
-def run_kinds():
+def plant(run, scanner):
+    """Every leak that the scan must find."""
+    number, missed = Plants(run.cluster, scanner).run(scanner)
+    run.broken += [f"a planted leak was not found: {what}" for what in missed]
+    for name, wanted, got in (("a turn that cannot end", {"calendar", "token", "message"}, turn_that_cannot_end(run)),
+                              ("freed memory that is not wiped", {"message", "calendar"}, without_scrubbing(scanner))):
+        number += len(got)
+        run.broken += [f"not found in {name}: {what}" for what in wanted - got]
+    run.plants = number
+
+
+def run_kinds(with_requests, with_plants):
     scanner, began = Scanner(), time.monotonic()
     cluster = Watched(extra=f"[gateway]\ntrusted_proxies=127.0.0.1\n[model]\nturn_timeout_ms={TURN_MS}\n")
     try:
         run = Run(cluster, scanner)
-        run.all()
-        t = scanner.totals
-        print(f"    {run.requests} requests, {scanner.scans} looks ({run.watched} while a turn ran), {time.monotonic() - began:.0f} s; "
-              f"each look {t['ms'] / scanner.scans:.0f} ms: {t['processes'] / scanner.scans:.0f} processes, "
-              f"{t['bytes'] / scanner.scans / 1e6:.0f} MB, {t['files'] / scanner.scans:.0f} files, {t['sockets'] / scanner.scans:.0f} sockets; "
-              f"{scanner.last['secrets']} secrets in {scanner.last['needles']} forms; {t['unreadable']} mappings that cannot be read (memfd_secret)")
+        if with_requests:
+            run.all()
+            report(run, scanner, began)
+        if with_plants:
+            plant(run, scanner)
     finally:
         cluster.stop()
         scanner.end()
     return run
 
 
+def report(run, scanner, began):
+    t = scanner.totals
+    print(f"    {run.requests} requests, {scanner.scans} looks ({run.watched} while a turn ran), {time.monotonic() - began:.0f} s; "
+          f"each look {t['ms'] / scanner.scans:.0f} ms: {t['processes'] / scanner.scans:.0f} processes, "
+          f"{t['bytes'] / scanner.scans / 1e6:.0f} MB, {t['files'] / scanner.scans:.0f} files, {t['sockets'] / scanner.scans:.0f} sockets; "
+          f"{scanner.last['secrets']} secrets in {scanner.last['needles']} forms; {t['unreadable']} mappings that cannot be read (memfd_secret)")
+
+
 def main():
     words = [a for a in sys.argv[1:] if not a.startswith("--")]
     requests = found = plants = 0
     broken = []
-    if not words or "kinds" in words:
-        run = run_kinds()
-        requests, found, broken = run.requests, len(run.found), run.broken
+    if not words or {"kinds", "plants"} & set(words):
+        run = run_kinds(not words or "kinds" in words, not words or "plants" in words)
+        requests, found, broken, plants = run.requests, len(run.found), run.broken, run.plants
+    if not words or "codes" in words:
+        scanner, began = Scanner(), time.monotonic()
+        table = Codes(scanner, FULL).run()
+        print(f"    {time.monotonic() - began:.0f} s")
+        scanner.end()
+        found, broken = found + len(table.found), broken + table.broken
+        requests += len(table.table)
     for line in broken:
         print(f"    BROKEN {line}")
     print(f"canary: {requests} requests, {found} found, {plants} plants found", flush=True)
