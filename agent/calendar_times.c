@@ -3,7 +3,8 @@
 #include "agent/calendar.h"
 #include "providers/json_get.h"
 
-#define DAY_S 86400
+#define DAY_S   86400
+#define TOO_FAR "That is outside the years 1 to 9999."
 
 static void to_date(struct stamp *stamp) {
     stamp->kind = STAMP_DATE;
@@ -37,7 +38,7 @@ static const char *read_all_day(const char *end, int64_t seconds, struct event_t
     else
         to_end_date(&ret->end);
     set_all_day(ret);
-    return NULL;
+    return ret->to > ret->from ? NULL : TOO_FAR;
 }
 
 static const char *read_timed(const char *end, int64_t seconds, struct event_times *ret) {
@@ -63,7 +64,7 @@ static const char *read_timed(const char *end, int64_t seconds, struct event_tim
         return "\"end\" must be after \"start\".";
     stamp_of(ret->from, zone_offset(ret->zone, ret->from), &ret->start);
     stamp_of(ret->to, zone_offset(ret->zone, ret->to), &ret->end);
-    return NULL;
+    return stamp_utc(&ret->start) == ret->from && stamp_utc(&ret->end) == ret->to ? NULL : TOO_FAR;
 }
 
 const char *event_times_read(const char *start, const char *end, const char *zone, int all_day,

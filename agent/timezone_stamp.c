@@ -82,9 +82,19 @@ int64_t stamp_utc(const struct stamp *s) {
     return stamp_seconds(s) - s->offset;
 }
 
+/* The first and the last second that RFC 3339 can write. */
+#define FIRST_SECOND INT64_C(-62135596800)
+#define LAST_SECOND  INT64_C(253402300799)
+
+static int64_t within_years(int64_t seconds) {
+    if (seconds < FIRST_SECOND)
+        return FIRST_SECOND;
+    return seconds > LAST_SECOND ? LAST_SECOND : seconds;
+}
+
 static void set_fields(struct stamp *s, int64_t seconds) {
     struct tm tm;
-    time_t t = (time_t)seconds;
+    time_t t = (time_t)within_years(seconds);
     (void)gmtime_r(&t, &tm);
     s->year = tm.tm_year + 1900;
     s->month = tm.tm_mon + 1;
@@ -97,7 +107,7 @@ static void set_fields(struct stamp *s, int64_t seconds) {
 void stamp_of(int64_t seconds, int offset, struct stamp *ret) {
     offset -= offset % 60; /* local mean time has seconds that RFC 3339 cannot write */
     *ret = (struct stamp){.kind = STAMP_INSTANT, .offset = offset};
-    set_fields(ret, seconds + offset);
+    set_fields(ret, within_years(seconds) + offset);
 }
 
 void stamp_add_days(struct stamp *s, int days) {
@@ -123,7 +133,7 @@ int stamp_parse(const char *text, struct stamp *ret) {
         set_fields(&s, stamp_seconds(&s) + 1);
     }
     int64_t utc = stamp_utc(&s);
-    if (utc < -62135596800 || utc > 253402300799) /* the same moment must be writable in UTC */
+    if (utc < FIRST_SECOND || utc > LAST_SECOND) /* the same moment must be writable in UTC */
         return -EINVAL;
     *ret = s;
     return 0;

@@ -24,7 +24,9 @@ int stamp_parse(const char *text, struct stamp *ret) MUST_CHECK;
 int64_t stamp_seconds(const struct stamp *stamp);
 /* Seconds since 1970 of an instant. */
 int64_t stamp_utc(const struct stamp *stamp);
-/* `seconds` since 1970 as an instant shown at `offset`. */
+/* `seconds` since 1970 as an instant shown at `offset`, of which seconds are dropped: RFC 3339 has
+ * none. What lies outside the years 1 to 9999, here and below, becomes their first or last second.
+ */
 void stamp_of(int64_t seconds, int offset, struct stamp *ret);
 void stamp_add_days(struct stamp *stamp, int days);
 const char *stamp_weekday(const struct stamp *stamp); /* "Sunday" */
