@@ -23,7 +23,9 @@ struct gateway_limits {
     uint64_t sign_in_every_ms;            /* one more sign-in an address, */
     uint32_t sign_in_burst;               /* after so many at once */
     unsigned sign_in_failures;            /* of one address in a row that cost nothing; then */
-    uint64_t sign_in_wait_ms, sign_in_wait_max_ms; /* it waits, twice as long each time */
+    /* it waits, twice as long each time. Never long: whoever shares the address waits with it, and
+     * what would be guessed has 256 bits. */
+    uint64_t sign_in_wait_ms, sign_in_wait_max_ms;
 };
 
 #define GATEWAY_LIMITS_DEFAULT                                                                     \
@@ -33,7 +35,7 @@ struct gateway_limits {
         .chat_ms = 0, .drain_ms = 20000, .body = 65536, .reply = 524288, .output_high = 65536,     \
         .credit = 65536, .public_rate = 200, .public_burst = 2000, .bad_key_rate = 5,              \
         .bad_key_burst = 50, .sign_in_every_ms = 3000, .sign_in_burst = 40, .sign_in_failures = 5, \
-        .sign_in_wait_ms = 1000, .sign_in_wait_max_ms = 300000                                     \
+        .sign_in_wait_ms = 1000, .sign_in_wait_max_ms = 30000                                      \
     }
 
 #endif

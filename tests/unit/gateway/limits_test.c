@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/throttle.h"
 #include "tests/unit/gateway/rig.h"
 
 #define LOGIN_COOKIE "Cookie: __Host-cloister-login=login-1\r\n"
@@ -96,6 +97,27 @@ START_TEST(test_back_off) {
     for (unsigned i = 0; i < 2; i++)
         ck_assert_uint_eq(get(BAD, LOGIN_COOKIE), 400);
     ck_assert_uint_eq(get("/login", ""), 302);
+}
+END_TEST
+
+/* Somebody behind the same address may fail as often as they like: nobody is kept out for long. */
+START_TEST(test_neighbours) {
+    const struct gateway_limits limits = GATEWAY_LIMITS_DEFAULT;
+    const struct throttle_rule rule = {limits.sign_in_failures, limits.sign_in_wait_ms,
+                                       limits.sign_in_wait_max_ms};
+    const struct in6_addr address = {0};
+    struct throttle *throttle;
+    uint64_t now = 1, longest = 0;
+    ck_assert_int_eq(throttle_new(&rule, &throttle), 0);
+    for (unsigned i = 0; i < 100; i++) {
+        throttle_failed(throttle, &address, now);
+        uint64_t wait = throttle_wait(throttle, &address, now);
+        longest = wait > longest ? wait : longest;
+        now += wait;
+    }
+    throttle_free(throttle);
+    ck_assert_uint_ge(longest, 10000);
+    ck_assert_uint_le(longest, 30000);
 }
 END_TEST
 
@@ -247,6 +269,7 @@ int main(void) {
     tcase_add_test(tcase, test_bursts);
     tcase_add_test(tcase, test_not_trusted);
     tcase_add_test(failures, test_back_off);
+    tcase_add_test(failures, test_neighbours);
     tcase_add_test(failures, test_no_failures);
     tcase_add_test(proxy, test_proxy);
     suite_add_tcase(suite, tcase);
