@@ -240,6 +240,8 @@ int model_ask(const struct model_call *call, struct model_answer *ret, struct fa
             return 0;
         bool shown = ret->text_len > 0;
         model_answer_free(ret);
+        if (fault->code != NULL) /* on_text said why: more than this turn may say */
+            return r;
         if (retry && !shown && i + 1 < MODEL_TRIES) {
             int s = pump_backoff(call->pump, i, 500, 8000, after, fault);
             if (s == 0)

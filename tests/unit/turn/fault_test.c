@@ -227,6 +227,20 @@ START_TEST(cut_answer_says_so) {
 }
 END_TEST
 
+/* Repeating it would be as long again, so it is not offered as worth repeating. */
+START_TEST(endless_answer_says_so) {
+    SCOPE_FREE char *words = malloc(70001), *stream = NULL;
+    ck_assert_ptr_nonnull(words);
+    memset(words, 'x', 70000);
+    words[70000] = '\0';
+    ck_assert_int_gt(asprintf(&stream, SAY("%s") END_TURN, words), 0);
+    fake->model[0] = stream;
+    fake_chat(fake, "Hello");
+    ck_assert_str_eq(fake_code(fake), "budget_exhausted");
+    ck_assert_uint_eq(fake->model_calls, 1);
+}
+END_TEST
+
 START_TEST(nonsense_calls_are_answered) {
     fake->model[0] = CALL(0, "fly_to_moon", "{}") CALL(1, "create_event", "{\\\"title\\\":1}")
         CALL(2, "get_event", "{broken") CALL(3, "get_event", "{\\\"event\\\":\\\"../../x\\\"}")
@@ -371,6 +385,7 @@ int main(void) {
     tcase_add_loop_test(tc, model_faults, 0, (int)COUNT_OF(models));
     tcase_add_test(tc, cut_answer_says_so);
     tcase_add_test(tc, nonsense_calls_are_answered);
+    tcase_add_test(tc, endless_answer_says_so);
     tcase_add_test(tc, loops_end);
     tcase_add_test(tc, writes_are_counted);
     tcase_add_test(tc, cancel_while_writing);
