@@ -44,7 +44,13 @@ int turn_sign_in(struct turn *turn, struct turn_outcome *outcome) {
     if (r < 0)
         return r;
     turn_subject_tag(turn->keys, identity.subject, outcome->subject_tag);
-    (void)snprintf(outcome->account, sizeof(outcome->account), "%s", identity.email);
+    /* Google gives no address, or none that its owner confirmed: the account still has a name that
+     * tells it from others, since pages keep what was asked apart by it. */
+    if (identity.email[0] != '\0')
+        (void)snprintf(outcome->account, sizeof(outcome->account), "%s", identity.email);
+    else
+        (void)snprintf(outcome->account, sizeof(outcome->account), "google-account-%02x%02x%02x",
+                       outcome->subject_tag[0], outcome->subject_tag[1], outcome->subject_tag[2]);
     outcome->done.subject_tag =
         (ProtobufCBinaryData){sizeof(outcome->subject_tag), outcome->subject_tag};
     outcome->done.account = outcome->account;

@@ -157,7 +157,10 @@ START_TEST(signs_in_whom_google_names) {
         return;
     const Cloister__TurnDone *done = fake->last->turn_done;
     expect_tag(&done->subject_tag);
-    ck_assert_str_eq(done->account, identity->account);
+    char made_up[64]; /* for who has no address that Google confirms */
+    (void)snprintf(made_up, sizeof(made_up), "google-account-%02x%02x%02x",
+                   done->subject_tag.data[0], done->subject_tag.data[1], done->subject_tag.data[2]);
+    ck_assert_str_eq(done->account, *identity->account != '\0' ? identity->account : made_up);
     ck_assert_str_eq(done->grant, "");
 }
 END_TEST
