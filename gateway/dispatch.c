@@ -5,6 +5,7 @@
 
 #include "gateway/caller.h"
 #include "gateway/form.h"
+#include "gateway/pages.h"
 #include "ipc/log.h"
 
 static const char *method_word(struct slice method) {
@@ -214,6 +215,19 @@ static bool keep_headers(struct call *call, const struct strict_head *head) {
     return true;
 }
 
+/* Who comes with a browser gets a page; programs name what they take, or nothing at all. */
+static void refuse_path(struct call *call, const struct strict_head *head) {
+    const struct problem none = {
+        .status = 404,
+        .code = "not_found",
+        .detail = "There is nothing at this path; see openapi.yaml for the routes."};
+    const struct slice *accept = strict_find(head, "accept");
+    if (accept != NULL && contains_nocase(*accept, "text/html"))
+        page_failure(call, &none, NULL, 0);
+    else
+        call_problem(call, &none);
+}
+
 static bool head_for(struct gateway *gateway, struct conn *conn, const struct strict_head *head,
                      unsigned where) {
     struct route_match match;
@@ -235,8 +249,7 @@ static bool head_for(struct gateway *gateway, struct conn *conn, const struct st
     if (match.route == NULL && match.path_known)
         return refuse_method(call, head->path, where);
     if (match.route == NULL) {
-        call_refuse(call, 404, "not_found",
-                    "There is nothing at this path; see openapi.yaml for the routes.");
+        refuse_path(call, head);
         return false;
     }
     call->route = match.route;

@@ -266,6 +266,11 @@ END_TEST
 START_TEST(test_paths) {
     SCOPE_FREE char *none = rig_call(&rig, "GET", "/nowhere", "", NULL);
     check_problem(none, 404, "not_found");
+    SCOPE_FREE char *page =
+        rig_call(&rig, "GET", "/nowhere", "Accept: text/html,application/xhtml+xml\r\n", NULL);
+    ck_assert_uint_eq(status_of(page), 404);
+    ck_assert(has_header(page, "Content-Type: text/html; charset=utf-8\r"));
+    ck_assert_ptr_nonnull(strstr(body_of(page), "href=\"/\""));
     SCOPE_FREE char *operators = rig_call(&rig, "GET", "/metrics", "", NULL);
     check_problem(operators, 404, "not_found");
     SCOPE_FREE char *health = rig_call(&rig, "GET", "/healthz", "", NULL);
