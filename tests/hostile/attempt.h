@@ -37,6 +37,8 @@ struct scene {
 
 /* Outcomes. A function returns OUT, or 0 or -errno when it was stopped. */
 #define OUT 1
+/* How a program ends that an attempt managed to execute: also out. */
+#define EXECUTED 77
 /* Of a raw system call: it worked, or the kernel's errno. */
 static inline int tried(long result) {
     return result < 0 ? (int)result : OUT;
@@ -75,11 +77,11 @@ struct attempt {
 
 /* Rows find each other through a section of the program: no list to keep in step. */
 #define ATTEMPT(group, id, who, walls, title)                                                      \
-    static int id(const struct scene *scene);                                                      \
-    static const struct attempt row_##id = {#group, #id, who, walls, title, id};                   \
+    static int try_##id(const struct scene *scene);                                                \
+    static const struct attempt row_##id = {#group, #id, who, walls, title, try_##id};             \
     static const struct attempt *const at_##id __attribute__((section("attempts"), used)) =        \
         &row_##id;                                                                                 \
-    static int id(const struct scene *scene __attribute__((unused)))
+    static int try_##id(const struct scene *scene __attribute__((unused)))
 
 #define ATTEMPTS_EACH(at)                                                                          \
     for (const struct attempt *const *at = __start_attempts; at < __stop_attempts; at++)

@@ -2,6 +2,7 @@
  * way to start a zygote of the superuser's ("no-root"). */
 #include <stdarg.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "ipc/confine_filter.h"
 #include "tests/hostile/walls_off.h"
@@ -10,6 +11,15 @@ int __real_confine_filter_load(unsigned flags);
 int __wrap_confine_filter_load(unsigned flags);
 int __wrap_confine_filter_load(unsigned flags) {
     return wall_off("daemon-seccomp") ? 0 : __real_confine_filter_load(flags);
+}
+
+/* Its own core limit, which what it starts inherits ("daemon-core"). */
+int __real_setrlimit64(__rlimit_resource_t what, const struct rlimit64 *limit);
+int __wrap_setrlimit64(__rlimit_resource_t what, const struct rlimit64 *limit);
+int __wrap_setrlimit64(__rlimit_resource_t what, const struct rlimit64 *limit) {
+    if (what == RLIMIT_CORE && wall_off("daemon-core"))
+        return 0;
+    return __real_setrlimit64(what, limit);
 }
 
 int __real_prctl(int what, ...);

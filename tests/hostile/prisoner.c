@@ -13,6 +13,7 @@
 #include "agent/turn.h"
 #include "ipc/sp.h"
 #include "tests/hostile/attempt.h"
+#include "tests/hostile/walls_off.h"
 
 #define WORD      "hostile "
 #define PROBER_MS 3000
@@ -93,9 +94,12 @@ bool __wrap_runner_reap(struct runner *runner, int *ret_signal, int *ret_status)
     bool finished = runner->finished;
     if (!__real_runner_reap(runner, ret_signal, ret_status))
         return false;
-    if (finished || supervisor == NULL || *ret_signal == 0)
+    if (finished || supervisor == NULL || (*ret_signal == 0 && *ret_status != EXECUTED))
         return true;
-    (void)snprintf(text, sizeof(text), "\nkilled %d", *ret_signal);
+    if (*ret_signal == 0)
+        (void)snprintf(text, sizeof(text), "out: executed");
+    else
+        (void)snprintf(text, sizeof(text), "killed %d", *ret_signal);
     Cloister__TurnDelta delta = CLOISTER__TURN_DELTA__INIT;
     delta.turn = turn;
     delta.text = text;
@@ -110,9 +114,13 @@ bool __wrap_runner_reap(struct runner *runner, int *ret_signal, int *ret_status)
 /* ---- as the idle agent ---- */
 
 int __wrap_sp_dial(int dir_fd, const char *name, struct sp **ret) {
-    int r = __real_sp_dial(dir_fd, name, ret);
+    int r = wall_peer(true);
+    if (r == 0)
+        r = __real_sp_dial(dir_fd, name, ret);
     if (r == 0)
         supervisor = *ret;
+    if (r == 0)
+        r = wall_peer(false);
     return r;
 }
 
@@ -129,6 +137,8 @@ static void wait_prober(int pidfd, int from, char *told, size_t len) {
         (void)snprintf(told, len, "stopped: no end of it");
     else if (info.si_code != CLD_EXITED)
         (void)snprintf(told, len, "killed %d", info.si_status);
+    else if (info.si_status == EXECUTED)
+        (void)snprintf(told, len, "out: executed");
 }
 
 /* In a child of the agent: it has all that the agent has. */

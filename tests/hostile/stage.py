@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ HOSTILE = {
     "cloister-egress-hostile": "sbin/cloister-egress",
 }
 control.INSTALLED.update(HOSTILE)
+DAEMON = {"daemon-seccomp", "daemon-core", "no-root"}  # what cloisterd is started with
 PAGE = 4096
 
 
@@ -30,6 +32,13 @@ class Stage(control.ControlCluster):
     """The product with a hostile agent in it: every wall stands."""
 
     exchanged = ("cloister-agent-hostile",)
+    outside = None
+
+    def __init__(self):
+        hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+        resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))  # a caller's ulimit is no wall of ours
+        super().__init__()
+        self.outside = Outside(self)
 
     def copy(self, name):
         """The program with the owner and mode of the one it stands for, set-user-ID included."""
@@ -53,11 +62,18 @@ class Stage(control.ControlCluster):
         self.page = self.dir / "etc/walls-off"
         self.page.write_bytes(b"\0" * PAGE)
 
-    def attempt(self, user, role, attempt, props=""):
+    def attempt(self, user, role, attempt):
         """Has it tried; what came of it, one line."""
-        got = self.front.stream(user, f"hostile {role} {attempt} {props}".strip())
-        text = got.text.strip()
-        return " ".join(text.split()) if text else f"no word of it: {got!r}"
+        props = self.outside.lay()
+        got = self.front.stream(user, f"hostile {role} {attempt} {props}")
+        if self.outside.find_core():
+            return "out: a core was left"
+        return " ".join(got.text.split()) or f"no word of it: {got!r}"
+
+    def stop(self):
+        if self.outside:
+            self.outside.close()
+        super().stop()
 
 
 class Controls(Stage):
@@ -80,7 +96,7 @@ class Controls(Stage):
             page.write(text.ljust(PAGE, b"\0"))
         if "no-root" in changed:  # without this wall the zygote is set-user-ID to the superuser
             self.own(self.dir / "control/cloister-agent", "cloister-agent-hostile", 0 if "no-root" in walls else None)
-        self.build_anew(changed & {"daemon-seccomp", "no-root"})
+        self.build_anew(changed & DAEMON)
 
     def zygotes(self):
         return len(re.findall(r"zygote \d+ ready", self.log()))
@@ -108,9 +124,18 @@ class Outside:
             ["setpriv", "--reuid", "cloister-agent", "--regid", "cloister-agent", "--clear-groups", "sleep", "3600"],
             stdin=subprocess.DEVNULL, cwd="/")
 
-    @property
-    def props(self):
+    def lay(self):
+        """As every attempt finds it; what an earlier one left is gone. Props for the next."""
+        for path in self.dir.iterdir():
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        theirs = self.dir / "theirs"
+        theirs.write_text("something\n")
+        shutil.chown(theirs, "cloister-agent")
+        theirs.chmod(0o666)
         return f"dir={self.dir} victim={self.victim.pid}"
+
+    def find_core(self):
+        return any(self.dir.glob("core*"))
 
     def close(self):
         self.victim.kill()

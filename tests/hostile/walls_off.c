@@ -3,7 +3,7 @@
 #include "tests/hostile/walls_off.h"
 
 #include <errno.h>
-#include <linux/sched.h>
+#include <limits.h>
 #include <pwd.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -55,8 +55,8 @@ WRAP(int, walls_limits, void) {
     return wall_off("limits") ? 0 : __real_walls_limits();
 }
 
-WRAP(int, setrlimit, __rlimit_resource_t what, const struct rlimit *limit) {
-    return wall_off("limits") ? 0 : __real_setrlimit(what, limit);
+WRAP(int, setrlimit64, __rlimit_resource_t what, const struct rlimit64 *limit) {
+    return wall_off("limits") ? 0 : __real_setrlimit64(what, limit);
 }
 
 WRAP(int, fds_close_except, const int *keep, size_t n) {
@@ -65,22 +65,41 @@ WRAP(int, fds_close_except, const int *keep, size_t n) {
 
 /* ---- the zygote ---- */
 
+/* Its peers know it by its user, whatever it could be. */
+static uid_t agent_uid;
+
+int wall_peer(bool known) {
+    if (!wall_off("no-root"))
+        return 0;
+    uid_t uid = known ? agent_uid : 0;
+    return setresuid(uid, uid, 0) < 0 ? -errno : 0;
+}
+
 WRAP(int, walls_identity, void) {
     if (!wall_off("no-root"))
         return __real_walls_identity();
-    /* Its peers know it by this uid; walls_namespaces, below, comes after it has met them. */
     const struct passwd *agent = getpwnam(CLOISTER_USER_AGENT);
     if (agent == NULL || geteuid() != 0)
         return -EPERM;
-    return setresuid(agent->pw_uid, agent->pw_uid, 0) < 0 ? -errno : 0;
+    agent_uid = agent->pw_uid;
+    return wall_peer(true);
+}
+
+/* Without a user namespace there are no ids to map. */
+static bool maps_ids;
+WRAP(int, write_all, int fd, const void *data, size_t len) {
+    return maps_ids ? 0 : __real_write_all(fd, data, len);
 }
 
 WRAP(int, walls_namespaces, char *why, size_t why_len) {
-    if (wall_off("no-root") && setresuid(0, 0, 0) < 0)
-        return -errno;
+    int r = wall_peer(false); /* it has met them */
+    if (r < 0)
+        return r;
     if (wall_off("environment"))
         environ = (char *[]){(char *)(uintptr_t) "CONTROL=1", NULL};
-    int r = __real_walls_namespaces(why, why_len);
+    maps_ids = wall_off("no-root");
+    r = __real_walls_namespaces(why, why_len);
+    maps_ids = false;
     return r;
 }
 
@@ -107,6 +126,13 @@ WRAP(int, umount2, const char *path, int flags) {
 WRAP(int, mkdir, const char *path, mode_t mode) {
     return wall_off("empty-root") ? 0 : __real_mkdir(path, mode);
 }
+/* The working directory is then a folder outside, as a program's elsewhere would be. */
+WRAP(int, chdir, const char *path) {
+    char outside[PATH_MAX];
+    if (!wall_off("empty-root"))
+        return __real_chdir(path);
+    return __real_chdir(wall_outside(outside, sizeof(outside)));
+}
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
@@ -119,11 +145,11 @@ long __wrap_syscall(long number, ...) {
     va_end(args);
     if (number == SYS_pivot_root && wall_off("empty-root"))
         return 0;
-    if (number == SYS_clone3) {
-        struct clone_args *how = (struct clone_args *)a[0];
-        if (wall_off("own-namespaces") || wall_off("no-root"))
-            how->flags &= ~(uint64_t)(CLONE_NEWUSER | CLONE_NEWPID);
-    }
+    /* The zygote alone clones this way; attempts make their calls themselves. */
+    if (number == SYS_clone && (wall_off("own-namespaces") || wall_off("no-root")))
+        a[0] &= ~(CLONE_NEWUSER | CLONE_NEWPID);
+    if (number == SYS_clone3 && (wall_off("own-namespaces") || wall_off("no-root")))
+        *(uint64_t *)a[0] &= ~(uint64_t)(CLONE_NEWUSER | CLONE_NEWPID); /* its first member */
     return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 

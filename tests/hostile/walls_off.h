@@ -9,9 +9,16 @@
 #define CLOISTER_TESTS_HOSTILE_WALLS_OFF_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 bool wall_off(const char *word);
 /* Any wall at all. */
 bool walls_incomplete(void);
+/* The folder outside, where an attempt that gets out finds things: "outside" above that of the
+ * configuration. */
+const char *wall_outside(char *out, size_t len);
+
+/* Without "no-root": whether those whom it calls see its own user or the superuser. 0 or -errno. */
+int wall_peer(bool known);
 
 #endif

@@ -11,6 +11,7 @@
 
 static const char nothing[PAGE];
 static const char *page = nothing;
+static char folder[PATH_MAX - 32]; /* of the configuration */
 
 /* glibc hands main's arguments to constructors as well. */
 __attribute__((constructor)) static void find_file(int argc, char **argv) {
@@ -20,7 +21,8 @@ __attribute__((constructor)) static void find_file(int argc, char **argv) {
             continue;
         const char *name = strrchr(argv[i + 1], '/');
         int dir = name == NULL ? 0 : (int)(name - argv[i + 1]);
-        (void)snprintf(path, sizeof(path), "%.*s/walls-off", dir, argv[i + 1]);
+        (void)snprintf(folder, sizeof(folder), "%.*s", dir, argv[i + 1]);
+        (void)snprintf(path, sizeof(path), "%s/walls-off", folder);
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
             return;
@@ -44,4 +46,9 @@ bool wall_off(const char *word) {
 
 bool walls_incomplete(void) {
     return page[0] != '\0';
+}
+
+const char *wall_outside(char *out, size_t len) {
+    (void)snprintf(out, len, "%s/../outside", folder);
+    return out;
 }
