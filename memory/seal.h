@@ -36,10 +36,13 @@ void key_derive(const uint8_t key[static SEAL_KEY_LEN], const char *use,
 void key_mac(const uint8_t key[static SEAL_KEY_LEN], const void *data, size_t data_len,
              uint8_t *out, size_t len);
 
-/* Memory for secrets: locked, guarded, wiped on free. NULL when locking fails (swap could see it).
- */
+/* Memory for secrets: locked, guarded, wiped on free. NULL when locking fails (swap could see it),
+ * unless that was said to be harmless. */
 void *secret_alloc(size_t len);
 void secret_free(void *secret);
+/* For this process and those forked from it: there is nothing to lock against, or it is accepted
+ * (ipc/swap.h). Locking is then tried only. Before any thread. */
+void secret_unlocked_is_fine(void);
 static inline void scope_secret_fn(void *p) {
     secret_free(*(void **)p);
 }

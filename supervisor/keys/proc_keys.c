@@ -16,6 +16,7 @@
 #include "build_config.h"
 #include "ipc/confine.h"
 #include "ipc/log.h"
+#include "ipc/swap.h"
 #include "supervisor/keys/channels.h"
 
 #define OTHER_FDS 128 /* stdio, the listener, peers, the keyring, the loop's own */
@@ -110,6 +111,8 @@ int main(int argc, char **argv) {
                          "Keeps the keys that seal users' tokens, apart from all else.", NULL);
     if (seal_init() < 0)
         fatal("libsodium does not start");
+    if (swap_harmless(config))
+        secret_unlocked_is_fine();
     if (secrets_load(config, &secrets, why, sizeof(why)) < 0)
         fatal("%s", why);
     struct channels_setup setup = {.supervisor_uid = uid_of(CLOISTER_USER_SUPERVISOR),

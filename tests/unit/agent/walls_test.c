@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "agent/probe.h"
@@ -127,6 +128,62 @@ START_TEST(other_processes_are_out_of_reach) {
 }
 END_TEST
 
+static unsigned long locked_kib(void) {
+    char line[256];
+    unsigned long kib = 0;
+    FILE *status = fopen("/proc/self/status", "re");
+    ck_assert_ptr_nonnull(status);
+    while (fgets(line, sizeof(line), status) != NULL)
+        if (sscanf(line, "VmLck: %lu", &kib) == 1)
+            break;
+    (void)fclose(status);
+    return kib;
+}
+
+/* As root, who may lock whatever the limit is; a lock ends with fork, so each turn takes its own.
+ */
+START_TEST(memory_is_locked_for_one_process) {
+#ifndef __SANITIZE_ADDRESS__ /* which makes mlockall do nothing */
+    ck_assert_uint_eq(locked_kib(), 0);
+    ck_assert_int_eq(swap_lock_out(), 0);
+    ck_assert_uint_ge(locked_kib(), 1000);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(locked_kib() == 0 ? 0 : 1);
+    int status;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+#endif
+}
+END_TEST
+
+static int locking_turn(struct walls how) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        const struct rlimit none = {0, 0};
+        if (setrlimit(RLIMIT_MEMLOCK, &none) < 0)
+            _exit(98);
+        _exit(walls_turn(&how) == 0 ? 0 : 1);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+START_TEST(no_turn_where_it_could_be_swapped) {
+    become(false);
+    struct walls how = walls;
+    how.no_filters = true; /* whose turn could not tell how it went */
+#ifndef __SANITIZE_ADDRESS__
+    ck_assert_int_eq(locking_turn(how), 1);
+#endif
+    how.may_swap = true;
+    ck_assert_int_eq(locking_turn(how), 0);
+    how.may_swap = false, how.no_swap = true;
+    ck_assert_int_eq(locking_turn(how), 0);
+}
+END_TEST
+
 START_TEST(a_missing_wall_is_named) {
     become(false); /* no empty network, no empty root */
     struct probe_report report[WALL_MAX];
@@ -149,6 +206,8 @@ int main(void) {
     tcase_add_test(tcase, layers_stop_on_their_own);
     tcase_add_test(tcase, other_processes_are_out_of_reach);
     tcase_add_test(tcase, a_missing_wall_is_named);
+    tcase_add_test(tcase, memory_is_locked_for_one_process);
+    tcase_add_test(tcase, no_turn_where_it_could_be_swapped);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
