@@ -6,6 +6,8 @@ import json
 import os
 import pathlib
 import re
+import select
+import socket
 import statistics
 import subprocess
 import sys
@@ -249,7 +251,73 @@ def supervisor_kib(cluster):
     return sum(int(v) for v in re.findall(r"Private_(?:Clean|Dirty): +(\d+)", text))
 
 
-BENCHES = {"spawn": bench_spawn, "idle_memory": bench_idle_memory, "turn": bench_turn, "scale": bench_scale}
+# ---- how long a token lives ----
+
+def turn_of(agent):
+    """Waits for the turn that this agent forks."""
+    path = pathlib.Path(f"/proc/{agent}/task/{agent}/children")
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        found = path.read_text().split()
+        if found:
+            return int(found[0])
+    raise AssertionError("no turn")
+
+
+def token_life(cluster, user, agent, body):
+    """One request: seconds from its turn's start to the turn's end, when the kernel has taken its memory; from the request's
+    end, as its caller sees it, to that; and of the request. Clean before: no turn runs."""
+    head = [f"Authorization: Bearer {cluster.front.key}", "Content-Type: application/json", "Accept: text/event-stream", "Host: x",
+            "Connection: close", f"Content-Length: {len(body)}", *(f"{k}: {v}" for k, v in cluster.front.grant_headers(user).items())]
+    with socket.create_connection(("127.0.0.1", cluster.port), 20) as line:
+        asked = time.monotonic()
+        line.sendall(("POST /v1/chat HTTP/1.1\r\n" + "\r\n".join(head) + "\r\n\r\n").encode() + body)
+        turn = os.pidfd_open(turn_of(agent))
+        began, gone, ended, told = time.monotonic(), None, None, b""
+        try:
+            while gone is None or ended is None:
+                ready, _, _ = select.select([x for x, done in ((turn, gone), (line, ended)) if done is None], [], [], 20)
+                now = time.monotonic()
+                assert ready, "the turn or the answer has no end"
+                if turn in ready:
+                    gone = now
+                if line in ready:
+                    data = line.recv(1 << 16)
+                    told += data
+                    if not data or b"event: done" in told:
+                        ended = now
+        finally:
+            os.close(turn)
+    assert b"event: done" in told, told[-300:]
+    return gone - began, gone - ended, ended - asked
+
+
+def bench_token_lifetime():
+    """Token plaintext is in the turn alone (tests/canary shows it), so it is gone when the turn's memory is."""
+    from cluster import Cluster
+    cluster = Cluster()
+    try:
+        cluster.connect("bench", timezone=ZONE)
+        n = 30 if QUICK else 300
+        turn_times(cluster, "bench", ZONE, 5, MESSAGE)
+        agent = next(a["pid"] for a in cluster.agents() if a["origin"] == "owner")
+        lives = []
+        for i in range(n):
+            body = json.dumps({"user": "bench", "message": MESSAGE, "timezone": ZONE, "conversation": f"t{i}"}).encode()
+            lives.append(token_life(cluster, "bench", agent, body))
+        life, after, request = ([seconds * 1000 for seconds in column] for column in zip(*lives))
+        for metric, pick in (("median", statistics.median), ("p99", p99)):
+            report("token_lifetime", metric, pick(life), "ms", "the request, as its caller sees it", pick(request), n,
+                   "from a turn's start to the end of its memory")
+        for metric, pick in (("after_end_median", statistics.median), ("after_end_p99", p99)):
+            report("token_lifetime", metric, pick(after), "ms", "limit", 50, n,
+                   "from the end of the request to the end of the turn's memory; negative: it was gone before")
+    finally:
+        cluster.stop()
+
+
+BENCHES = {"spawn": bench_spawn, "idle_memory": bench_idle_memory, "turn": bench_turn, "token_lifetime": bench_token_lifetime,
+           "scale": bench_scale}
 
 
 def main():

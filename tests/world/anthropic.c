@@ -105,6 +105,8 @@ static void build(struct exchange *x, const struct anthropic_request *r, struct 
     add_text(a, r, reply);
     if (!a->stop_sequence && strcmp(a->stop_reason, "max_tokens") != 0)
         add_calls(a, reply, r->one_call);
+    if (json_is_true(json_object_get(reply, "refused")))
+        a->stop_reason = "refusal";
     json_decref(reply);
 }
 

@@ -183,5 +183,6 @@ json_t *mind_think(const json_t *conversation, int64_t now) {
     }
     json_decref(done);
     bool calling = json_array_size(m.calls) > 0;
-    return json_pack("{s:s,s:o}", "text", calling ? "" : said, "calls", m.calls);
+    return json_pack("{s:s,s:o,s:b}", "text", calling ? "" : said, "calls", m.calls, "refused",
+                     (int)(m.message && strcasestr(m.message, "decline to answer")));
 }

@@ -55,6 +55,8 @@ static void build(struct exchange *x, const struct openai_request *r, struct ans
         a->completion_tokens += model_tokens(arguments ? strlen(arguments) : 0) + 8;
         a->finish = "tool_calls";
     }
+    if (json_is_true(json_object_get(reply, "refused")))
+        a->finish = "content_filter";
     json_decref(reply);
 }
 
