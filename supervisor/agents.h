@@ -1,6 +1,6 @@
 /* Inside of the turns module: the registry of agents and what each is doing. Included by agents.c,
- * spawn.c, lifecycle.c, queue.c, relay.c and operate.c only; everybody else uses turns.h. Loop
- * thread. */
+ * spawn.c, lifecycle.c, queue.c, relay.c, relay_rules.c and operate.c only; everybody else uses
+ * turns.h. Loop thread. */
 #ifndef CLOISTER_SUPERVISOR_AGENTS_H
 #define CLOISTER_SUPERVISOR_AGENTS_H
 
@@ -34,7 +34,9 @@ struct turn {
     struct event *timer;      /* deadline, then the grace after a cancel */
     uint64_t deadline;        /* clock */
     uint64_t credit;          /* bytes of text it may still send */
+    uint64_t said;            /* bytes of text so far */
     unsigned host_calls;      /* unanswered */
+    unsigned host_calls_all;  /* so far */
     unsigned tools;           /* notices of tools so far */
     Cloister__TurnKind kind;
     bool running, cancelled, timed_out, wrote;

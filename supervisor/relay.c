@@ -7,26 +7,16 @@
 #include "ipc/log.h"
 #include "supervisor/agents.h"
 #include "supervisor/host_calls.h"
+#include "supervisor/relay_rules.h"
 
-#define HOST_CALLS_MAX 8
-#define TOOLS_MAX      1024 /* notices of a turn; its budget of calls allows far fewer */
-#define WORD_BYTES     48
-#define DETAIL_BYTES   1024
-#define ACCESS_BYTES   16384
-#define MEMORIES_MAX   64
-#define GRANT_BYTES    127
+#define WORD_BYTES   48
+#define DETAIL_BYTES 1024
 
 static void breach(struct agent *agent, const char *what) {
     agent->turns->counters.breaches++;
     log_error("agent %d (%s) broke the protocol: %s; ending it", (int)agent->pid, agent->origin,
               what);
     agent_event(agent, AGENT_EVENT_FAULT, &failure_lost);
-}
-
-/* The turn that a message claims to be about, if that is the one that runs. */
-static struct turn *turn_of(struct agent *agent, const char *id) {
-    struct turn *turn = agent->running;
-    return turn != NULL && strcmp(turn->id, id) == 0 ? turn : NULL;
 }
 
 static const char *on_hello(struct agent *agent, const Cloister__AgentHello *hello) {
@@ -38,25 +28,31 @@ static const char *on_hello(struct agent *agent, const Cloister__AgentHello *hel
 }
 
 static const char *on_pong(struct agent *agent, const Cloister__Pong *pong) {
-    if (pong->sequence != agent->pings || agent->pongs == agent->pings)
-        return "an answer to no ping";
+    const char *wrong = relay_pong(agent, pong->sequence);
+    if (wrong != NULL)
+        return wrong;
     agent->pongs = agent->pings;
     agent_arm(agent);
+    return NULL;
+}
+
+/* The first of these that is not NULL. */
+static const char *first_wrong(const char *const *wrong, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (wrong[i] != NULL)
+            return wrong[i];
     return NULL;
 }
 
 static const char *on_delta(struct turn *turn, const Cloister__Message *message) {
     const char *text = message->turn_delta->text;
     size_t len = strlen(text);
-    if (turn->kind != CLOISTER__TURN_KIND__TURN_CHAT)
-        return "text from a turn that has none";
-    if (!utf8_valid(text, len))
-        return "text that is not UTF-8";
-    if (len == 0) /* costs no credit, so it could come without end */
-        return "text that is empty";
-    if (len > turn->credit)
-        return "text beyond its credit";
-    turn->credit -= len;
+    const char *const rules[] = {relay_text_kind(turn), relay_text_form(text, len),
+                                 relay_text_bounds(turn, len)};
+    const char *wrong = first_wrong(rules, COUNT_OF(rules));
+    if (wrong != NULL)
+        return wrong;
+    turn->credit -= len < turn->credit ? len : turn->credit;
     if (turn->ops != NULL)
         turn->ops->event(turn->ctx, message);
     return NULL;
@@ -74,8 +70,9 @@ static const char *on_tool(struct turn *turn, const Cloister__Message *message) 
     const Cloister__TurnTool *tool = message->turn_tool;
     if (!word_valid(tool->name, WORD_BYTES) || !word_valid(tool->state, WORD_BYTES))
         return "a tool's name or state";
-    if (++turn->tools > TOOLS_MAX)
-        return "notices of tools without end";
+    const char *wrong = relay_tools(turn);
+    if (wrong != NULL)
+        return wrong;
     if (tool_writes(tool->name))
         turn->wrote = true;
     if (turn->ops != NULL)
@@ -88,8 +85,9 @@ static const char *on_host_call(struct turn *turn, const Cloister__HostCall *cal
         return "a host call that its origin may not make";
     if (!host_call_sound(call))
         return "a malformed host call";
-    if (++turn->host_calls > HOST_CALLS_MAX)
-        return "too many host calls at once";
+    const char *wrong = relay_host_calls(turn);
+    if (wrong != NULL)
+        return wrong;
     if (turn->ops != NULL)
         turn->ops->host_call(turn->ctx, call);
     else
@@ -97,39 +95,16 @@ static const char *on_host_call(struct turn *turn, const Cloister__HostCall *cal
     return NULL;
 }
 
-static const char *check_memories(const struct turn *turn, const Cloister__TurnDone *done) {
-    if (done->n_memories > 0 && turn->kind != CLOISTER__TURN_KIND__TURN_MEMORY_LIST)
-        return "memories that were not asked for";
-    if (done->n_memories > MEMORIES_MAX)
-        return "too many memories";
-    for (size_t i = 0; i < done->n_memories; i++)
-        if (!id_valid(done->memories[i]->id) || !text_valid(done->memories[i]->text, SIZE_MAX))
-            return "a malformed memory";
-    return NULL;
-}
-
-/* A grant becomes a line of a reply's head; who it was is for a turn to say that was asked. */
-static const char *check_identity(const struct turn *turn, const Cloister__TurnDone *done) {
-    static const char grant_letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    size_t len = strspn(done->grant, grant_letters);
-    if (len > GRANT_BYTES || done->grant[len] != '\0')
-        return "a grant that is none";
-    if (turn->kind != CLOISTER__TURN_KIND__TURN_SIGN_IN &&
-        (done->subject_tag.len > 0 || done->account[0] != '\0'))
-        return "an account that was not asked for";
-    return NULL;
-}
-
 static const char *on_done(struct turn *turn, const Cloister__TurnDone *done) {
     struct agent *agent = turn->agent;
-    if (done->notes.len > agent->turns->setup.notes_bytes || done->access.len > ACCESS_BYTES)
-        return "more to remember than is allowed";
-    if (done->revoked && turn->kind != CLOISTER__TURN_KIND__TURN_REVOKE)
-        return "a revocation that was not asked for";
-    const char *wrong = check_memories(turn, done);
-    if (wrong == NULL)
-        wrong = check_identity(turn, done);
+    const char *const rules[] = {relay_kept_sizes(turn, done->notes.len, done->access.len),
+                                 relay_kept_kind(turn, done->notes.len, done->access.len),
+                                 relay_revoked(turn, done->revoked),
+                                 relay_memories(turn, done),
+                                 relay_grant_form(done->grant),
+                                 relay_grant_kind(turn, done->grant),
+                                 relay_account(turn, done)};
+    const char *wrong = first_wrong(rules, COUNT_OF(rules));
     if (wrong != NULL)
         return wrong;
     turn_end_done(turn, done);
@@ -139,8 +114,11 @@ static const char *on_done(struct turn *turn, const Cloister__TurnDone *done) {
 
 static const char *on_error(struct turn *turn, const Cloister__TurnError *error) {
     struct agent *agent = turn->agent;
-    if (error->notes.len > agent->turns->setup.notes_bytes || error->access.len > ACCESS_BYTES)
-        return "more to remember than is allowed";
+    const char *const rules[] = {relay_kept_sizes(turn, error->notes.len, error->access.len),
+                                 relay_kept_kind(turn, error->notes.len, error->access.len)};
+    const char *wrong = first_wrong(rules, COUNT_OF(rules));
+    if (wrong != NULL)
+        return wrong;
     if (!word_valid(error->code, WORD_BYTES))
         return "an error code that is no word";
     if (!text_valid(error->detail, DETAIL_BYTES))
@@ -161,8 +139,8 @@ static const char *on_turn_exited(struct turn *turn, const Cloister__TurnExited 
 }
 
 #define TURN_MESSAGE(field, handler, arg)                                                          \
-    ((turn = turn_of(agent, message->field->turn)) == NULL ? "a message about another turn"        \
-                                                           : handler(turn, arg))
+    ((turn = relay_turn(agent, message->field->turn)) == NULL ? "a message about another turn"     \
+                                                              : handler(turn, arg))
 
 static const char *dispatch(struct agent *agent, const Cloister__Message *message) {
     struct turn *turn;
@@ -182,7 +160,7 @@ static const char *dispatch(struct agent *agent, const Cloister__Message *messag
         return TURN_MESSAGE(turn_error, on_error, message->turn_error);
     if (message->body_case == CLOISTER__MESSAGE__BODY_TURN_EXITED)
         return TURN_MESSAGE(turn_exited, on_turn_exited, message->turn_exited);
-    return "a message without a handler";
+    return relay_unhandled();
 }
 
 void relay_message(struct agent *agent, const uint8_t *data, size_t len) {

@@ -7,37 +7,16 @@
 
 #define STATE_TOKEN_MAX 256
 
-/* What each origin is served. An origin without a row is refused at birth. */
-struct origin_rule {
-    const char *name;
-    bool needs_user;
-    bool pending;      /* may use a connection that has no user yet */
-    bool later;        /* may name another connection of its own user: the owner connected anew */
-    bool user_key;     /* preferences, own-event marks */
-    bool model_key;    /* may talk to the model */
-    bool pkce;         /* may redeem a code */
-    bool raises_floor; /* may make older sealed tokens useless */
-    bool subject_key;  /* learns whose Google account it is */
-};
-static const struct origin_rule origin_rules[] = {
-    {"owner", .needs_user = true, .later = true, .user_key = true, .model_key = true,
-     .raises_floor = true},
-    {"customer", .needs_user = true, .later = true, .model_key = true},
-    {"connect", .pending = true, .pkce = true, .raises_floor = true, .subject_key = true},
-};
-
 static bool id_or_empty(const char *id) {
     return id[0] == '\0' || id_valid(id);
 }
 
 int binding_from(const Cloister__KeysBind *bind, struct binding *ret) {
     struct binding binding = {0};
-    for (size_t i = 0; i < COUNT_OF(origin_rules); i++)
-        if (strcmp(bind->origin, origin_rules[i].name) == 0)
-            binding.origin = &origin_rules[i];
+    binding.origin = origin_find(bind->origin);
     if (!id_or_empty(bind->user) || !id_or_empty(bind->connection))
         return -EPROTO;
-    if (binding.origin == NULL || (binding.origin->needs_user && bind->user[0] == '\0'))
+    if (binding.origin == NULL || (origin_needs_user(binding.origin) && bind->user[0] == '\0'))
         return -EACCES;
     strcpy(binding.user, bind->user); /* both fit: empty or ID_LEN */
     strcpy(binding.connection, bind->connection);
@@ -46,7 +25,7 @@ int binding_from(const Cloister__KeysBind *bind, struct binding *ret) {
 }
 
 const char *binding_origin(const struct binding *binding) {
-    return binding->origin->name;
+    return origin_name(binding->origin);
 }
 
 /* ---- turns ---- */
@@ -55,24 +34,17 @@ const char *binding_origin(const struct binding *binding) {
 static int choose_connection(const struct binding *binding, const char *named, const char **ret) {
     if (named[0] == '\0')
         *ret = binding->connection;
-    else if (binding->origin->later || strcmp(named, binding->connection) == 0)
+    else if (origin_may(binding->origin, ORIGIN_LATER) || strcmp(named, binding->connection) == 0)
         *ret = named;
     else
         return -EACCES;
     return 0;
 }
 
-/* The row must be this channel's user's; in a connect cell it may also be nobody's yet. */
-static bool row_is_ours(const struct binding *binding, const char *row_user) {
-    if (row_user[0] == '\0')
-        return binding->origin->pending;
-    return strcmp(row_user, binding->user) == 0;
-}
-
 static int our_connection(const struct answers *answers, const struct binding *binding,
                           const char *connection, struct keyring_row *ret) {
     int r = keyring_get(answers->keyring, KEY_KIND_CONNECTION, connection, ret);
-    if (r == 0 && !row_is_ours(binding, ret->user)) {
+    if (r == 0 && !origin_row_ours(binding->origin, binding->user, ret->user)) {
         keyring_row_clear(ret);
         r = -EACCES;
     }
@@ -97,16 +69,17 @@ static void gathered_clear(struct gathered *gathered) {
 static int gather(const struct answers *answers, const struct binding *binding,
                   const Cloister__KeyAsk *ask, struct gathered *ret) {
     const char *id = "";
-    if (ask->state_token[0] != '\0' && !binding->origin->pkce)
+    if (ask->state_token[0] != '\0' && !origin_may(binding->origin, ORIGIN_PKCE))
         return -EACCES;
     int r = choose_connection(binding, ask->connection, &id);
     if (r == 0 && id[0] != '\0')
         r = our_connection(answers, binding, id, &ret->connection);
-    if (r == -EKEYREVOKED && binding->origin->pending && ask->connection[0] == '\0')
+    if (r == -EKEYREVOKED && origin_may(binding->origin, ORIGIN_PENDING) &&
+        ask->connection[0] == '\0')
         r = 0; /* somebody signs in: such a cell has an id to be told apart by, and no connection */
-    if (r == 0 && binding->origin->user_key)
+    if (r == 0 && origin_may(binding->origin, ORIGIN_USER_KEY))
         r = keyring_get(answers->keyring, KEY_KIND_USER, binding->user, &ret->user);
-    if (r == 0 && binding->origin->subject_key)
+    if (r == 0 && origin_may(binding->origin, ORIGIN_SUBJECT))
         r = keyring_subject_key(answers->keyring, &ret->subject);
     return r;
 }
@@ -116,7 +89,7 @@ static void fill_grant(const struct answers *answers, const struct binding *bind
     const struct secrets *secrets = answers->secrets;
     const struct keyring_row *connection = &gathered->connection, *user = &gathered->user;
     grant->user = (char *)(uintptr_t)binding->user;
-    grant->origin = (char *)(uintptr_t)binding->origin->name;
+    grant->origin = (char *)(uintptr_t)origin_name(binding->origin);
     if (connection->key != NULL) {
         grant->connection_key = bytes_of(connection->key, SEAL_KEY_LEN);
         grant->epoch = connection->epoch;
@@ -130,7 +103,7 @@ static void fill_grant(const struct answers *answers, const struct binding *bind
         grant->subject_key = bytes_of(gathered->subject, SEAL_KEY_LEN);
     grant->google_client_secret =
         bytes_of(secrets->google_client_secret.text, secrets->google_client_secret.len);
-    if (binding->origin->model_key)
+    if (origin_may(binding->origin, ORIGIN_MODEL_KEY))
         grant->model_api_key = bytes_of(secrets->model_api_key.text, secrets->model_api_key.len);
 }
 
@@ -184,8 +157,9 @@ static int commit_token(const struct answers *answers, const struct binding *bin
     const char *id = "";
     if (!id_or_empty(commit->connection) || commit->version > INT64_MAX)
         return -EPROTO;
-    int r = binding->origin->raises_floor ? choose_connection(binding, commit->connection, &id)
-                                          : -EACCES;
+    int r = origin_may(binding->origin, ORIGIN_FLOOR)
+                ? choose_connection(binding, commit->connection, &id)
+                : -EACCES;
     if (r == 0)
         r = id[0] == '\0' ? -EKEYREVOKED : our_connection(answers, binding, id, &row);
     keyring_row_clear(&row);

@@ -5,6 +5,7 @@
 
 #include "ipc/message.h"
 #include "supervisor/keys/keyring.h"
+#include "supervisor/keys/origins.h"
 #include "supervisor/keys/secrets.h"
 
 /* Whom an agent's channel speaks for, fixed when the zygote made it. */

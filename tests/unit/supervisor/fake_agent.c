@@ -207,6 +207,20 @@ static void run_turn(const Cloister__TurnStart *start) {
         done.grant = "cg1_x\r\nSet-Cookie: a=b";
         Cloister__Message out = MSG_OF(TURN_DONE, turn_done, &done);
         send_message(&out);
+    } else if (is(message, "access")) {
+        Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+        done.turn = (char *)turn;
+        done.access = (ProtobufCBinaryData){6, (uint8_t *)"sealed"};
+        Cloister__Message out = MSG_OF(TURN_DONE, turn_done, &done);
+        send_message(&out);
+    } else if (is(message, "calls")) { /* at once, answered or not */
+        for (unsigned i = 0; i < 80; i++)
+            send_put_preference(turn);
+    } else if (is(message, "endless")) { /* goes on as credit comes */
+        char piece[4097] = "";
+        memset(piece, 'x', sizeof(piece) - 1);
+        for (unsigned i = 0; i < 80; i++)
+            send_delta(turn, piece);
     } else if (is(message, "account")) {
         Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
         done.turn = (char *)turn;

@@ -202,9 +202,9 @@ START_TEST(host_calls_are_answered) {
 END_TEST
 
 static const char *const harm[] = {
-    "garbage 1", "garbage 2",      "garbage 3", "garbage 4", "garbage 5", "other",
-    "overrun",   "twice",          "hello",     "latin",     "token",     "memories",
-    "huge",      "error Bad Code", "empty",     "tools",     "grant",     "account"};
+    "garbage 1", "garbage 2", "garbage 3", "garbage 4", "garbage 5", "other", "overrun",
+    "twice",     "hello",     "latin",     "token",     "memories",  "huge",  "error Bad Code",
+    "empty",     "tools",     "grant",     "account",   "calls"};
 
 START_TEST(harm_ends_the_agent_alone) {
     struct heard heard;
@@ -226,6 +226,31 @@ START_TEST(customers_may_not_remember) {
     rig_until(&rig, heard_over, &heard);
     ck_assert_str_eq(heard.code, "agent_lost");
     ck_assert_uint_eq(heard.calls, 0);
+    ck_assert_uint_eq(status().counters.breaches, 1);
+}
+END_TEST
+
+/* What nobody would ask a customer's turn for, though an owner's chat gives it. */
+START_TEST(customers_leave_no_token_and_no_grant) {
+    static const char *const given[] = {"access", "who"};
+    for (size_t i = 0; i < COUNT_OF(given); i++) {
+        struct heard heard;
+        ask(USER_A, given[i], &heard);
+        ck_assert_uint_eq(heard.done, 1);
+        ck_assert(rig_submit(&rig, USER_A, "customer", given[i], CREDIT, &heard));
+        rig_until(&rig, heard_over, &heard);
+        ck_assert_str_eq(heard.code, "agent_lost");
+        ck_assert_uint_eq(status().counters.breaches, i + 1);
+    }
+}
+END_TEST
+
+/* Credit enough for all of it: it is the length that ends it. */
+START_TEST(no_answer_is_endless) {
+    struct heard heard;
+    ck_assert(rig_submit(&rig, USER_A, "owner", "endless", 1u << 20, &heard));
+    rig_until(&rig, heard_over, &heard);
+    ck_assert_str_eq(heard.code, "agent_lost");
     ck_assert_uint_eq(status().counters.breaches, 1);
 }
 END_TEST
@@ -467,6 +492,8 @@ static Suite *suite(void) {
     tcase_add_test(t, host_calls_are_answered);
     tcase_add_loop_test(t, harm_ends_the_agent_alone, 0, (int)COUNT_OF(harm));
     tcase_add_test(t, customers_may_not_remember);
+    tcase_add_test(t, customers_leave_no_token_and_no_grant);
+    tcase_add_test(t, no_answer_is_endless);
     tcase_add_test(t, end_of_a_user);
     tcase_add_test(t, operators_park_and_stop);
     tcase_add_test(t, drain_waits_for_running_turns);
