@@ -2,6 +2,7 @@
  * and behind all none does. Also what a zygote does when a wall is missing. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -9,6 +10,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "agent/probe.h"
@@ -128,6 +131,38 @@ START_TEST(other_processes_are_out_of_reach) {
 }
 END_TEST
 
+static bool refused(long r) {
+    return r < 0 && errno == EPERM;
+}
+
+/* How many of these a zygote may do; before its own filter, all of them get past the door. */
+static int zygote_does(void) {
+    char *none[] = {NULL};
+    int n = 0;
+    n += !refused(execve("/nothing", none, none));
+    n += !refused(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    n += !refused(open("/nothing", O_WRONLY | O_CLOEXEC));
+    n += !refused(unlink("/nothing"));
+    n += !refused(syscall(SYS_clone3, NULL, 0));
+    n += !refused(syscall(SYS_pidfd_open, getpid(), 0));
+    n += !refused(syscall(SYS_memfd_create, "x", 0));
+    n += !refused(kill(getpid(), 0));
+    return n;
+}
+
+START_TEST(a_zygote_has_a_filter_of_its_own) {
+    become(false);
+    ck_assert_int_eq(zygote_does(), 8); /* control */
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(walls_zygote(&walls) < 0 ? 99 : zygote_does());
+    int status;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(WEXITSTATUS(status), 0);
+    ck_assert(WIFEXITED(status));
+}
+END_TEST
+
 static unsigned long locked_kib(void) {
     char line[256];
     unsigned long kib = 0;
@@ -206,6 +241,7 @@ int main(void) {
     tcase_add_test(tcase, layers_stop_on_their_own);
     tcase_add_test(tcase, other_processes_are_out_of_reach);
     tcase_add_test(tcase, a_missing_wall_is_named);
+    tcase_add_test(tcase, a_zygote_has_a_filter_of_its_own);
     tcase_add_test(tcase, memory_is_locked_for_one_process);
     tcase_add_test(tcase, no_turn_where_it_could_be_swapped);
     suite_add_tcase(suite, tcase);
