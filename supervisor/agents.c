@@ -155,6 +155,20 @@ struct agent *agent_new(struct turns *turns, const char *user, const char *origi
     return agent;
 }
 
+void agent_tell_ended(struct agent *agent) {
+    struct end_note *note = SLIST_FIRST(&agent->notes), *next;
+    SLIST_INIT(&agent->notes); /* who is told may ask again */
+    for (; note != NULL; note = next) {
+        struct turns_ended *call = note->call;
+        next = SLIST_NEXT(note, next);
+        free(note);
+        if (--call->left > 0)
+            continue;
+        call->ended(call->ctx);
+        free(call);
+    }
+}
+
 void agent_bury(struct agent *agent) {
     struct turns *turns = agent->turns;
     TAILQ_REMOVE(&turns->lists[agent->state], agent, listed);
@@ -166,16 +180,7 @@ void agent_bury(struct agent *agent) {
     /* libevent, or a caller further up, may still hold it in this round of the loop. */
     TAILQ_INSERT_TAIL(&turns->graves, agent, listed);
     set_timer(turns->burial, 0);
-    struct end_note *note;
-    while ((note = SLIST_FIRST(&agent->notes)) != NULL) {
-        SLIST_REMOVE_HEAD(&agent->notes, next);
-        struct turns_ended *call = note->call;
-        free(note);
-        if (--call->left > 0)
-            continue;
-        call->ended(call->ctx);
-        free(call);
-    }
+    agent_tell_ended(agent);
     if (turns->drained != NULL && turns->by_key.count == 0) {
         void (*drained)(void *) = take_ptr(turns->drained);
         (void)event_del(turns->drain_limit);

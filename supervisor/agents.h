@@ -111,6 +111,8 @@ struct agent *agent_new(struct turns *turns, const char *user, const char *origi
                         const char *connection);
 /* Out of every list and table, freed on the next round. It has no process and no turns. */
 void agent_bury(struct agent *agent);
+/* Its process has been reaped: tells whoever waits for that (turns_end_user). */
+void agent_tell_ended(struct agent *agent);
 void agent_arm(struct agent *agent); /* its timer, as its state wants */
 void set_timer(struct event *timer, uint64_t wait_ms);
 

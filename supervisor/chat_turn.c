@@ -4,6 +4,7 @@
 #include "ipc/log.h"
 #include "supervisor/chat_state.h"
 #include "supervisor/failures.h"
+#include "supervisor/store_connect.h"
 
 static void on_started(void *ctx, const char *turn_id) {
     struct chat *chat = ctx;
@@ -97,10 +98,30 @@ static void on_error(void *ctx, const Cloister__TurnError *error) {
         chat_fail(chat, &why, "");
 }
 
+/* The owner has another account than before: ending that one ends whatever runs for the user. What
+ * was asked of the account that stays has only to be asked again. */
+static void on_connection(void *ctx, int error, const struct store_connection *row) {
+    static const char detail[] = "An earlier connection was just being ended. Ask again.";
+    struct chat *chat = ctx;
+    if (error == 0 && strcmp(row->id, chat->connection) == 0 && strcmp(row->state, "active") == 0)
+        chat->failure = (struct turn_failure){.status = failure_status("agent_lost"),
+                                              .code = "agent_lost",
+                                              .detail = detail,
+                                              .retryable = true,
+                                              .unknown_writes = chat->failure.unknown_writes};
+    chat_fail(chat, &chat->failure, "");
+}
+
+/* The words of a failure are static. */
 static void on_failed(void *ctx, const struct turn_failure *failure) {
     struct chat *chat = ctx;
     turn_over(chat);
-    chat_fail(chat, failure, "");
+    if (strcmp(failure->code, "disconnected") != 0) {
+        chat_fail(chat, failure, "");
+        return;
+    }
+    chat->failure = *failure;
+    store_connection_get(chat->chats->setup.store, chat->user, on_connection, chat);
 }
 
 static const struct turn_ops chat_turn_ops = {on_started, on_event, on_host_call,

@@ -131,6 +131,7 @@ static void act_exited(struct agent *agent, const struct turn_failure *why) {
     } else {
         agent_change_state(agent, AGENT_STARTING);
         spawn_want(agent);
+        agent_tell_ended(agent); /* last: they may end the next one as well */
     }
     spawn_next(turns);
 }

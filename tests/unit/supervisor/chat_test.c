@@ -11,6 +11,7 @@
 #include "supervisor/admit.h"
 #include "supervisor/chat.h"
 #include "supervisor/gateway.h"
+#include "supervisor/store_connect.h"
 #include "supervisor/web_sessions.h"
 
 #define CONN "cccccccccccccccccccccccccccccccc"
@@ -112,6 +113,9 @@ static struct {
     size_t n_held;
     store_done *pending;
     void *pending_ctx;
+    const char *connected; /* the connection that is the user's now */
+    store_connection_done *asked_which;
+    void *which_ctx;
 } db;
 
 static struct event *db_event;
@@ -132,6 +136,12 @@ static void answer_lookups(void) {
         db.held[i].done(db.held[i].ctx, db.error, db.error == 0 ? &session : NULL);
     if (db.pending != NULL)
         (take_ptr(db.pending))(db.pending_ctx, 0);
+    if (db.asked_which == NULL)
+        return;
+    struct store_connection row = {.scopes = "", .features = ""};
+    strcpy(row.id, db.connected);
+    strcpy(row.state, db.state);
+    (take_ptr(db.asked_which))(db.which_ctx, db.error, db.error == 0 ? &row : NULL);
 }
 
 static void on_db(evutil_socket_t fd, short what, void *ctx) {
@@ -149,6 +159,16 @@ void store_session(struct store *store, const char *frontend, const char *name,
         memcpy(db.key, idempotency, sizeof(db.key));
     ck_assert_uint_lt(db.n_held, COUNT_OF(db.held));
     db.held[db.n_held++] = (struct lookup){done, ctx};
+    if (!db.hold)
+        event_active(db_event, EV_TIMEOUT, 0);
+}
+
+void store_connection_get(struct store *store, const char *user, store_connection_done *done,
+                          void *ctx) {
+    (void)store;
+    ck_assert_str_eq(user, USER_A);
+    db.asked_which = done;
+    db.which_ctx = ctx;
     if (!db.hold)
         event_active(db_event, EV_TIMEOUT, 0);
 }
@@ -314,6 +334,7 @@ static void setup(void) {
     shown_session = "";
     admissions.action_url = admissions.renewed = "";
     db.state = "active";
+    db.connected = CONN;
     db_event = evtimer_new(rig.base, on_db, NULL);
     struct sessions_limits limits = {60000, 1024, 1024, 8, 1 << 20};
     ck_assert_int_eq(sessions_new(rig.base, &limits, &sessions), 0);
@@ -682,6 +703,59 @@ START_TEST(forgetting_beats_a_running_turn) {
 }
 END_TEST
 
+static void on_ended(void *ctx) {
+    *(bool *)ctx = true;
+}
+
+/* After a switch of accounts the old one is ended a moment later, while the new one is in use. */
+START_TEST(what_is_asked_of_the_account_that_stays_is_asked_again) {
+    static const struct {
+        const char *connected, *state;
+        int error;
+        const char *code;
+        unsigned status;
+    } rows[] = {{CONN, "active", 0, "agent_lost", 502},
+                {CONN, "disconnecting", 0, "disconnected", 409},
+                {"", "none", 0, "disconnected", 409},
+                {"99999999999999999999999999999999", "active", 0, "disconnected", 409},
+                {CONN, "active", -EAGAIN, "disconnected", 409}};
+    bool gone = false;
+    chat(1, "hang", "", 1000);
+    while (client.accepted == 0)
+        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+    db.connected = rows[_i].connected;
+    db.state = rows[_i].state;
+    db.error = rows[_i].error;
+    turns_end_user(rig.turns, USER_A, on_ended, &gone);
+    while (!gone)
+        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+    until_ended(1);
+    ck_assert_str_eq(client.code, rows[_i].code);
+    ck_assert_uint_eq(client.status, rows[_i].status);
+    ck_assert(client.retryable == (rows[_i].status == 502));
+}
+END_TEST
+
+START_TEST(cancelled_while_its_end_is_looked_at) {
+    db.hold = true;
+    chat(1, "hang", "", 1000);
+    while (db.n_held == 0)
+        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+    answer_lookups();
+    while (client.accepted == 0)
+        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+    bool gone = false;
+    turns_end_user(rig.turns, USER_A, on_ended, &gone);
+    ck_assert_ptr_nonnull(db.asked_which);
+    send_cancel(1);
+    until_ended(1);
+    ck_assert_str_eq(client.code, "cancelled");
+    answer_lookups(); /* nobody waits for it any more */
+    while (!gone)
+        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+}
+END_TEST
+
 START_TEST(health_and_draining) {
     gateway_set_draining(gateway, true);
     Cloister__HealthAsk ask = CLOISTER__HEALTH_ASK__INIT;
@@ -721,6 +795,8 @@ int main(void) {
     tcase_add_loop_test(t, gateway_garbage_drops_the_gateway_alone, 0, 3);
     tcase_add_test(t, fields_are_checked);
     tcase_add_test(t, forgetting_beats_a_running_turn);
+    tcase_add_loop_test(t, what_is_asked_of_the_account_that_stays_is_asked_again, 0, 5);
+    tcase_add_test(t, cancelled_while_its_end_is_looked_at);
     tcase_add_test(t, health_and_draining);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);

@@ -276,6 +276,27 @@ START_TEST(end_of_a_user) {
 }
 END_TEST
 
+static bool counted(void *ctx) {
+    return *(const unsigned *)ctx > 0;
+}
+
+/* Who waits for the end waits for the process, not for whatever comes after it. */
+START_TEST(end_of_a_user_who_goes_on) {
+    struct heard running, next;
+    unsigned ended = 0;
+    ck_assert(rig_submit(&rig, USER_A, "owner", "hang", CREDIT, &running));
+    rig_until(&rig, heard_started, &running);
+    turns_end_user(rig.turns, USER_A, count, &ended);
+    ck_assert(rig_submit(&rig, USER_A, "owner", "hang", CREDIT, &next)); /* gets another process */
+    rig_until(&rig, counted, &ended);
+    rig_until(&rig, heard_started, &next);
+    ck_assert(!next.over);
+    turns_end_user(rig.turns, USER_A, count, &ended);
+    rig_until(&rig, is_empty, NULL);
+    ck_assert_uint_eq(ended, 2);
+}
+END_TEST
+
 START_TEST(operators_park_and_stop) {
     struct heard heard;
     ck_assert_int_lt(turns_park_user(rig.turns, USER_A), 0);
@@ -495,6 +516,7 @@ static Suite *suite(void) {
     tcase_add_test(t, customers_leave_no_token_and_no_grant);
     tcase_add_test(t, no_answer_is_endless);
     tcase_add_test(t, end_of_a_user);
+    tcase_add_test(t, end_of_a_user_who_goes_on);
     tcase_add_test(t, operators_park_and_stop);
     tcase_add_test(t, drain_waits_for_running_turns);
     tcase_add_test(t, zygote_is_replaced_and_agents_live_on);
