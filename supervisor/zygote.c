@@ -159,7 +159,8 @@ static bool accept_hello(struct zygote *zygote, Cloister__Message *message) {
     }
     if (walls_missing(hello, why, sizeof(why))) {
         kill_zygote(zygote, why);
-        zygote->setup.refused(zygote->setup.ctx, why);
+        if (zygote->setup.refused != NULL)
+            zygote->setup.refused(zygote->setup.ctx, why);
         return false;
     }
     msg_free(zygote->hello);

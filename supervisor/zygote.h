@@ -25,7 +25,7 @@ struct zygote_setup {
     int log_fd;          /* becomes its fd 2; stays the caller's */
     int agents_dir_fd;   /* becomes its fd 4; stays the caller's */
     /* A wall is missing that the configuration does not accept: `why` is a sentence for the
-     * operator. Another start will not help, but is tried all the same, later. */
+     * operator. Another start will not help, but is tried all the same, later. May be NULL. */
     void (*refused)(void *ctx, const char *why);
     void *ctx;
 };
