@@ -102,9 +102,9 @@ export const pending = {
   take(account) {
     try {
       const question = JSON.parse(sessionStorage.getItem(PLACE));
-      return question?.account === account && Date.now() - question.at < 600000 ? question : null;
-    } catch {
-      return null;
-    }
+      if (question?.account === account && Date.now() - question.at < 600000) return question;
+    } catch { /* none that can be read */ }
+    pending.drop();
+    return null;
   },
 };

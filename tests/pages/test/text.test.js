@@ -23,7 +23,7 @@ async function answering(size, text, more = {}) {
 
 // What reaches over the window's right edge; scrolled away or cut off, nobody could read it.
 const over = (page) => page.evaluate(() => [...document.querySelectorAll('main *')]
-  .filter((one) => !one.closest('.unseen, [hidden], svg') && one.getBoundingClientRect().right > innerWidth + 1).map((one) => `${one.tagName}.${one.className}`));
+  .filter((one) => !one.closest('.unseen, [hidden], svg') && one.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map((one) => `${one.tagName}.${one.className}`));
 
 for (const size of ['phone', 'desktop']) {
   test(`a word longer than the window breaks: ${size}`, async () => {
