@@ -7,7 +7,7 @@
 #include "agent/tools_span.h"
 #include "providers/json_get.h"
 
-#define CHUNK_S   (60 * 86400) /* longer free/busy spans are refused by Google */
+#define CHUNK_S   (INT64_C(60) * 86400) /* longer free/busy spans are refused by Google */
 #define PAGES_MAX 20u
 #define BUSY_MAX  200u
 

@@ -4,7 +4,7 @@
 
 #include "agent/tools.h"
 
-#define SPAN_MAX_S (366 * 86400)
+#define SPAN_MAX_S (INT64_C(366) * 86400)
 
 /* Reads start, end and timezone into the run. False when they do not fit: the run then has its
  * result. */

@@ -80,7 +80,7 @@ int keys_ask(int fd, const Cloister__TurnStart *start, struct keys **ret, struct
     int r = seq_send(fd, &question, -1);
     if (r == 0)
         r = seq_recv_wait(fd, &peer, KEYS_MS, &answer, NULL);
-    if (r < 0 || answer->body_case != CLOISTER__MESSAGE__BODY_KEY_GRANT)
+    if (r != 0 || answer->body_case != CLOISTER__MESSAGE__BODY_KEY_GRANT)
         return keys_away(fault, r < 0 ? r : -EPROTO);
     struct keys *keys = secret_alloc(sizeof(*keys));
     if (keys == NULL)
@@ -104,7 +104,7 @@ int keys_commit_token(int fd, const char *connection, uint64_t version, struct f
     int r = seq_send(fd, &question, -1);
     if (r == 0)
         r = seq_recv_wait(fd, &peer, KEYS_MS, &answer, NULL);
-    if (r < 0 || answer->body_case != CLOISTER__MESSAGE__BODY_KEY_RESULT ||
+    if (r != 0 || answer->body_case != CLOISTER__MESSAGE__BODY_KEY_RESULT ||
         answer->key_result->error != 0)
         return keys_away(fault, r < 0 ? r : -EIO);
     return 0;

@@ -34,7 +34,7 @@ const char *msg_name(Cloister__Message__BodyCase body) {
 static void *wiping_alloc(void *ctx, size_t size) {
     (void)ctx;
     size_t *block;
-    if (size > MESSAGE_MAX * 4)
+    if (size > (size_t)MESSAGE_MAX * 4)
         return NULL;
     block = malloc(sizeof(*block) * 2 + size);
     if (block == NULL)

@@ -279,7 +279,7 @@ int google_finish(struct google_call *call, struct google_answer *ret, struct fa
 
 int google_do(struct google *google, const struct google_request *request,
               struct google_answer *ret, struct fault *fault) {
-    struct google_call *call;
+    struct google_call *call = NULL;
     int r = google_begin(google, request, &call, fault);
     return r < 0 ? r : google_finish(call, ret, fault);
 }

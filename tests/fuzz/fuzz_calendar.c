@@ -103,7 +103,7 @@ static void read_event(struct input *input) {
     (void)event_has_attendees(event);
     MUST(!event_is_own(key, event));
     event_tag_make(key, request, 0, tag);
-    MUST(!event_has_tag(event, tag));
+    (void)event_has_tag(event, tag); /* a fuzzer sees what is compared, and learns the tag */
     char *tags = event_tags_with(event, tag);
     MUST(tags != NULL && strlen(tags) <= EVENT_TAGS_MAX * (EVENT_TAG_LEN + 1) - 1);
     json_t *marked =

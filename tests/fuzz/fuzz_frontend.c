@@ -40,7 +40,8 @@ static void returns(const struct frontend *frontend, const char *url) {
     if (!frontend_may_return(frontend, url))
         MUST(!exact || strcmp(url, FRONTEND_LOOPBACK) == 0);
     else if (!exact)
-        MUST(loopback && strncmp(url, "http://", 7) == 0 && strpbrk(url, "@\r\n \\") == NULL);
+        MUST(loopback && strncmp(url, "http://", 7) == 0 && strpbrk(url, "\r\n \\") == NULL &&
+             memchr(url, '@', 7 + strcspn(url + 7, "/?")) == NULL);
 }
 
 static void rotated(const char *text, const struct frontend *before) {
