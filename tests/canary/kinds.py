@@ -190,9 +190,10 @@ def refused_path(people, user, words):
 
 # ---- requests that do not come to their end ----
 
-def hanging(people, user, words, service, end):
-    """Asks; once the turn waits for a service that does not answer, looks, and calls `end` with the turn's pid."""
-    people.admin.fault(service, "hang", times=0)
+def hanging(people, user, words, service, end, after=0, holds=("token", "message")):
+    """Asks; once the turn waits for a service that answers `after` times and then no more, looks (what the turn `holds` must
+    be seen in it), and calls `end` with its pid."""
+    people.admin.fault(service, "hang", times=0, after=after)
     answers, conn = [], people.connection()
     conn.connect()
     line = conn.sock  # http.client forgets it once the answer's head has come
@@ -203,10 +204,10 @@ def hanging(people, user, words, service, end):
     since = people.marked()
     thread.start()
     try:
-        wait_until(10, lambda: people.arrived(service, since), f"a request to the {service} that hangs")
+        wait_until(10, lambda: len(people.arrived(service, since)) > after, f"a request to the {service} that hangs")
         turn = people.cluster.turns_running()
         assert len(turn) == 1, f"one turn: {turn}"
-        people.watch(user, words, turn[0])
+        people.watch(user, words, turn[0], holds)
         end(turn[0], line)
         thread.join(20)
         assert not thread.is_alive(), "the end of the request"
@@ -226,7 +227,7 @@ def cancelled_while_google_is_asked(people, user, words):
 
 @kind(2, "watch")
 def cancelled_while_the_model_thinks(people, user, words):
-    hanging(people, user, words, "model", hang_up)
+    hanging(people, user, words, "model", hang_up, after=1, holds=("calendar", "token", "message"))
 
 
 @kind(3)

@@ -14,7 +14,9 @@ struct scan {
     void (*found)(void *ctx, const char *place, const struct needle *needle);
     void *ctx;
     /* What was looked at, for the report. */
-    size_t processes, pages, shared_pages, files, kept_files, sockets, pipes, bytes;
+    bool whole; /* pages of libraries too that nobody has written to: they are as their file has
+                   them */
+    size_t processes, pages, shared_pages, file_pages, files, kept_files, sockets, pipes, bytes;
     size_t unreadable; /* mappings that even root cannot read: memfd_secret */
     /* Pages of memory seen in this scan, by their frame: what processes share is searched once. */
     struct frames *frames;

@@ -12,6 +12,7 @@
 #define BITS    20
 #define PRESENT (1ull << 63)
 #define SWAPPED (1ull << 62)
+#define FILED   (1ull << 61) /* a page of a file, or shared */
 #define FRAME   ((1ull << 55) - 1)
 
 /* ---- frames seen ---- */
@@ -52,6 +53,7 @@ struct memory {
     pid_t pid;
     int mem, pagemap;
     uint64_t start, end; /* the mapping */
+    bool of_file;        /* private, of a file: a page that was written to is the process's own */
     const char *name;
     uint8_t *buffer; /* a batch and what may hang over at both ends */
 };
@@ -77,6 +79,10 @@ static void read_batch(struct memory *m, uint64_t at, const uint64_t *entries, s
     size_t run = 0; /* new pages before this one */
     for (size_t i = 0; i <= n; i++) {
         bool there = i < n && (entries[i] & (PRESENT | SWAPPED)) != 0;
+        if (there && m->of_file && (entries[i] & FILED) != 0 && !m->scan->whole) {
+            m->scan->file_pages++; /* as the file has it */
+            there = false;
+        }
         if (there && (entries[i] & PRESENT) != 0 &&
             !frame_add(m->scan->frames, entries[i] & FRAME)) {
             m->scan->shared_pages++;
@@ -118,11 +124,14 @@ void scan_memory(struct scan *scan, pid_t pid) {
     while (mem >= 0 && pagemap >= 0 && maps != NULL && getline(&line, &room, maps) > 0) {
         struct memory m = {
             .scan = scan, .pid = pid, .mem = mem, .pagemap = pagemap, .buffer = buffer};
+        char rights[5] = "";
         int name = 0;
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %*s %*s %*s %n", &m.start, &m.end, &name) < 2)
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*s %*s %*s %n", &m.start, &m.end, rights,
+                   &name) < 3)
             continue;
         line[strcspn(line, "\n")] = '\0';
         m.name = name > 0 && line[name] != '\0' ? line + name : "anonymous";
+        m.of_file = rights[3] == 'p' && m.name[0] == '/';
         if (strstr(m.name, "secretmem") != NULL)
             scan->unreadable++;
         else if (strcmp(m.name, "[vsyscall]") != 0)

@@ -176,10 +176,10 @@ class People:
     def arrived(self, service, since):
         return self.admin.call("GET", f"/requests?service={service}&since={since}")["requests"]
 
-    def watch(self, user, words, turn):
+    def watch(self, user, words, turn, holds):
         """A look while a turn runs."""
         self.learn_tokens(user, words)
-        self.watcher(user, words, turn)
+        self.watcher(words, turn, set(holds))
 
     @staticmethod
     def learn(person, words):

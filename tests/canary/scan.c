@@ -1,15 +1,18 @@
 /* canary-scan: looks for secrets in processes and files. Takes commands on its input, a line each:
  *
- *   text NAME HEX     a secret: UTF-8 text, looked for in every form     bytes NAME HEX     the
- * same for bytes tree PID          a process and all below it                         dir PATH a
- * file or folder skip PATH         what is left out of a folder                       forget trees,
- * folders and skips scan              looks everywhere: a line `found NAME<TAB>FORM<TAB>PLACE` for
- * each find, then `done` with counts list              the processes that it would look at:
- * `process PID NAME` each, then `done`
+ * - text NAME HEX: a secret that is UTF-8 text, looked for in every form
+ * - bytes NAME HEX: the same for bytes
+ * - tree PID: a process and all below it
+ * - dir PATH: a file or folder
+ * - skip PATH: what is left out of a folder
+ * - forget: trees, folders and skips
+ * - scan: looks everywhere; a line "found NAME, tab, FORM, tab, PLACE" for each find, then "done"
+ * with counts
+ * - scan-all: the same, also pages of libraries that are still as their file has them
+ * - list: the processes that it would look at, "process PID NAME" each, then "done"
  *
- * Each command but `scan` and `list` is answered with nothing; a command that is none ends the
- * program with an error. Needs root. Its own memory holds all secrets, so it is no part of what it
- * looks at. */
+ * The others are answered with nothing; a command that is none ends the program with an error.
+ * Needs root. Its own memory holds all secrets, so it is no part of what it looks at. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -85,7 +88,7 @@ static size_t everybody(const struct scanner *scanner, pid_t *pids) {
     return n;
 }
 
-static void look(struct scanner *scanner, struct scan *scan) {
+static void look(struct scanner *scanner, struct scan *scan, bool whole) {
     static pid_t pids[TREE];
     uint64_t began = clock_ms();
     scanner->finds = 0;
@@ -93,6 +96,7 @@ static void look(struct scanner *scanner, struct scan *scan) {
     *scan = (struct scan){.search = scanner->search,
                           .found = on_found,
                           .ctx = scanner,
+                          .whole = whole,
                           .frames = scan->frames,
                           .kept = scan->kept};
     size_t n = everybody(scanner, pids);
@@ -100,11 +104,12 @@ static void look(struct scanner *scanner, struct scan *scan) {
         scan_process(scan, pids[i]);
     for (size_t i = 0; i < scanner->n_dirs; i++)
         scan_files(scan, scanner->dirs[i], (const char *const *)scanner->skips);
-    printf("done finds=%zu processes=%zu pages=%zu shared_pages=%zu files=%zu kept_files=%zu "
+    printf("done finds=%zu processes=%zu pages=%zu shared_pages=%zu file_pages=%zu files=%zu "
+           "kept_files=%zu "
            "sockets=%zu pipes=%zu bytes=%zu "
            "unreadable=%zu secrets=%zu needles=%zu ms=%llu\n",
-           scanner->finds, scan->processes, scan->pages, scan->shared_pages, scan->files,
-           scan->kept_files, scan->sockets, scan->pipes, scan->bytes, scan->unreadable,
+           scanner->finds, scan->processes, scan->pages, scan->shared_pages, scan->file_pages,
+           scan->files, scan->kept_files, scan->sockets, scan->pipes, scan->bytes, scan->unreadable,
            scanner->n_names, search_count(scanner->search),
            (unsigned long long)(clock_ms() - began));
     (void)fflush(stdout);
@@ -134,7 +139,9 @@ static void command(struct scanner *scanner, struct scan *scan, char *line) {
     if (rest != NULL)
         *rest++ = '\0';
     if (rest == NULL && strcmp(line, "scan") == 0)
-        look(scanner, scan);
+        look(scanner, scan, false);
+    else if (rest == NULL && strcmp(line, "scan-all") == 0)
+        look(scanner, scan, true);
     else if (rest == NULL && strcmp(line, "list") == 0)
         list(scanner);
     else if (rest == NULL && strcmp(line, "forget") == 0)

@@ -19,7 +19,7 @@ MAY_BE = {
     "frontend": None,  # the hash alone is kept
     # Names of users and addresses to go back to are kept, in the database and where they are used; never told to operators,
     # logs or in errors.
-    "name": r"(?!.*/log/|.*/outputs/|cmdline|environ|task/)",
+    "name": r"(?!.*/log/|.*/server.log|.*/outputs/|cmdline|environ|task/)",
     "operator": r"memory of \d+ cloister-keys",  # the Google client's secret and the model's key live there
 }
 
