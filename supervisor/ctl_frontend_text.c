@@ -50,12 +50,13 @@ char *frontend_text_new(const struct frontend_wish *wish, const char *sha256) {
     return text;
 }
 
+/* As frontend_parse reads it: a key that the gateway takes is one that rotate must take out. */
 static bool is_key_line(const char *line, size_t len) {
     size_t blanks = strspn(line, " \t\r"), name = strlen(KEY_LINE);
     if (blanks + name >= len || strncmp(line + blanks, KEY_LINE, name) != 0)
         return false;
     size_t after = blanks + name;
-    after += strspn(line + after, " \t");
+    after += strspn(line + after, " \t\r");
     return after < len && line[after] == '=';
 }
 

@@ -60,6 +60,24 @@ static void rotated(const char *text, const struct frontend *before) {
     free(shorter);
 }
 
+/* What cloisterctl writes anew for an address that the gateway's rules allow. */
+static void written(const char *url) {
+    const char *const addresses[] = {url, FRONTEND_LOOPBACK};
+    const struct frontend_wish wish = {
+        .return_to = addresses, .returns = 2, .rate = "5", .burst = "7", .may = "chat"};
+    char *text = frontend_text_new(&wish, fresh_key);
+    MUST(text != NULL);
+    struct frontend *frontend = parsed(text);
+    if (frontend != NULL) {
+        within_bounds(frontend);
+        MUST(frontend->keys == 1 && frontend->returns == 2 && frontend->rate == 5 &&
+             frontend->burst == 7 && frontend->rights == FRONTEND_CHAT);
+        returns(frontend, url);
+    }
+    frontend_free(frontend);
+    free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     struct input input = {data, len};
     char *url = input_until(&input, '\n'), *text = input_until(&input, '\0');
@@ -67,6 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     MUST(!frontend_name_valid(url) || strlen(url) <= FRONTEND_NAME_MAX);
     if (frontend_rights_parse(url, &rights) == 0)
         MUST(rights != 0 && (rights & ~FRONTEND_RIGHTS_ALL) == 0);
+    written(url);
     struct frontend *frontend = parsed(text);
     if (frontend != NULL) {
         within_bounds(frontend);
