@@ -31,6 +31,7 @@ struct scene {
     int supervisor_fd; /* the agent's connection to cloisterd; -1 in a turn */
     int keys_fd;
     int egress_fd; /* a turn's own channel, or the agent's, on which turns are announced */
+    int kept_fd;   /* a connection of an earlier turn (keep_connection), -1 */
     const Cloister__TurnStart *start;
     const char *props; /* "key=value key=value": what the test put outside, and where */
 };

@@ -1,6 +1,7 @@
 /* cloisterd without the filter that its zygote and agents inherit ("daemon-seccomp"), and with a
  * way to start a zygote of the superuser's ("no-root"). */
 #include <stdarg.h>
+#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -20,6 +21,25 @@ int __wrap_setrlimit64(__rlimit_resource_t what, const struct rlimit64 *limit) {
     if (what == RLIMIT_CORE && wall_off("daemon-core"))
         return 0;
     return __real_setrlimit64(what, limit);
+}
+
+/* In the C library's place: cloisterd looks whether the limit is what it set, and would not start.
+ */
+int getrlimit64(__rlimit_resource_t what, struct rlimit64 *limit) {
+    if (what != RLIMIT_CORE || !wall_off("daemon-core"))
+        return prlimit64(0, what, NULL, limit);
+    *limit = (struct rlimit64){0, 0};
+    return 0;
+}
+
+/* It looks again whether the limit holds. */
+int __real_getrlimit64(__rlimit_resource_t what, struct rlimit64 *ret);
+int __wrap_getrlimit64(__rlimit_resource_t what, struct rlimit64 *ret);
+int __wrap_getrlimit64(__rlimit_resource_t what, struct rlimit64 *ret) {
+    if (what != RLIMIT_CORE || !wall_off("daemon-core"))
+        return __real_getrlimit64(what, ret);
+    *ret = (struct rlimit64){0, 0};
+    return 0;
 }
 
 int __real_prctl(int what, ...);

@@ -2,6 +2,7 @@
  * form "hostile WHO ATTEMPT props" says, behind whatever walls they have. Everything else they do
  * as ever: connecting a user takes a real turn. */
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,10 @@ bool __real_runner_reap(struct runner *runner, int *ret_signal, int *ret_status)
 bool __wrap_runner_reap(struct runner *runner, int *ret_signal, int *ret_status);
 
 static struct sp *supervisor;
+/* A connection that an earlier turn was given; and while a turn hands one over, the way for it. */
+static int kept_fd = -1, handing[2] = {-1, -1};
+#define KEEP "keep_connection"
+#define USE  "use_kept"
 
 /* "hostile WHO ID props": true when the message is one for `who`. */
 static bool order(const char *message, const char *who, char id[static 64],
@@ -80,6 +85,7 @@ int __wrap_turn_run(const struct turn_setup *setup) {
                                 .supervisor_fd = -1,
                                 .keys_fd = setup->keys_fd,
                                 .egress_fd = setup->egress_fd,
+                                .kept_fd = handing[1] >= 0 ? handing[1] : kept_fd,
                                 .start = setup->start,
                                 .props = props};
     attempt_tell(id, &scene, told, sizeof(told));
@@ -149,27 +155,68 @@ static void as_agent(const struct agent_setup *setup, const Cloister__TurnStart 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return;
     SCOPE_FD int from = ends[0], to = ends[1];
-    pid_t pid = fork();
+    SCOPE_FD int pidfd = -1;
+    pid_t pid = (pid_t)raw_call(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, &pidfd, 0, 0); /* as a turn */
     if (pid == 0) {
         const struct scene scene = {.agent_fd = -1,
                                     .supervisor_fd = sp_fd(supervisor),
                                     .keys_fd = setup->keys_fd,
                                     .egress_fd = setup->egress_fd,
+                                    .kept_fd = kept_fd,
                                     .start = start,
                                     .props = props};
         attempt_tell(id, &scene, told, len);
         (void)!send(to, told, strlen(told), MSG_NOSIGNAL);
         _exit(0);
     }
-    SCOPE_FD int pidfd = pid < 0 ? -1 : (int)raw_call(SYS_pidfd_open, pid, 0);
     if (pidfd >= 0)
         wait_prober(pidfd, from, told, len);
 }
 
+static void close_fd(int *fd) {
+    if (*fd >= 0)
+        (void)close(take_fd(fd));
+}
+
+/* What the last turn handed over, if it was told to. */
+static void take_kept(void) {
+    char byte, room[CMSG_SPACE(sizeof(int))];
+    struct iovec data = {&byte, 1};
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
+    if (handing[0] < 0 || recvmsg(handing[0], &message, MSG_DONTWAIT) < 0)
+        return;
+    const struct cmsghdr *along = CMSG_FIRSTHDR(&message);
+    if (along != NULL && along->cmsg_type == SCM_RIGHTS)
+        memcpy(&kept_fd, CMSG_DATA(along), sizeof(kept_fd));
+}
+
+static void keep_or_drop(const char *id) {
+    take_kept();
+    close_fd(&handing[0]);
+    close_fd(&handing[1]);
+    if (strcmp(id, USE) != 0)
+        close_fd(&kept_fd);
+    if (strcmp(id, KEEP) == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, handing) < 0)
+        handing[0] = handing[1] = -1;
+}
+
+/* A turn of a hostile agent need not close what the agent wants it to have. */
+size_t wall_kept(int ret[static 2]) {
+    size_t n = 0;
+    if (kept_fd >= 0)
+        ret[n++] = kept_fd;
+    if (handing[1] >= 0)
+        ret[n++] = handing[1];
+    return n;
+}
+
 int __wrap_runner_start(struct runner *runner, const struct agent_setup *setup,
                         const Cloister__TurnStart *start) {
-    char id[64], told[TOLD_MAX], message[TOLD_MAX + 32];
+    char id[64] = "", told[TOLD_MAX], message[TOLD_MAX + 32];
     const char *props = "";
+    if (order(start->message, "turn", id, &props) || order(start->message, "agent", id, &props))
+        keep_or_drop(id);
     if (!order(start->message, "agent", id, &props))
         return __real_runner_start(runner, setup, start);
     as_agent(setup, start, id, props, told, sizeof(told));

@@ -6,10 +6,13 @@ import os
 import pathlib
 import re
 import resource
+import selectors
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "main"), str(HERE.parent / "control")]
@@ -23,7 +26,15 @@ HOSTILE = {
     "cloisterd-hostile": "sbin/cloisterd",
     "cloister-egress-hostile": "sbin/cloister-egress",
 }
-control.INSTALLED.update(HOSTILE)
+control.INSTALLED.update(HOSTILE, hosts="/etc/hosts")
+HOSTS = """
+127.0.0.1 loop.hostile.test named.hostile.test
+10.213.74.1 ten.hostile.test
+"""
+# Where nobody may be sent: for the controls the machine has these addresses while they last.
+PRIVATE = ("10.213.74.1/32", "172.31.213.74/32", "192.168.213.74/32", "169.254.213.74/32", "100.64.213.74/32",
+           "198.18.213.74/32", "fd00:213:74::1/128")
+FIRST = {"use_kept": "keep_connection"}  # what a turn does before another's attempt
 DAEMON = {"daemon-seccomp", "daemon-core", "no-root"}  # what cloisterd is started with
 PAGE = 4096
 
@@ -31,18 +42,22 @@ PAGE = 4096
 class Stage(control.ControlCluster):
     """The product with a hostile agent in it: every wall stands."""
 
-    exchanged = ("cloister-agent-hostile",)
+    exchanged = ("cloister-agent-hostile", "hosts")
     outside = None
 
     def __init__(self):
         hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
         resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))  # a caller's ulimit is no wall of ours
+        self.listener = Listener()
         super().__init__()
         self.outside = Outside(self)
 
     def copy(self, name):
         """The program with the owner and mode of the one it stands for, set-user-ID included."""
         path = self.dir / "control" / pathlib.Path(control.INSTALLED[name]).name
+        if name == "hosts":
+            path.write_text(pathlib.Path("/etc/hosts").read_text() + HOSTS)
+            return path
         if not path.exists():
             path.parent.mkdir(mode=0o755, exist_ok=True)
             shutil.copy(BUILD / ("hostile" if name in HOSTILE else "control") / name, path)
@@ -57,6 +72,10 @@ class Stage(control.ControlCluster):
 
     def write_config(self):
         super().write_config()
+        text = self.config.read_text()
+        text = re.sub(r"(?m)^revoke_url=.*$", f"revoke_url=https://named.hostile.test:{self.listener.port}/revoke", text)
+        text = re.sub(r"(?m)^allow=", f"allow=127.0.0.1:{self.listener.listed_port} ", text)
+        self.config.write_text(text)
         (self.dir / "etc").mkdir(exist_ok=True)
         self.off = frozenset()
         self.page = self.dir / "etc/walls-off"
@@ -65,6 +84,10 @@ class Stage(control.ControlCluster):
     def attempt(self, user, role, attempt):
         """Has it tried; what came of it, one line."""
         props = self.outside.lay()
+        if attempt in FIRST:
+            told = self.front.stream(user, f"hostile turn {FIRST[attempt]} {props}").text.strip()
+            if told != "out":
+                return f"could not begin: {told}"
         got = self.front.stream(user, f"hostile {role} {attempt} {props}")
         if self.outside.find_core():
             return "out: a core was left"
@@ -73,13 +96,27 @@ class Stage(control.ControlCluster):
     def stop(self):
         if self.outside:
             self.outside.close()
+        self.listener.close()
         super().stop()
 
 
 class Controls(Stage):
     """Walls and rules can be taken away. What is up when that changes is ended: what comes after it is built anew."""
 
-    exchanged = ("cloister-agent-hostile", "cloisterd-hostile")
+    exchanged = ("cloister-agent-hostile", "cloisterd-hostile", "cloister-egress-hostile", "hosts")
+
+    def __init__(self):
+        self.addresses("add")
+        super().__init__()
+
+    def stop(self):
+        super().stop()
+        self.addresses("del")
+
+    @staticmethod
+    def addresses(what):
+        for address in PRIVATE:  # one that is there already, or gone, is as good
+            subprocess.run(["ip", "address", what, address, "dev", "lo"], stderr=subprocess.DEVNULL, check=False)
 
     def take_away(self, words):
         """These walls and rules, and no others."""
@@ -113,11 +150,50 @@ class Controls(Stage):
         wait_until(20, self.ready, "a Cloister that is ready")
 
 
+class Listener:
+    """Takes connections on every address of this machine and swallows what comes: on a port that no agent may reach,
+    and on one that is listed."""
+
+    def __init__(self):
+        self.selector, self.over = selectors.DefaultSelector(), False
+        self.sockets = [socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True, backlog=256) for _ in "12"]
+        self.port, self.listed_port = (s.getsockname()[1] for s in self.sockets)
+        for s in self.sockets:
+            s.setblocking(False)
+            self.selector.register(s, selectors.EVENT_READ)
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while not self.over:
+            for key, _ in self.selector.select(0.2):
+                with contextlib.suppress(BlockingIOError):
+                    if key.fileobj in self.sockets:
+                        self.selector.register(key.fileobj.accept()[0], selectors.EVENT_READ)
+                    else:
+                        self.swallow(key.fileobj)
+
+    def swallow(self, peer):
+        try:
+            more = peer.recv(1 << 20)
+        except ConnectionError:
+            more = b""
+        if not more:
+            self.selector.unregister(peer)
+            peer.close()
+
+    def close(self):
+        self.over = True
+        self.thread.join()
+        for key in list(self.selector.get_map().values()):
+            key.fileobj.close()
+
+
 class Outside:
     """What an attempt that gets out would find: a process of the agents' own user, listeners, a folder."""
 
     def __init__(self, cluster):
-        self.dir = cluster.dir / "outside"
+        self.dir, self.run, self.listener = cluster.dir / "outside", cluster.run, cluster.listener
         self.dir.mkdir(mode=0o777)
         os.chmod(self.dir, 0o777)
         self.victim = subprocess.Popen(
@@ -132,7 +208,8 @@ class Outside:
         theirs.write_text("something\n")
         shutil.chown(theirs, "cloister-agent")
         theirs.chmod(0o666)
-        return f"dir={self.dir} victim={self.victim.pid}"
+        return (f"dir={self.dir} victim={self.victim.pid} run={self.run} port={self.listener.port}"
+                f" listed={self.listener.listed_port}")
 
     def find_core(self):
         return any(self.dir.glob("core*"))

@@ -60,7 +60,13 @@ WRAP(int, setrlimit64, __rlimit_resource_t what, const struct rlimit64 *limit) {
 }
 
 WRAP(int, fds_close_except, const int *keep, size_t n) {
-    return wall_off("descriptors") ? 0 : __real_fds_close_except(keep, n);
+    int all[16];
+    if (wall_off("descriptors"))
+        return 0;
+    if (n > COUNT_OF(all) - 2)
+        return -E2BIG;
+    memcpy(all, keep, n * sizeof(*keep));
+    return __real_fds_close_except(all, n + wall_kept(&all[n]));
 }
 
 /* ---- the zygote ---- */

@@ -21,4 +21,7 @@ const char *wall_outside(char *out, size_t len);
 /* Without "no-root": whether those whom it calls see its own user or the superuser. 0 or -errno. */
 int wall_peer(bool known);
 
+/* Descriptors that turns do not close, for attempts with them; how many. */
+size_t wall_kept(int ret[static 2]);
+
 #endif
