@@ -129,18 +129,29 @@ static struct seal_label notes_label(const struct turn *turn, char *subject, siz
     return (struct seal_label){"notes", subject, turn->keys->epoch, 1};
 }
 
+/* The connection's key goes to every cell of its user. What the owner said takes the owner's key as
+ * well, which no front cell is given: notes that reach one by mistake do not open there. */
+static void notes_key(const struct turn *turn, uint8_t out[static SEAL_KEY_LEN]) {
+    if (turn->origin == ORIGIN_OWNER)
+        key_mac(turn->keys->user, turn->keys->connection, SEAL_KEY_LEN, out, SEAL_KEY_LEN);
+    else
+        key_derive(turn->keys->connection, "notes", out);
+}
+
 void turn_open_notes(struct turn *turn) {
     const Cloister__SealedState *state = turn->start->state;
     char subject[512];
+    uint8_t key[SEAL_KEY_LEN];
     struct seal_label label = notes_label(turn, subject, sizeof(subject));
-    if (notes_open(turn->keys->connection, &label, state->notes.data, state->notes.len,
-                   &turn->notes) < 0)
+    notes_key(turn, key);
+    if (notes_open(key, &label, state->notes.data, state->notes.len, &turn->notes) < 0)
         turn->notes = notes_new(); /* of a connection that ended: forgotten */
+    explicit_bzero(key, sizeof(key));
 }
 
 uint8_t *turn_seal_notes(struct turn *turn, bool failed, size_t *ret_len) {
     char subject[512];
-    uint8_t *sealed = NULL;
+    uint8_t *sealed = NULL, key[SEAL_KEY_LEN];
     if (turn->notes == NULL)
         return NULL;
     if (failed && turn->writes_done == 0)
@@ -152,8 +163,8 @@ uint8_t *turn_seal_notes(struct turn *turn, bool failed, size_t *ret_len) {
                               .answer = keep_prose ? strbuf_str(&turn->answer) : "",
                               .record = strbuf_str(&turn->record)};
     notes_add(turn->notes, &note);
-    if (notes_seal(turn->keys->connection, &label, turn->notes, turn->world->notes_bytes, &sealed,
-                   ret_len) < 0)
-        return NULL;
-    return sealed;
+    notes_key(turn, key);
+    int r = notes_seal(key, &label, turn->notes, turn->world->notes_bytes, &sealed, ret_len);
+    explicit_bzero(key, sizeof(key));
+    return r < 0 ? NULL : sealed;
 }

@@ -22,7 +22,9 @@
 #include "ipc/base.h"
 #include "ipc/message.h"
 
-enum { AGENT = 1, TURN = 2, BOTH = 3 };
+/* FRONT: a turn of origin "customer"; CELL: one of origin "connect". cloisterd is made to start
+ * them (relay_off.c). */
+enum { AGENT = 1, TURN = 2, BOTH = 3, FRONT = 4, CELL = 8 };
 
 /* What a prisoner has. */
 struct scene {

@@ -19,12 +19,14 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "main"), str(HERE.parent / "control
 
 import control  # noqa: E402
 from cluster import PREFIX, kill, wait_until  # noqa: E402
+from neighbour import Neighbour  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("CLOISTER_BUILD") or PREFIX.parent / "build") / "tests"
 HOSTILE = {
     "cloister-agent-hostile": "libexec/cloister/cloister-agent",
     "cloisterd-hostile": "sbin/cloisterd",
     "cloister-egress-hostile": "sbin/cloister-egress",
+    "cloister-keys-hostile": "sbin/cloister-keys",
 }
 control.INSTALLED.update(HOSTILE, hosts="/etc/hosts")
 HOSTS = """
@@ -37,20 +39,31 @@ PRIVATE = ("10.213.74.1/32", "172.31.213.74/32", "192.168.213.74/32", "169.254.2
 FIRST = {"use_kept": "keep_connection"}  # what a turn does before another's attempt
 DAEMON = {"daemon-seccomp", "daemon-core", "no-root"}  # what cloisterd is started with
 PAGE = 4096
+PLAYED = {"front": " origin=customer", "cell": " origin=connect"}  # turns that cloisterd is told to start (relay_off.c)
 
 
 class Stage(control.ControlCluster):
     """The product with a hostile agent in it: every wall stands."""
 
+<<<<<<< HEAD
+    exchanged = ("cloister-agent-hostile",)
+    outside = neighbour = None
+=======
     exchanged = ("cloister-agent-hostile", "hosts")
     outside = None
+>>>>>>> origin/main
 
-    def __init__(self):
+    def __init__(self, extra=""):
         hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
         resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))  # a caller's ulimit is no wall of ours
+<<<<<<< HEAD
+        super().__init__(extra=extra)
+=======
         self.listener = Listener()
         super().__init__()
+>>>>>>> origin/main
         self.outside = Outside(self)
+        self.neighbour = Neighbour(self)
 
     def copy(self, name):
         """The program with the owner and mode of the one it stands for, set-user-ID included."""
@@ -83,26 +96,50 @@ class Stage(control.ControlCluster):
 
     def attempt(self, user, role, attempt):
         """Has it tried; what came of it, one line."""
+<<<<<<< HEAD
+        props = f"{self.outside.lay()} {self.neighbour.facts(user)}{PLAYED.get(role, '')}"
+        if attempt == "owners_notes":  # something of the owner's to be read
+            self.front.stream(user, "Am I free tomorrow at 3pm?", timezone="Europe/Berlin")
+        mark = len(self.log())
+        got = self.front.stream(user, f"hostile {'turn' if role in PLAYED else role} {attempt} {props}")
+        if attempt == "mark_broken":  # a control does harm
+            self.sql("UPDATE connections SET state = 'active' WHERE state = 'broken'")
+=======
         props = self.outside.lay()
         if attempt in FIRST:
             told = self.front.stream(user, f"hostile turn {FIRST[attempt]} {props}").text.strip()
             if told != "out":
                 return f"could not begin: {told}"
         got = self.front.stream(user, f"hostile {role} {attempt} {props}")
+>>>>>>> origin/main
         if self.outside.find_core():
             return "out: a core was left"
-        return " ".join(got.text.split()) or f"no word of it: {got!r}"
+        text = " ".join(got.text.split())
+        if not text and got.done:
+            return "out: what it said was taken as its answer"
+        if not text and got.code == "agent_lost":
+            wrong = re.findall("broke the protocol: (.*); ending it", self.log()[mark:])
+            return f"killed: {wrong[-1] if wrong else 'its agent ended'}"
+        return text or f"no word of it: {got!r}"
 
     def stop(self):
         if self.outside:
             self.outside.close()
+<<<<<<< HEAD
+        if self.neighbour:
+            self.neighbour.close()
+=======
         self.listener.close()
+>>>>>>> origin/main
         super().stop()
 
 
 class Controls(Stage):
     """Walls and rules can be taken away. What is up when that changes is ended: what comes after it is built anew."""
 
+<<<<<<< HEAD
+    exchanged = ("cloister-agent-hostile", "cloisterd-hostile", "cloister-keys-hostile")
+=======
     exchanged = ("cloister-agent-hostile", "cloisterd-hostile", "cloister-egress-hostile", "hosts")
 
     def __init__(self):
@@ -117,6 +154,7 @@ class Controls(Stage):
     def addresses(what):
         for address in PRIVATE:  # one that is there already, or gone, is as good
             subprocess.run(["ip", "address", what, address, "dev", "lo"], stderr=subprocess.DEVNULL, check=False)
+>>>>>>> origin/main
 
     def take_away(self, words):
         """These walls and rules, and no others."""
