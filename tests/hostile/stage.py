@@ -45,23 +45,14 @@ PLAYED = {"front": " origin=customer", "cell": " origin=connect"}  # turns that 
 class Stage(control.ControlCluster):
     """The product with a hostile agent in it: every wall stands."""
 
-<<<<<<< HEAD
-    exchanged = ("cloister-agent-hostile",)
-    outside = neighbour = None
-=======
     exchanged = ("cloister-agent-hostile", "hosts")
-    outside = None
->>>>>>> origin/main
+    outside = neighbour = None
 
     def __init__(self, extra=""):
         hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
         resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))  # a caller's ulimit is no wall of ours
-<<<<<<< HEAD
-        super().__init__(extra=extra)
-=======
         self.listener = Listener()
-        super().__init__()
->>>>>>> origin/main
+        super().__init__(extra=extra)
         self.outside = Outside(self)
         self.neighbour = Neighbour(self)
 
@@ -96,22 +87,17 @@ class Stage(control.ControlCluster):
 
     def attempt(self, user, role, attempt):
         """Has it tried; what came of it, one line."""
-<<<<<<< HEAD
         props = f"{self.outside.lay()} {self.neighbour.facts(user)}{PLAYED.get(role, '')}"
         if attempt == "owners_notes":  # something of the owner's to be read
             self.front.stream(user, "Am I free tomorrow at 3pm?", timezone="Europe/Berlin")
-        mark = len(self.log())
-        got = self.front.stream(user, f"hostile {'turn' if role in PLAYED else role} {attempt} {props}")
-        if attempt == "mark_broken":  # a control does harm
-            self.sql("UPDATE connections SET state = 'active' WHERE state = 'broken'")
-=======
-        props = self.outside.lay()
         if attempt in FIRST:
             told = self.front.stream(user, f"hostile turn {FIRST[attempt]} {props}").text.strip()
             if told != "out":
                 return f"could not begin: {told}"
-        got = self.front.stream(user, f"hostile {role} {attempt} {props}")
->>>>>>> origin/main
+        mark = len(self.log())
+        got = self.front.stream(user, f"hostile {'turn' if role in PLAYED else role} {attempt} {props}")
+        if attempt == "mark_broken":  # a control does harm
+            self.sql("UPDATE connections SET state = 'active' WHERE state = 'broken'")
         if self.outside.find_core():
             return "out: a core was left"
         text = " ".join(got.text.split())
@@ -125,22 +111,17 @@ class Stage(control.ControlCluster):
     def stop(self):
         if self.outside:
             self.outside.close()
-<<<<<<< HEAD
         if self.neighbour:
             self.neighbour.close()
-=======
         self.listener.close()
->>>>>>> origin/main
         super().stop()
 
 
 class Controls(Stage):
     """Walls and rules can be taken away. What is up when that changes is ended: what comes after it is built anew."""
 
-<<<<<<< HEAD
-    exchanged = ("cloister-agent-hostile", "cloisterd-hostile", "cloister-keys-hostile")
-=======
-    exchanged = ("cloister-agent-hostile", "cloisterd-hostile", "cloister-egress-hostile", "hosts")
+    exchanged = ("cloister-agent-hostile", "cloisterd-hostile", "cloister-keys-hostile", "cloister-egress-hostile",
+                 "hosts")
 
     def __init__(self):
         self.addresses("add")
@@ -154,7 +135,6 @@ class Controls(Stage):
     def addresses(what):
         for address in PRIVATE:  # one that is there already, or gone, is as good
             subprocess.run(["ip", "address", what, address, "dev", "lo"], stderr=subprocess.DEVNULL, check=False)
->>>>>>> origin/main
 
     def take_away(self, words):
         """These walls and rules, and no others."""

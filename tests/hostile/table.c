@@ -10,14 +10,9 @@ int main(void) {
         const struct attempt *row = *at;
         if (strcmp(row->group, "help") == 0) /* what an attempt needs to have been done before */
             continue;
-<<<<<<< HEAD
         printf("%s\t%s\t%s%s%s%s\t%s\t%s\n", row->group, row->id, row->who & AGENT ? "agent " : "",
                row->who & TURN ? "turn " : "", row->who & FRONT ? "front " : "",
                row->who & CELL ? "cell" : "", row->walls, row->title);
-=======
-        printf("%s\t%s\t%s%s\t%s\t%s\n", row->group, row->id, row->who & AGENT ? "agent " : "",
-               row->who & TURN ? "turn" : "", row->walls, row->title);
->>>>>>> origin/main
     }
     return 0;
 }
