@@ -12,7 +12,7 @@
 #include "build_config.h"
 #include "ipc/log.h"
 
-enum setting_type { TYPE_STR, TYPE_PATH, TYPE_URL, TYPE_ADDR, TYPE_U64, TYPE_LIST };
+enum setting_type { TYPE_STR, TYPE_PATH, TYPE_URL, TYPE_ORIGIN, TYPE_ADDR, TYPE_U64, TYPE_LIST };
 
 struct setting {
     const char *section, *key, *fallback, *help;
@@ -41,6 +41,8 @@ static const char *type_advice(enum setting_type type) {
         return "an absolute path";
     case TYPE_URL:
         return "an address that starts with https:// or http://";
+    case TYPE_ORIGIN:
+        return "https://host or http://host, perhaps with :port, and no path behind it";
     case TYPE_ADDR:
         return "host:port";
     case TYPE_U64:
@@ -49,6 +51,18 @@ static const char *type_advice(enum setting_type type) {
         return "words separated by blanks";
     }
     return "?";
+}
+
+static bool url_fits(const char *value) {
+    return strncmp(value, "https://", 8) == 0 || strncmp(value, "http://", 7) == 0;
+}
+
+static bool origin_fits(const char *value) {
+    if (!url_fits(value))
+        return false;
+    const char *host = strstr(value, "://") + 3;
+    size_t len = strcspn(host, "/?#@\\");
+    return len > 0 && (host[len] == '\0' || strcmp(host + len, "/") == 0);
 }
 
 static bool value_fits(enum setting_type type, const char *value) {
@@ -61,7 +75,9 @@ static bool value_fits(enum setting_type type, const char *value) {
     case TYPE_PATH:
         return value[0] == '\0' || value[0] == '/';
     case TYPE_URL:
-        return strncmp(value, "https://", 8) == 0 || strncmp(value, "http://", 7) == 0;
+        return url_fits(value);
+    case TYPE_ORIGIN:
+        return origin_fits(value);
     case TYPE_ADDR:
         return colon != NULL && colon != value && parse_u64(colon + 1, 0, 65535, &ignored) == 0;
     case TYPE_U64:

@@ -60,6 +60,10 @@ START_TEST(mistakes_are_named) {
                 {"[model]\nprovider=gemini\n", "anthropic or openai"},
                 {"[keys]\nprovider=paper\n", "file, systemd or aws-kms"},
                 {"[google]\ntoken_url=ftp://x\n", "https://"},
+                {"[gateway]\npublic_url=https://a.example/cal/\n", "no path"},
+                {"[gateway]\npublic_url=https://a.example?x=1\n", "no path"},
+                {"[gateway]\npublic_url=https://\n", "no path"},
+                {"[gateway]\npublic_url=https://me@a.example\n", "no path"},
                 {"[keys]\nkey_file=relative\n", "absolute"},
                 {"[gateway]\nowner_listen=nowhere\n", "host:port"},
                 {"[google]\nclient_id=x\nnonsense\n", "line 3"}};
@@ -72,6 +76,20 @@ START_TEST(mistakes_are_named) {
     struct config *config = NULL;
     ck_assert_int_lt(config_load("/nonexistent/x.conf", &config, why, sizeof(why)), 0);
     ck_assert_ptr_nonnull(strstr(why, "/nonexistent/x.conf"));
+}
+END_TEST
+
+START_TEST(an_origin_may_end_in_a_slash) {
+    static const char *const fine[] = {"https://a.example", "https://a.example/",
+                                       "http://127.0.0.1:8420", "http://[::1]:8420/"};
+    for (size_t i = 0; i < COUNT_OF(fine); i++) {
+        char text[128];
+        struct config *config = NULL;
+        (void)snprintf(text, sizeof(text), "[gateway]\npublic_url=%s\n", fine[i]);
+        ck_assert_int_eq(load(text, &config), 0);
+        ck_assert_str_eq(config_str(config, CONFIG_gateway_public_url), fine[i]);
+        config_free(config);
+    }
 }
 END_TEST
 
@@ -92,6 +110,7 @@ int main(void) {
     tcase_add_test(tcase, file_environment_default);
     tcase_add_test(tcase, lists_add_up);
     tcase_add_test(tcase, mistakes_are_named);
+    tcase_add_test(tcase, an_origin_may_end_in_a_slash);
     tcase_add_test(tcase, names_and_numbers);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
