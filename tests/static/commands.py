@@ -20,8 +20,10 @@ def compiled(top, build):
     return found
 
 
-def analysing(command):
-    """Without what it writes, with -fanalyzer; warnings of the build itself are the build's matter."""
+def analysing(command, out_file):
+    """Writing elsewhere, with -fanalyzer; warnings of the build itself are the build's matter.
+
+    Never to /dev/null: run by root, the compiler's tools may change what stands there."""
     words, out = shlex.split(command), []
     while words:
         word = words.pop(0)
@@ -29,7 +31,7 @@ def analysing(command):
             words.pop(0)
         elif word != "-MD" and not word.startswith("-fdiagnostics-color"):
             out.append(word)
-    return shlex.join([*out, "-fanalyzer", "-fdiagnostics-path-format=none", "-o", "/dev/null"])
+    return shlex.join([*out, "-fanalyzer", "-fdiagnostics-path-format=none", "-o", out_file])
 
 
 def main():
@@ -39,7 +41,7 @@ def main():
         if what == "files":
             print(path)
         elif path in commands:
-            print(analysing(commands[path]))
+            print(analysing(commands[path], os.path.join(os.path.abspath(build), "analysed-" + path.replace("/", "-") + ".o")))
 
 
 main()
