@@ -32,12 +32,12 @@ ATTEMPT(machine, signal_with_value, BOTH, "seccomp landlock own-namespaces", "rt
 ATTEMPT(machine, signal_everyone, BOTH, "seccomp own-namespaces", "kill: everyone") {
     return tried(raw_call(SYS_kill, -1, 0));
 }
-ATTEMPT(machine, signal_by_pidfd, AGENT, "landlock own-namespaces",
+ATTEMPT(machine, signal_by_pidfd, AGENT, "seccomp landlock own-namespaces",
         "pidfd_send_signal: a process of the same user") {
     long pidfd = raw_call(SYS_pidfd_open, prop_number(scene, "victim"), 0);
     return tried(pidfd < 0 ? pidfd : raw_call(SYS_pidfd_send_signal, pidfd, 0, NULL, 0));
 }
-ATTEMPT(machine, signal_zygote, AGENT, "landlock own-namespaces",
+ATTEMPT(machine, signal_zygote, AGENT, "seccomp landlock own-namespaces",
         "pidfd_send_signal: the zygote, found at the end of a channel") {
     int pidfd = -1;
     socklen_t len = sizeof(pidfd);

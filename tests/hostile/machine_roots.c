@@ -88,8 +88,7 @@ ATTEMPT(machine, vfork, BOTH, "seccomp", "clone with CLONE_VFORK") {
     return made(raw_call(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0));
 }
 ATTEMPT(machine, fork_in_turn, TURN, "turn-seccomp", "fork inside a turn") {
-    return made(raw_call(SYS_clone, CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | SIGCHLD, 0, 0,
-                         (int[]){0}, 0));
+    return made(raw_call(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, (int[]){0}, 0, 0));
 }
 ATTEMPT(machine, set_host_name, BOTH, "seccomp capabilities own-namespaces", "sethostname") {
     return tried(raw_call(SYS_sethostname, "hostile", 7));
