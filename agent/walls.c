@@ -16,7 +16,7 @@
 #define MIB (UINT64_C(1) << 20)
 
 #define PROCESSES        4  /* agent, turn, one that is ending, one to spare */
-#define TURN_CPU_S       30 /* of computing; a turn mostly waits */
+#define TURN_CPU_S       10 /* of computing; a turn mostly waits */
 #define TURN_DESCRIPTORS 64
 
 const char *wall_name(enum wall_property property) {

@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LOST_RATE 1000 /* lines a second that are read only to be dropped */
+#define PAUSE_MS  100
+
 struct log_pipe {
-    struct event *readable;
+    struct event *readable, *resume;
     log_pipe_line *line;
     void *ctx;
     int fds[2];
@@ -77,12 +80,27 @@ static void add_byte(struct log_pipe *pipe, char c) {
     }
 }
 
+/* Reading what is dropped anyway would keep cloisterd from everything else. A full pipe drops it
+ * too, and costs the writer alone. */
+static void pause_if_flooded(struct log_pipe *pipe) {
+    static const struct timeval wait = {0, PAUSE_MS * 1000};
+    if (pipe->lost >= LOST_RATE && event_add(pipe->resume, &wait) == 0)
+        (void)event_del(pipe->readable);
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg) {
     (void)what;
     char data[4096];
     ssize_t n = read(fd, data, sizeof(data));
     for (ssize_t i = 0; i < n; i++)
         add_byte(arg, data[i]);
+    pause_if_flooded(arg);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg) {
+    (void)fd;
+    (void)what;
+    (void)event_add(((struct log_pipe *)arg)->readable, NULL);
 }
 
 int log_pipe_new(struct event_base *base, log_pipe_line *line, void *ctx, struct log_pipe **ret) {
@@ -94,7 +112,8 @@ int log_pipe_new(struct event_base *base, log_pipe_line *line, void *ctx, struct
     pipe->fds[0] = pipe->fds[1] = -1;
     if (pipe2(pipe->fds, O_CLOEXEC | O_NONBLOCK) == 0)
         pipe->readable = event_new(base, pipe->fds[0], EV_READ | EV_PERSIST, on_readable, pipe);
-    if (pipe->readable == NULL || event_add(pipe->readable, NULL) < 0) {
+    pipe->resume = evtimer_new(base, on_resume, pipe);
+    if (pipe->readable == NULL || pipe->resume == NULL || event_add(pipe->readable, NULL) < 0) {
         log_pipe_free(pipe);
         return -ENOMEM;
     }
@@ -107,6 +126,8 @@ void log_pipe_free(struct log_pipe *pipe) {
         return;
     if (pipe->readable != NULL)
         event_free(pipe->readable);
+    if (pipe->resume != NULL)
+        event_free(pipe->resume);
     for (size_t i = 0; i < COUNT_OF(pipe->fds); i++)
         if (pipe->fds[i] >= 0)
             (void)close(pipe->fds[i]);

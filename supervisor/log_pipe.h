@@ -1,6 +1,7 @@
 /* What the zygote, its agents and their turns write to their fd 2: one pipe, read here. Lines are
  * cut, their level is checked, their number per second is bounded, and each is logged with "agent:"
- * before it. Writers never wait: a full pipe loses lines. Loop thread. */
+ * before it. Writers never wait: a full pipe loses lines, and one that is flooded is left to fill.
+ * Loop thread. */
 #ifndef CLOISTER_SUPERVISOR_LOG_PIPE_H
 #define CLOISTER_SUPERVISOR_LOG_PIPE_H
 

@@ -13,13 +13,13 @@ import time
 from stage import Stage
 
 FULL = bool(os.environ.get("CLOISTER_FULL"))
-SHARE, LIMIT, GROSS = 0.4, 1.2, 3.0
-ROUNDS, PEACE_S = (8, 3.0) if FULL else (2, 0.9)
+SHARE, LIMIT, GROSS = 0.4, 1.2, 8.0
+ROUNDS, PEACE_S = (8, 3.0) if FULL else (1, 0.9)
 NEIGHBOURS, ZONE, MESSAGE = 4, "Europe/Berlin", "Am I free tomorrow at 3pm?"
 # What is attempted, and as whom: rows of exhaustion_attackers.c, and of the table, asked for again and again.
 ATTACKS = {"burn": "turn", "churn": "turn", "log_flood": "turn", "dial_flood": "turn", "fork_bomb_agent": "agent",
            "many_tools": "turn", "many_host_calls": "turn", "endless_text": "turn"}
-TIMEOUT_MS = 5000
+TIMEOUT_MS = 5000 if FULL else 3000
 
 
 class Street:
@@ -79,10 +79,8 @@ class Attack:
 
     def go(self):
         while not self.over:
-            got = self.stage.front.stream("attacker", f"hostile {self.role} {self.name} seconds=1 {self.props}")
+            got = self.stage.front.stream("attacker", f"hostile {self.role} {self.name} seconds=1")
             self.told.append(" ".join(got.text.split()) or got.code)
-
-    props = ""
 
     def __exit__(self, *_):
         self.over = True
@@ -108,30 +106,32 @@ def limits(stage, say):
     mark = len(stage.log())
     got = stage.front.stream("attacker", "hostile turn log_flood seconds=2")
     lines = stage.log()[mark:].count("a hostile line")
-    check("a flood of lines: at most 50 a second are kept, and what is dropped is said",
-          lines <= 50 * 4 and "lines were dropped" in stage.log()[mark:] or lines <= 50 * 4 and not wait_dropped(stage, mark),
+    dropped = wait_for_words(stage, mark, "lines were dropped")
+    check("a flood of lines: at most 50 a second are kept, and what is dropped is said", lines <= 50 * 4 and dropped,
           f"{got.text.strip()}; {lines} kept")
     got = stage.front.stream("attacker", "hostile turn dial_flood seconds=1")
     check("a flood of dials: refused after a turn's share", " refused" in got.text, got.text.strip())
     return faults
 
 
-def wait_dropped(stage, mark):
-    end = time.monotonic() + 3
-    while time.monotonic() < end:
-        if "lines were dropped" in stage.log()[mark:]:
+def wait_for_words(stage, mark, words):
+    end = time.monotonic() + 5
+    while words not in stage.log()[mark:]:
+        if time.monotonic() > end:
             return False
-        time.sleep(0.05)
+        # The words come with the next line of anybody's in another second.
+        stage.front.stream("attacker", "hostile turn log_flood seconds=0")
+        time.sleep(0.2)
     return True
 
 
 def half_message(stage, street, say):
     """cloisterd waits for the other half, and meanwhile for the turn: the deadline ends both."""
     began = time.monotonic()
-    done = threading.Thread(target=lambda: stage.front.stream("attacker", "hostile agent half_message "))
-    done.start()
-    times, _ = street.walk(NEIGHBOURS * 2, 0.05)
-    done.join()
+    waiting = threading.Thread(target=lambda: stage.front.stream("attacker", "hostile agent half_message"))
+    waiting.start()
+    street.walk(NEIGHBOURS * 2, 0.05)
+    waiting.join()
     took = time.monotonic() - began
     say(f"    half a message: ended after {took:.1f} s")
     return [] if took < TIMEOUT_MS / 1000 + 5 else [f"half a message: {took:.1f} s"]

@@ -359,6 +359,31 @@ START_TEST(log_lines_are_bounded) {
 }
 END_TEST
 
+/* A flood is not read for ever: the pipe fills, and its writer is told. */
+START_TEST(log_floods_fill_their_pipe) {
+    struct lines lines = {0};
+    struct log_pipe *pipe;
+    char flood[4096];
+    base = event_base_new();
+    ck_assert_int_eq(log_pipe_new(base, on_line, &lines, &pipe), 0);
+    for (size_t i = 0; i < sizeof(flood); i++)
+        flood[i] = i % 2 == 0 ? 'a' : '\n';
+    unsigned taken = 0;
+    while (taken < 100 && write(log_pipe_fd(pipe), flood, sizeof(flood)) > 0) {
+        ck_assert_int_ge(event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK), 0);
+        taken++;
+    }
+    ck_assert_uint_lt(taken, 100);
+    ck_assert_int_eq(errno, EAGAIN);
+    unsigned before = lines.count;
+    for (int i = 0; i < 100 && lines.count <= before; i++) /* once it is over it goes on */
+        ck_assert_int_ge(event_base_loop(base, EVLOOP_ONCE), 0);
+    ck_assert_uint_gt(lines.count, before);
+    log_pipe_free(pipe);
+    event_base_free(base);
+}
+END_TEST
+
 int main(void) {
     Suite *s = suite_create("supervisor parts");
     TCase *t = tcase_create("parts");
@@ -376,6 +401,7 @@ int main(void) {
     tcase_add_test(t, commands_change_only_for_operators);
     tcase_add_test(t, tables_line_up);
     tcase_add_test(t, log_lines_are_bounded);
+    tcase_add_test(t, log_floods_fill_their_pipe);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_ENV);
