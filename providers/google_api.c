@@ -281,5 +281,5 @@ int google_do(struct google *google, const struct google_request *request,
               struct google_answer *ret, struct fault *fault) {
     struct google_call *call = NULL;
     int r = google_begin(google, request, &call, fault);
-    return r < 0 ? r : google_finish(call, ret, fault);
+    return call == NULL ? r : google_finish(call, ret, fault);
 }
