@@ -97,13 +97,3 @@ ATTEMPT(data, inherited_descriptor, TURN, "descriptors", "a descriptor that is n
         }
     return 0;
 }
-ATTEMPT(data, agents_channel, TURN, "descriptors", "its agent's own connection to cloisterd") {
-    for (int fd = STDERR_FILENO + 1; fd < LAST_FD; fd++) {
-        int type = 0;
-        socklen_t len = sizeof(type);
-        if (raw_call(SYS_getsockopt, fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
-            type == SOCK_STREAM && !heritage(scene, fd))
-            return OUT;
-    }
-    return 0;
-}
