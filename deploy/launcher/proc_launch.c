@@ -86,11 +86,13 @@ static void become(const char *name) {
 }
 
 /* Only settings pass on; whatever else is in the operator's environment is not for these programs.
- */
+ * All is bound at the start: the loader saves every vector register on the stack when a library's
+ * function is first called, and what was copied last may still be in one. */
 static char **clean_environment(void) {
     static char *kept[256];
     size_t n = 0;
     kept[n++] = strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin");
+    kept[n++] = strdup("LD_BIND_NOW=1");
     for (char **e = environ; *e != NULL && n + 1 < COUNT_OF(kept); e++)
         if (config_is_environment(*e) || strncmp(*e, "CLOISTER_DEBUG=", 15) == 0)
             kept[n++] = *e;

@@ -63,7 +63,7 @@ static void read_run(struct memory *m, uint64_t from, uint64_t to) {
     uint64_t first = from - m->start >= NEEDLE_MAX ? from - NEEDLE_MAX : from;
     uint64_t last = m->end - to >= NEEDLE_MAX ? to + NEEDLE_MAX : to;
     ssize_t n = pread(m->mem, m->buffer, last - first, (off_t)first);
-    if (n <= 0) {
+    if (n < (ssize_t)(to - first)) { /* what is around it cannot be read */
         first = from;
         n = pread(m->mem, m->buffer, to - from, (off_t)from);
     }
