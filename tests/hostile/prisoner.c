@@ -191,7 +191,16 @@ static void take_kept(void) {
         memcpy(&kept_fd, CMSG_DATA(along), sizeof(kept_fd));
 }
 
+/* Whatever earlier attempts have left to the agent: each would count against its limit. */
+static void reap_orphans(void) {
+    siginfo_t info;
+    do
+        info = (siginfo_t){0};
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0);
+}
+
 static void keep_or_drop(const char *id) {
+    reap_orphans(); /* no turn runs now */
     take_kept();
     close_fd(&handing[0]);
     close_fd(&handing[1]);

@@ -43,6 +43,13 @@ WRAP(int, walls_turn, const struct walls *walls) {
     return __real_walls_turn(walls);
 }
 
+/* A zygote without one of these makes calls of which the product's has no need, and its filter does
+ * not let them pass. */
+WRAP(int, walls_zygote, const struct walls *walls) {
+    bool in_the_way = wall_off("no-root") || wall_off("not-dumpable") || wall_off("own-namespaces");
+    return in_the_way ? 0 : __real_walls_zygote(walls);
+}
+
 WRAP(int, landlock_enter, int rules_fd) {
     return wall_off("landlock") ? 0 : __real_landlock_enter(rules_fd);
 }
