@@ -19,6 +19,7 @@ import verdict
 from case_11_openapi import SMALL, ends_at
 from cluster import wait_until
 from openapi_recipes import RECIPES
+from openapi_requests import FORM
 from openapi_stage import DOCUMENT, OPERATIONS, Running, Stage
 from openapi_ways import WAYS
 from person import Person
