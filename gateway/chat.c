@@ -16,6 +16,7 @@ struct chat {
     uint64_t request;        /* 0 once cloisterd is done with it */
     uint64_t spoke_ms;
     bool accepted, started, ended;
+    uint32_t owed; /* credit of a collected reply that is still to be given back */
 };
 
 static void chat_free(struct chat *chat) {
@@ -49,6 +50,16 @@ static void tell_credit(struct chat *chat, uint32_t bytes) {
     credit.bytes = bytes;
     Cloister__Message message = MSG_OF(CHAT_CREDIT, chat_credit, &credit);
     upstream_tell(chat->call->gateway->upstream, &message);
+}
+
+/* A whole reply is collected at once, so its credit could go back with every piece; a turn that
+ * hears of each small piece would have more messages waiting than its channel holds. */
+static void owe_credit(struct chat *chat, uint32_t bytes) {
+    chat->owed += bytes;
+    if (chat->owed < chat->call->gateway->limits.credit / 4)
+        return;
+    tell_credit(chat, chat->owed);
+    chat->owed = 0;
 }
 
 /* The client has gone, or the request is over: the one place where a chat ends. */
@@ -178,7 +189,7 @@ static void collect_text(struct chat *chat, const char *text) {
             chat, "reply_too_large",
             "The reply is longer than a JSON answer may be; ask for an event stream.");
     else
-        tell_credit(chat, (uint32_t)strlen(text));
+        owe_credit(chat, (uint32_t)strlen(text));
 }
 
 static void on_text(struct chat *chat, const char *text) {

@@ -147,6 +147,12 @@ class Ask(Case):
         got = self.finished(self.front.stream(user, "long answer 20000", timezone="Europe/Berlin"))
         self.assertGreater(len(got.text), 15000)
 
+    def test_long_answer_comes_whole_as_json_too(self):
+        user = self.person()
+        for length in (3000, 40000):
+            got = self.finished(self.front.ask(user, f"long answer {length}", timezone="Europe/Berlin"))
+            self.assertGreater(len(got.json["reply"]), length * 3 // 4)
+
     def test_model_that_loops_ends_by_budget(self):
         user = self.person()
         got = self.front.stream(user, "loop forever", timezone="Europe/Berlin")
