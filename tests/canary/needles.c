@@ -57,7 +57,7 @@ static void give_base64(const struct maker *maker, const uint8_t *piece, size_t 
     for (size_t c = (shift * 8 + 5) / 6; c < (shift + len) * 8 / 6; c++) {
         unsigned value = 0;
         for (size_t bit = c * 6; bit < c * 6 + 6; bit++)
-            value = value << 1 | (piece[bit / 8 - shift] >> (7 - bit % 8) & 1u);
+            value = value << 1 | ((unsigned)piece[bit / 8 - shift] >> (7 - bit % 8) & 1u);
         differs |= value >= 62;
         out[n++] = (uint8_t)letters[value];
     }
