@@ -122,6 +122,7 @@ START_TEST(sessions_are_forgotten) {
 }
 END_TEST
 
+#ifndef __SANITIZE_ADDRESS__ /* whose heap is not the process's [heap] */
 /* How often the first 12 letters stand in this process's heap. */
 static unsigned in_heap(const char *word) {
     unsigned found = 0;
@@ -141,16 +142,19 @@ static unsigned in_heap(const char *word) {
     free(line);
     return found;
 }
+#endif
 
 START_TEST(sessions_keep_no_name) {
     char name[] = "dinner with somebody that nobody is to know of";
     make_sessions(60000);
     ck_assert_int_eq(put("u1", name, "sealed"), 0);
     ck_assert(has("u1", name, "sealed"));
+#ifndef __SANITIZE_ADDRESS__
     ck_assert_uint_eq(in_heap(name), 0);
     char *kept = strdup(name); /* the control */
     ck_assert_uint_ge(in_heap(name), 1);
     free(kept);
+#endif
     sessions_forget(sessions, "u1", "another", false);
     ck_assert(has("u1", name, "sealed"));
     sessions_forget(sessions, "u1", name, false);
