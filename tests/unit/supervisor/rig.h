@@ -30,6 +30,7 @@ struct heard {
     struct turn *turn;
     unsigned started, done, errors, failed, calls;
     bool answer_calls, over;
+    unsigned order; /* among all that were over, from 1 */
     char text[16384], code[64], notes[64];
     unsigned status;
     bool retryable, unknown_writes;
