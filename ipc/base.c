@@ -17,8 +17,27 @@ uint64_t clock_ms(void) {
     return (uint64_t)read_clock(CLOCK_MONOTONIC);
 }
 
+uint64_t clock_us(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
 int64_t wall_ms(void) {
     return read_clock(CLOCK_REALTIME);
+}
+
+const char *number_read(const char *text, uint64_t *ret) {
+    char *end;
+    text += strspn(text, " \t");
+    if (*text < '0' || *text > '9')
+        return NULL;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (errno != 0)
+        return NULL;
+    *ret = value;
+    return end;
 }
 
 int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret) {
@@ -54,6 +73,16 @@ void id_random(char out[static ID_LEN + 1]) {
     uint8_t raw[ID_LEN / 2];
     random_fill(raw, sizeof(raw));
     hex_encode(raw, sizeof(raw), out);
+}
+
+void id_random_named(char out[static ID_LEN + 1]) {
+    static uint8_t ahead[64][ID_LEN / 2];
+    static size_t left;
+    if (left == 0) {
+        random_fill(ahead[0], sizeof(ahead));
+        left = COUNT_OF(ahead);
+    }
+    hex_encode(ahead[--left], sizeof(ahead[0]), out);
 }
 
 bool id_valid(const char *text) {
@@ -153,20 +182,62 @@ static size_t utf8_sequence(const uint8_t *s, size_t left) {
     return len;
 }
 
-bool text_blank(const char *text) {
-    return text[strspn(text, " \t\r\n")] == '\0';
+/* White space of Unicode, and what is shown as nothing: joiners, marks of direction, selectors. */
+static bool shows_nothing(uint32_t c) {
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {{0x01, 0x20},     {0x7f, 0xa0},     {0xad, 0xad},      {0x34f, 0x34f},
+                  {0x61c, 0x61c},   {0x115f, 0x1160}, {0x1680, 0x1680},  {0x17b4, 0x17b5},
+                  {0x180b, 0x180f}, {0x2000, 0x200f}, {0x2028, 0x202f},  {0x205f, 0x206f},
+                  {0x2800, 0x2800}, {0x3000, 0x3000}, {0x3164, 0x3164},  {0xfe00, 0xfe0f},
+                  {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xe0000, 0xe0fff}};
+    for (size_t i = 0; i < COUNT_OF(ranges); i++)
+        if (c >= ranges[i].first && c <= ranges[i].last)
+            return true;
+    return false;
 }
 
-bool utf8_valid(const char *text, size_t len) {
+bool text_blank(const char *text) {
+    static const uint8_t lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07}; /* what of the first byte counts */
+    const uint8_t *s = (const uint8_t *)text;
+    for (size_t left = strlen(text), n; left > 0; s += n, left -= n) {
+        n = utf8_sequence(s, left);
+        uint32_t c = n == 0 ? 0 : s[0] & lead[n];
+        for (size_t i = 1; i < n; i++)
+            c = c << 6 | (s[i] & 0x3f);
+        if (!shows_nothing(c))
+            return false;
+    }
+    return true;
+}
+
+/* Eight bytes of ASCII, none below `least`: a byte borrows from the next only when it is. */
+static bool ascii_8(const uint8_t *s, uint8_t least) {
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    uint64_t bytes;
+    memcpy(&bytes, s, sizeof(bytes));
+    return (((bytes - each * least) | bytes) & each * 0x80) == 0;
+}
+
+/* Most text is ASCII. */
+static bool utf8_from(const char *text, size_t len, uint8_t least) {
     const uint8_t *s = (const uint8_t *)text;
     while (len > 0) {
-        size_t n = utf8_sequence(s, len);
-        if (n == 0)
+        size_t n = len >= 8 && ascii_8(s, least) ? 8 : utf8_sequence(s, len);
+        if (n == 0 || s[0] < least)
             return false;
         s += n;
         len -= n;
     }
     return true;
+}
+
+bool utf8_valid(const char *text, size_t len) {
+    return utf8_from(text, len, 1);
+}
+
+bool utf8_line(const char *text, size_t len) {
+    return utf8_from(text, len, 0x20);
 }
 
 ssize_t file_read(const char *path, uint8_t *out, size_t cap) {

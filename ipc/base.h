@@ -37,18 +37,25 @@ static inline int take_fd(int *fd) {
     return taken;
 }
 
-/* Monotonic and wall-clock milliseconds. */
+/* Monotonic and wall-clock milliseconds; monotonic microseconds. */
 uint64_t clock_ms(void);
+uint64_t clock_us(void);
 int64_t wall_ms(void);
 
 /* Parses the whole of `text` as a decimal number within [min, max]; no sign, no blanks.
  * Returns 0, -EINVAL or -ERANGE; *ret is untouched on failure. */
 int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret) MUST_CHECK;
+/* The decimal number that `text` begins with, behind blanks at most: what follows it, or NULL when
+ * none stands there, or one too large. For what the kernel writes. */
+const char *number_read(const char *text, uint64_t *ret) MUST_CHECK;
 
 /* Opaque ids: 128 random bits as 32 lowercase hex digits and a NUL. The only failure of the
  * kernel's generator is fatal, so this cannot fail. */
 #define ID_LEN 32
 void id_random(char out[static ID_LEN + 1]);
+/* The same, but the kernel is asked for many at once: for names of things, not for secrets, in
+ * programs with one thread that never fork (a child would give its parent's). */
+void id_random_named(char out[static ID_LEN + 1]);
 bool id_valid(const char *text);
 
 /* Lowercase hex; `out` holds 2*len+1 bytes. */
@@ -64,7 +71,10 @@ ssize_t base64url_decode(const char *text, size_t text_len, uint8_t *out, size_t
 
 /* RFC 3629: true when the `len` bytes are well-formed UTF-8 without NUL. */
 bool utf8_valid(const char *text, size_t len);
-/* Nothing but blanks and line ends: model providers refuse such text. */
+/* The same, without control characters below U+0020 as well. */
+bool utf8_line(const char *text, size_t len);
+/* Nothing that can be seen: blanks, line ends, control characters and Unicode's invisible ones.
+ * Model providers refuse such text. What is not UTF-8 is not blank. */
 bool text_blank(const char *text);
 
 /* Reads a whole file of at most `cap` bytes into `out`. Returns the length, -EFBIG when it is

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "build_config.h"
+#include "ipc/message.h"
 #include "ipc/log.h"
 
 enum setting_type { TYPE_STR, TYPE_PATH, TYPE_URL, TYPE_ORIGIN, TYPE_ADDR, TYPE_U64, TYPE_LIST };
@@ -19,6 +20,13 @@ struct setting {
     enum setting_type type;
 };
 
+/* A value that was replaced: somebody may still hold it. */
+struct config_past {
+    struct config_past *next;
+    char *value;
+};
+
+#define DEFAULT_FILE                                "/etc/cloister/cloister.conf"
 #define SETTING(section, key, type, fallback, help) {#section, #key, fallback, help, TYPE_##type},
 static const struct setting settings[] = {
 #include "ipc/config.def"
@@ -28,6 +36,7 @@ static_assert(COUNT_OF(settings) == CONFIG_MAX, "one row per key");
 
 struct config {
     char *values[CONFIG_MAX]; /* NULL: the default holds */
+    struct config_past *past;
     char *why;
     size_t why_len;
     bool failed;
@@ -106,6 +115,28 @@ static const char *choice_advice(size_t key, const char *value) {
     return NULL;
 }
 
+/* What a number must be that would keep every turn from being answered, or NULL when it is that. */
+static const char *number_advice(size_t key, const char *value) {
+    static const struct {
+        size_t key;
+        uint64_t least, most;
+        const char *advice;
+    } numbers[] = {
+        {CONFIG_agents_max, 1, 1000000, "a number from 1 to 1000000"},
+        {CONFIG_model_turn_timeout_ms, 1, 86400000, "a time in ms, from 1 to 86400000 (a day)"},
+        {CONFIG_notify_timeout_ms, 100, 600000, "a time in ms, from 100 to 600000 (ten minutes)"},
+        {CONFIG_notify_retry_ms, 10, 3600000, "a time in ms, from 10 to 3600000 (an hour)"},
+        {CONFIG_notify_tries, 1, 100, "a number from 1 to 100"},
+        {CONFIG_model_max_output_tokens, 1, 10000000, "a number from 1 to 10000000"},
+    };
+    uint64_t ignored;
+    for (size_t i = 0; i < COUNT_OF(numbers); i++)
+        if (numbers[i].key == key &&
+            parse_u64(value, numbers[i].least, numbers[i].most, &ignored) < 0)
+            return numbers[i].advice;
+    return NULL;
+}
+
 PRINTF_LIKE(2, 3) static void config_fail(struct config *config, const char *format, ...) {
     if (config->failed)
         return;
@@ -114,6 +145,10 @@ PRINTF_LIKE(2, 3) static void config_fail(struct config *config, const char *for
     va_start(args, format);
     (void)vsnprintf(config->why, config->why_len, format, args);
     va_end(args);
+    /* A name may be anything, and this is read on terminals. */
+    for (char *c = config->why; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
 }
 
 static int config_put(struct config *config, size_t key, const char *value, const char *where) {
@@ -121,6 +156,8 @@ static int config_put(struct config *config, size_t key, const char *value, cons
     const char *advice = choice_advice(key, value);
     if (!value_fits(setting->type, value))
         advice = type_advice(setting->type);
+    if (advice == NULL)
+        advice = number_advice(key, value);
     if (advice != NULL) {
         config_fail(config, "%s: %s.%s must be %s", where, setting->section, setting->key, advice);
         return -EINVAL;
@@ -185,9 +222,28 @@ static int config_environment(struct config *config) {
     return 0;
 }
 
+/* A budget of money that nothing counts against would hold nothing back. */
+static int config_agree(struct config *config, const char *path) {
+    static const enum config_key budgets[] = {CONFIG_budgets_user_spend_per_day,
+                                              CONFIG_budgets_frontend_spend_per_day,
+                                              CONFIG_budgets_spend_per_day};
+    if (config_u64(config, CONFIG_budgets_input_price) > 0 ||
+        config_u64(config, CONFIG_budgets_output_price) > 0)
+        return 0;
+    for (size_t i = 0; i < COUNT_OF(budgets); i++)
+        if (config_u64(config, budgets[i]) > 0) {
+            config_fail(config,
+                        "%s: budgets.%s needs prices: set budgets.input_price and output_price, "
+                        "or a budget of tokens instead",
+                        path, settings[budgets[i]].key);
+            return -EINVAL;
+        }
+    return 0;
+}
+
 int config_load(const char *path, struct config **ret, char *why, size_t why_len) {
     if (path == NULL)
-        path = "/etc/cloister/cloister.conf";
+        path = DEFAULT_FILE;
     struct config *config = calloc(1, sizeof(*config));
     if (config == NULL)
         return -ENOMEM;
@@ -206,6 +262,8 @@ int config_load(const char *path, struct config **ret, char *why, size_t why_len
         r = -EINVAL;
     } else {
         r = config_environment(config);
+        if (r == 0)
+            r = config_agree(config, path);
     }
     if (r < 0) {
         config_free(config);
@@ -220,6 +278,11 @@ void config_free(struct config *config) {
         return;
     for (size_t i = 0; i < CONFIG_MAX; i++)
         free(config->values[i]);
+    for (struct config_past *past = config->past, *next; past != NULL; past = next) {
+        next = past->next;
+        free(past->value);
+        free(past);
+    }
     free(config);
 }
 
@@ -262,6 +325,30 @@ int config_key_of(const char *name, enum config_key *ret) {
     return -ENOENT;
 }
 
+const char *config_name(enum config_key key) {
+#define SETTING(section, key, type, fallback, help) #section "." #key,
+    static const char *const names[] = {
+#include "ipc/config.def"
+    };
+#undef SETTING
+    return names[key];
+}
+
+int config_adopt(struct config *running, const struct config *fresh, enum config_key key) {
+    char *value = NULL;
+    struct config_past *past = calloc(1, sizeof(*past));
+    if (past != NULL && fresh->values[key] != NULL)
+        value = strdup(fresh->values[key]);
+    if (past == NULL || (fresh->values[key] != NULL && value == NULL)) {
+        free(past);
+        return -ENOMEM;
+    }
+    *past = (struct config_past){running->past, running->values[key]};
+    running->past = past;
+    running->values[key] = value;
+    return 0;
+}
+
 bool config_is_set(const struct config *config, enum config_key key) {
     return config->values[key] != NULL;
 }
@@ -272,12 +359,26 @@ int config_runtime_path(const struct config *config, const char *name, char *out
 }
 
 static void print_help(const char *program, const char *about) {
-    printf("Usage: %s [--config FILE] [-n]\n\n%s\n\n"
-           "  --config FILE  read settings from FILE (default /etc/cloister/cloister.conf)\n"
-           "  -n             check the configuration and exit\n"
-           "  --help         show this text\n"
-           "  --version      show the version\n",
-           program, about);
+    printf("Usage: %s [--config FILE] [-n]\n\n%s\n\n", program, about);
+#define OPTION(words, text) printf("  %-13s  %s\n", words, text);
+#include "ipc/options.def"
+#undef OPTION
+}
+
+static bool self_check;
+static const char *given_file;
+
+bool config_is_self_check(void) {
+    return self_check;
+}
+
+void config_self_checked(const char *program) {
+    printf("%s %s, protocol %u\n", program, CLOISTER_VERSION, PROTOCOL_VERSION);
+    exit(fflush(stdout) == 0 ? 0 : 1);
+}
+
+bool config_is_without_credentials(void) {
+    return self_check && getenv("CREDENTIALS_DIRECTORY") == NULL;
 }
 
 struct config *config_from_args(int argc, char **argv, const char *program, const char *about,
@@ -285,6 +386,7 @@ struct config *config_from_args(int argc, char **argv, const char *program, cons
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
                                             {"help", no_argument, NULL, 'h'},
                                             {"version", no_argument, NULL, 'v'},
+                                            {"self-check", no_argument, NULL, 's'},
                                             {NULL, 0, NULL, 0}};
     const char *path = NULL;
     bool check = false;
@@ -293,6 +395,8 @@ struct config *config_from_args(int argc, char **argv, const char *program, cons
             path = optarg;
         } else if (c == 'n') {
             check = true;
+        } else if (c == 's') {
+            self_check = true;
         } else if (c == 'h') {
             print_help(program, about);
             exit(0);
@@ -306,6 +410,7 @@ struct config *config_from_args(int argc, char **argv, const char *program, cons
     }
     char why[512];
     struct config *config = NULL;
+    given_file = path;
     if (config_load(path, &config, why, sizeof(why)) < 0) {
         fprintf(stderr, "%s: %s\n", program, why);
         exit(1);
@@ -317,4 +422,8 @@ struct config *config_from_args(int argc, char **argv, const char *program, cons
     if (ret_rest != NULL)
         *ret_rest = optind;
     return config;
+}
+
+char *config_file(void) {
+    return realpath(given_file != NULL ? given_file : DEFAULT_FILE, NULL);
 }

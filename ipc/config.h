@@ -32,6 +32,20 @@ int config_list(const struct config *config, enum config_key key,
 int config_key_of(const char *name, enum config_key *ret) MUST_CHECK;
 /* True when the file or the environment gives it, false when the default holds. */
 bool config_is_set(const struct config *config, enum config_key key);
+/* "section.key"; static. */
+const char *config_name(enum config_key key);
+
+/* ---- changes while running ---- */
+
+enum config_effect { EFFECT_LIVE, EFFECT_TURNS, EFFECT_RESTART };
+/* When a change of `key` takes effect (config_effect.def); *ret_programs: what to restart for it,
+ * "" when nothing. */
+enum config_effect config_effect(enum config_key key, const char **ret_programs);
+/* `running` has the value of `fresh` for `key` from now on. Values that were read before stay valid
+ * as long as `running`. 0 or -ENOMEM. */
+int config_adopt(struct config *running, const struct config *fresh,
+                 enum config_key key) MUST_CHECK;
+
 /* True when "NAME=VALUE" names a setting: what a launcher passes on to the programs. */
 bool config_is_environment(const char *assignment);
 /* "<runtime dir>/<name>" into `out`. 0 or -ENAMETOOLONG. */
@@ -43,5 +57,17 @@ int config_runtime_path(const struct config *config, const char *name, char *out
  * loaded configuration. `*ret_rest` is the index of the first argument that is not an option. */
 struct config *config_from_args(int argc, char **argv, const char *program, const char *about,
                                 int *ret_rest);
+/* The absolute path of the file that config_from_args read, for reading it again. NULL with errno;
+ * the caller frees it. */
+char *config_file(void) MUST_CHECK;
+
+/* --self-check was among the arguments: an upgrade asks whether this program would start. It goes
+ * up its ladder without touching what the running one has (sockets, stores), and ends confined with
+ * config_self_checked: what it is on stdout, status 0. */
+bool config_is_self_check(void);
+void config_self_checked(const char *program) NORETURN;
+/* That self-check does not run in its unit, which alone is given the credentials: secrets that may
+ * come so are not missed. */
+bool config_is_without_credentials(void);
 
 #endif

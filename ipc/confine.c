@@ -61,6 +61,13 @@ static bool caps_are(uint64_t caps) {
            data[1].inheritable == 0;
 }
 
+static bool holds(unsigned cap) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2];
+    return syscall(SYS_capget, &header, data) == 0 &&
+           (data[CAP_TO_INDEX(cap)].effective & CAP_TO_MASK(cap)) != 0;
+}
+
 /* What no program started from here can ever get back. The set-user-ID agent loses nothing by it:
  * it changes to an ordinary uid, and its user namespace begins with a full set of its own. */
 static int bounding_empty(void) {
@@ -95,9 +102,9 @@ static int drop_user(const char *user, uint64_t caps, char *why, size_t why_len)
         return refuse(r, why, why_len, "there is no system user '%s'", user);
     if (uid == 0)
         return refuse(-EPERM, why, why_len, "'%s' must not be the superuser", user);
+    if ((geteuid() == 0 || holds(CAP_SETPCAP)) && (r = bounding_empty()) < 0)
+        return refuse(r, why, why_len, "capabilities cannot be given up: %s", strerror(-r));
     if (geteuid() == 0) {
-        if ((r = bounding_empty()) < 0)
-            return refuse(r, why, why_len, "capabilities cannot be given up: %s", strerror(-r));
         if (caps != 0 && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
             return refuse(-errno, why, why_len, "a capability cannot be kept: %m");
         if ((r = become(uid, gid)) < 0)

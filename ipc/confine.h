@@ -18,11 +18,13 @@ enum confine_flags {
 /* The two flags above, by the configuration. */
 unsigned confine_accepted(const struct config *config);
 
-/* Becomes `user` (when root; otherwise must already be it), keeps no capability but the one asked
- * for, no core dumps, not dumpable (so /proc/PID is closed to the same uid), memory locked where
- * there is swap, a system-call filter that refuses what no daemon needs (EPERM). Each is looked at
- * again after it was done. Fails closed: -errno, and `why` holds a sentence; after success `why`
- * says what was gone without, or is empty. Call once, before any thread is started. */
+/* Becomes `user` (when root; otherwise must already be it, for cloisterd with CAP_SYS_ADMIN and
+ * CAP_KILL, and CAP_SETPCAP so that nothing it starts gets any of them), keeps no capability but
+ * the one asked for, no core dumps, not dumpable (so /proc/PID is closed to the same uid), memory
+ * locked where there is swap, a system-call filter that refuses what no daemon needs (EPERM). Each
+ * is looked at again after it was done. Fails closed: -errno, and `why` holds a sentence; after
+ * success `why` says what was gone without, or is empty. Call once, before any thread is started.
+ */
 int confine_process(const char *user, unsigned flags, char *why, size_t why_len) MUST_CHECK;
 
 /* Looks a system user up. 0, -ENOENT or -errno. */

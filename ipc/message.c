@@ -102,6 +102,8 @@ static bool fds_match(const struct rule *rule, const Cloister__Message *message,
     if (message->body_case == CLOISTER__MESSAGE__BODY_DIAL_RESULT &&
         message->dial_result->error != 0)
         wanted = 0;
+    if (message->body_case == CLOISTER__MESSAGE__BODY_SPAWN && message->spawn->in_cgroup)
+        wanted++;
     return nfds == wanted;
 }
 
@@ -110,8 +112,11 @@ static int rule_check(struct msg_peer *peer, const Cloister__Message *message, s
     const struct rule *rule = rule_of(message->body_case);
     if (rule == NULL)
         return -EPROTO;
-    if ((rule->from & peer->from) == 0 || (rule->to & peer->to) == 0 ||
-        (rule->phase & peer->phase) == 0)
+    const uint32_t from = rule->from & peer->from, to = rule->to & peer->to;
+    if (from == 0 || to == 0 || (rule->phase & peer->phase) == 0)
+        return -EPERM;
+    /* A row with several senders and receivers lets none of them speak to itself. */
+    if (from == to && (from & (from - 1)) == 0)
         return -EPERM;
     if (len > rule->cap)
         return -EMSGSIZE;
@@ -119,9 +124,9 @@ static int rule_check(struct msg_peer *peer, const Cloister__Message *message, s
         return -EBADMSG;
     unsigned bit = (unsigned)message->body_case;
     if (rule->once) {
-        if (peer->once[bit / 64 % 2] >> (bit % 64) & 1)
+        if (peer->once[bit / 64 % 4] >> (bit % 64) & 1)
             return -EPERM;
-        peer->once[bit / 64 % 2] |= UINT64_C(1) << (bit % 64);
+        peer->once[bit / 64 % 4] |= UINT64_C(1) << (bit % 64);
     }
     return 0;
 }

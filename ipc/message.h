@@ -20,6 +20,8 @@ enum msg_role {
     ROLE_EGRESS = 1 << 5,
     ROLE_GATEWAY = 1 << 6,
     ROLE_CTL = 1 << 7,
+    ROLE_BUSINESS = 1 << 8,
+    ROLE_NOTIFY = 1 << 9,
 };
 
 enum msg_phase { PHASE_START = 1 << 0, PHASE_READY = 1 << 1, PHASE_TURN = 1 << 2 };
@@ -29,7 +31,7 @@ struct msg_peer {
     uint32_t from;  /* roles the peer may speak as */
     uint32_t to;    /* the role it speaks to: this process (an agent relaying: ROLE_SUPERVISOR) */
     uint32_t phase; /* current phase, one bit */
-    uint64_t once[2];
+    uint64_t once[4];
 };
 
 /* Decodes `len` bytes with `nfds` descriptors beside them and checks the rules. On success *ret is
@@ -56,14 +58,23 @@ void msg_print_table(void);
 
 /* ---- SOCK_SEQPACKET channels: one datagram, one message, at most one descriptor ---- */
 
-/* Sends one message, with `pass_fd` unless it is -1 (the caller keeps its copy). Blocks as the
- * socket does. 0, -EAGAIN, -EPIPE, -EMSGSIZE or another -errno. */
+/* Sends one message, with `pass_fd` unless it is -1 (the caller keeps its copy). Never blocks,
+ * whatever the socket's own flag says. 0, -EAGAIN, -EPIPE, -EMSGSIZE or another -errno. */
 int seq_send(int fd, Cloister__Message *message, int pass_fd) MUST_CHECK;
+/* Waits for room up to `timeout_ms`. -ETIMEDOUT. For those who have nobody else to serve. */
+int seq_send_wait(int fd, Cloister__Message *message, int pass_fd, int timeout_ms) MUST_CHECK;
 
-/* Receives one message. *ret_fd is a new CLOEXEC descriptor or -1. -EAGAIN: nothing there;
- * -ECONNRESET: the peer is gone; otherwise as msg_decode. A channel that gave anything but -EAGAIN
- * must be closed. Superfluous descriptors are closed. */
+/* Receives one message; never blocks. *ret_fd is a new CLOEXEC descriptor or -1. -EAGAIN: nothing
+ * there; -ECONNRESET: the peer is gone; otherwise as msg_decode. A channel that gave anything but
+ * -EAGAIN must be closed. Superfluous descriptors are closed. */
 int seq_recv(int fd, struct msg_peer *peer, Cloister__Message **ret, int *ret_fd) MUST_CHECK;
+
+/* The same with up to SEQ_FDS_MAX descriptors, in their order. Those received are the caller's,
+ * CLOEXEC; on failure there are none. */
+#define SEQ_FDS_MAX 4
+int seq_send_fds(int fd, Cloister__Message *message, const int *pass_fds, size_t n) MUST_CHECK;
+int seq_recv_fds(int fd, struct msg_peer *peer, Cloister__Message **ret,
+                 int ret_fds[static SEQ_FDS_MAX], size_t *ret_n) MUST_CHECK;
 
 /* Waits for readability up to `timeout_ms`, then receives. -ETIMEDOUT. */
 int seq_recv_wait(int fd, struct msg_peer *peer, int timeout_ms, Cloister__Message **ret,
@@ -72,7 +83,8 @@ int seq_recv_wait(int fd, struct msg_peer *peer, int timeout_ms, Cloister__Messa
 /* uid and pid of a connected unix socket's peer (SO_PEERCRED). 0 or -errno. */
 int peer_identity(int fd, uid_t *ret_uid, pid_t *ret_pid) MUST_CHECK;
 
-/* Listening SOCK_SEQPACKET socket at `path` with `mode`; replaces a stale one. fd or -errno. */
+/* Listening SOCK_SEQPACKET socket at `path` with `mode`; replaces a stale one. Changes the umask
+ * for a moment: before there are threads. fd or -errno. */
 int seq_listen(const char *path, mode_t mode) MUST_CHECK;
 /* Connected SOCK_SEQPACKET socket. fd or -errno. */
 int seq_connect(const char *path) MUST_CHECK;

@@ -153,7 +153,8 @@ static void on_finished(void *pool, struct pg_query *query, const PGresult *resu
     if (error == -EIO && state != NULL)
         tell(pg, PG_REFUSED, state);
     wake(pg);
-    end_query(query, error, result);
+    if (query != NULL)
+        end_query(query, error, result);
 }
 
 static const struct pg_conn_ops conn_ops = {on_up, on_down, on_finished};
@@ -187,6 +188,22 @@ void pg_query(struct pg *pg, const char *sql, const struct pg_param *params, siz
               pg_done *done, void *ctx) {
     struct pg_query *query = query_new(params, n, done, ctx);
     query->sql = sql;
+    query->timeout_ms = pg->options.query_ms;
+    enqueue(pg, query);
+}
+
+void pg_forget(struct pg *pg, const char *sql) {
+    for (unsigned i = 0; i < pg->options.connections; i++)
+        if (pg->conns[i] != NULL)
+            pg_conn_forget(pg->conns[i], sql);
+}
+
+void pg_copy(struct pg *pg, const char *sql, const char *lines, size_t len, pg_done *done,
+             void *ctx) {
+    const struct pg_param all = {lines, len, false};
+    struct pg_query *query = query_new(&all, 1, done, ctx);
+    query->sql = sql;
+    query->copy = true;
     query->timeout_ms = pg->options.query_ms;
     enqueue(pg, query);
 }

@@ -6,9 +6,9 @@
  * ends with -EAGAIN at the next turn of the loop.
  *
  * libpq keeps its last parameters and rows in memory that nobody wipes: pass only ids, hashes and
- * sealed bytes. Statements are constant text; errors of the server are reduced to their SQLSTATE
- * here, since their text quotes values. The host in `conninfo` should be a unix socket directory or
- * `hostaddr`: looking a name up blocks. Loop thread only; logs nothing. */
+ * sealed bytes, or set `words`. Statements are constant text; errors of the server are reduced to
+ * their SQLSTATE here, since their text quotes values. The host in `conninfo` should be a unix
+ * socket directory or `hostaddr`: looking a name up blocks. Loop thread only; logs nothing. */
 #ifndef CLOISTER_MEMORY_PG_H
 #define CLOISTER_MEMORY_PG_H
 
@@ -32,9 +32,12 @@ struct pg_options {
     uint64_t query_ms;    /* waiting, and running, each; then the connection is dropped; 0: 5000 */
     const char *name;     /* application_name */
     const char *setup;    /* statements for each new connection; NULL: none. Constant text */
+    bool words; /* people's: what libpq keeps is written over when a connection has nothing to do */
     /* For the log; NULL: nobody listens. `why` is a SQLSTATE, or libpq's words about a failed
      * connection; it never holds a value of a statement. */
     void (*news)(void *ctx, enum pg_news news, const char *why);
+    /* What NOTIFY told on a channel that `setup` listens to; NULL: nobody listens. */
+    void (*heard)(void *ctx, const char *channel, const char *payload);
     void *ctx;
 };
 
@@ -64,9 +67,15 @@ struct pg_param {
  */
 typedef void pg_done(void *ctx, int error, const struct pg_rows *rows);
 
-/* Runs one statement. `sql` must live on (constant text). */
+/* Runs one statement. `sql` must live on (constant text, or until pg_forget). */
 void pg_query(struct pg *pg, const char *sql, const struct pg_param *params, size_t n,
               pg_done *done, void *ctx);
+/* Runs "COPY … FROM STDIN" (constant text) with these lines, which are copied. All of them are
+ * written, or none. */
+void pg_copy(struct pg *pg, const char *sql, const char *lines, size_t len, pg_done *done,
+             void *ctx);
+/* No query of this text waits or runs, and it is about to be freed. */
+void pg_forget(struct pg *pg, const char *sql);
 /* Ends a query that is not to be sent as if there were no database. */
 void pg_refuse(struct pg *pg, pg_done *done, void *ctx);
 /* Runs several statements as one transaction, all or nothing, within `timeout_ms`. `sql` is copied.

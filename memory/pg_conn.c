@@ -4,8 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PARAMS_MAX   16
-#define PREPARED_MAX 32
+#include "memory/pg_prepared.h"
+
+#define PARAMS_MAX 48
+/* How long a connection has nothing to do before its buffers are written over; what messages have
+ * in them beside the words that they carry. */
+#define COVER_MS   100
+#define COVER_MORE 512
+#define SHORT      8
 
 enum state {
     STATE_WAITING,    /* for the back-off to pass; no PGconn */
@@ -13,6 +19,14 @@ enum state {
     STATE_SETUP,      /* runs options.setup */
     STATE_IDLE,       /* listens for the server hanging up */
     STATE_BUSY,       /* runs `query` */
+    STATE_COVERING,   /* writes over what is left in libpq's buffers */
+};
+
+/* What of a query is under way. */
+enum stage {
+    STAGE_RUN,
+    STAGE_DROP, /* another's plan makes room for its own */
+    STAGE_PLAN,
 };
 
 struct pg_conn {
@@ -28,10 +42,11 @@ struct pg_conn {
     struct event *timer; /* back-off, or the deadline of the step */
     struct pg_query *query;
     PGresult *result; /* the last good one of the query, or its first error */
-    /* Statements this session has planned, by their constant text; named by their place. */
-    const char *prepared[PREPARED_MAX];
-    unsigned n_prepared;
-    bool preparing; /* the query's statement is being planned; then it runs */
+    size_t words;     /* that went through libpq's buffers since they were written over, at most */
+    struct pg_prepareds prepareds;
+    enum stage stage;
+    struct pg_prepared *place; /* where the query's statement is, or will be, planned */
+    unsigned name;             /* as what, in STAGE_PLAN */
 };
 
 static void on_io(evutil_socket_t fd, short what, void *ctx);
@@ -60,12 +75,13 @@ static void lose(struct pg_conn *conn, const char *why) {
     struct pg_query *query = take_ptr(conn->query);
     drop_io(conn);
     conn->state = STATE_WAITING;
-    conn->n_prepared = 0;
-    conn->preparing = false;
+    prepareds_clear(&conn->prepareds);
+    conn->stage = STAGE_RUN;
     conn->ops->down(conn->pool, why);
     PQclear(take_ptr(conn->result));
     if (conn->pq != NULL)
         PQfinish(take_ptr(conn->pq));
+    conn->words = 0;
     arm_timer(conn, backoff_ms(conn->attempts, 100, 5000));
     conn->attempts++;
     if (query != NULL)
@@ -94,7 +110,10 @@ static void connect_start(struct pg_conn *conn) {
 
 static void become_idle(struct pg_conn *conn) {
     conn->state = STATE_IDLE;
-    (void)evtimer_del(conn->timer);
+    if (conn->words > 0)
+        arm_timer(conn, COVER_MS);
+    else
+        (void)evtimer_del(conn->timer);
 }
 
 static void become_ready(struct pg_conn *conn) {
@@ -161,24 +180,80 @@ static void keep_result(struct pg_conn *conn, PGresult *result) {
     conn->result = result;
 }
 
-static int send_query(struct pg_conn *conn, const struct pg_query *query);
+/* libpq reads to the beginning of one buffer and sends from that of another, and frees neither:
+ * what is as long as the longest that they held, there and back, is then in its place. */
+static void cover(struct pg_conn *conn) {
+    size_t len = conn->words + COVER_MORE;
+    SCOPE_FREE char *blanks = malloc(len + 1);
+    if (blanks == NULL)
+        return; /* with the next statement */
+    memset(blanks, ' ', len);
+    blanks[len] = '\0';
+    const char *values[] = {blanks};
+    conn->state = STATE_COVERING;
+    arm_timer(conn, conn->options->query_ms);
+    if (PQsendQueryParams(conn->pq, "SELECT $1::text", 1, NULL, values, NULL, NULL, 1) == 0 ||
+        !flush_start(conn))
+        lose(conn, "cannot send");
+}
+
+static void covered(struct pg_conn *conn) {
+    conn->words = 0;
+    become_idle(conn);
+    conn->ops->finished(conn->pool, NULL, NULL, 0);
+}
+
+/* Numbers and the like are no words. */
+static void count_words(struct pg_conn *conn, const struct pg_query *query,
+                        const PGresult *result) {
+    size_t sent = strlen(query->sql);
+    size_t came = PQntuples(result) > 0 ? PQresultMemorySize(result) : 0;
+    bool any = came > 0;
+    for (unsigned i = 0; i < query->n; i++) {
+        sent += query->params[i].len + 16;
+        any = any || query->params[i].len > SHORT;
+    }
+    if (!conn->options->words || !any)
+        return;
+    conn->words = sent > conn->words ? sent : conn->words;
+    conn->words = came > conn->words ? came : conn->words;
+}
+
+static int send_query(struct pg_conn *conn);
 
 static void send_next(struct pg_conn *conn) {
-    if (send_query(conn, conn->query) == 0 || !flush_start(conn))
+    if (send_query(conn) == 0 || !flush_start(conn))
         lose(conn, "cannot send");
+}
+
+/* The step before the query itself is done: the next one. False: the query is over with it. */
+static bool stage_next(struct pg_conn *conn, bool good) {
+    switch (conn->stage) {
+    case STAGE_RUN:
+        return false;
+    case STAGE_DROP:
+        *conn->place = (struct pg_prepared){0};
+        conn->stage = STAGE_PLAN;
+        break;
+    case STAGE_PLAN:
+        conn->stage = STAGE_RUN;
+        if (good)
+            prepareds_planned(&conn->prepareds, conn->place, conn->query->sql, conn->name);
+        break;
+    }
+    if (!good)
+        conn->stage = STAGE_RUN;
+    return good;
 }
 
 static void statement_over(struct pg_conn *conn) {
     PGresult *result = take_ptr(conn->result);
     bool good = result != NULL && result_good(result);
-    if (conn->preparing && good) {
-        conn->preparing = false;
-        conn->prepared[conn->n_prepared++] = conn->query->sql;
+    if (stage_next(conn, good)) {
         PQclear(result);
         send_next(conn);
         return;
     }
-    conn->preparing = false;
     if (conn->state == STATE_SETUP) {
         const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
         if (good)
@@ -188,20 +263,42 @@ static void statement_over(struct pg_conn *conn) {
         PQclear(result);
         return;
     }
+    if (conn->state == STATE_COVERING) {
+        PQclear(result);
+        covered(conn);
+        return;
+    }
     struct pg_query *query = take_ptr(conn->query);
+    count_words(conn, query, result);
     become_idle(conn);
     conn->ops->finished(conn->pool, query, result, good ? 0 : pg_result_error(result));
     PQclear(result);
+}
+
+/* Passes on what NOTIFY told. */
+static void hear(struct pg_conn *conn) {
+    for (PGnotify *told; (told = PQnotifies(conn->pq)) != NULL; PQfreemem(told))
+        if (conn->options->heard != NULL)
+            conn->options->heard(conn->options->ctx, told->relname, told->extra);
 }
 
 /* Reads what came and sends what is left. False when the connection is lost. */
 static bool transfer(struct pg_conn *conn, short what) {
     if ((what & EV_READ) != 0 && PQconsumeInput(conn->pq) == 0)
         return false;
+    hear(conn);
     int left = PQflush(conn->pq);
     if (left == 0 && (event_get_events(conn->io) & EV_WRITE) != 0)
         return watch(conn, EV_READ);
     return left >= 0;
+}
+
+/* The server waits for them. */
+static bool copy_lines(struct pg_conn *conn) {
+    const struct pg_query *query = conn->query;
+    return query != NULL && query->copy &&
+           PQputCopyData(conn->pq, query->params[0].data, (int)query->params[0].len) == 1 &&
+           PQputCopyEnd(conn->pq, NULL) == 1 && flush_start(conn);
 }
 
 static void statement_step(struct pg_conn *conn, short what) {
@@ -218,7 +315,15 @@ static void statement_step(struct pg_conn *conn, short what) {
                 statement_over(conn);
             return;
         }
-        keep_result(conn, result);
+        if (PQresultStatus(result) != PGRES_COPY_IN) {
+            keep_result(conn, result);
+            continue;
+        }
+        PQclear(result);
+        if (!copy_lines(conn)) {
+            lose(conn, "cannot send");
+            return;
+        }
     }
 }
 
@@ -231,11 +336,14 @@ static void on_io(evutil_socket_t fd, short what, void *ctx) {
         break;
     case STATE_SETUP:
     case STATE_BUSY:
+    case STATE_COVERING:
         statement_step(conn, what);
         break;
     case STATE_IDLE:
         if (PQconsumeInput(conn->pq) == 0 || PQstatus(conn->pq) == CONNECTION_BAD)
             lose(conn, "connection lost");
+        else
+            hear(conn);
         break;
     case STATE_WAITING:
         break;
@@ -255,28 +363,19 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx) {
         lose(conn, "timed out connecting");
         break;
     case STATE_BUSY:
+    case STATE_COVERING:
         lose(conn, "statement timed out");
         break;
     case STATE_IDLE:
+        cover(conn);
         break;
     }
 }
 
-/* The place of a planned statement, or PREPARED_MAX. */
-static unsigned prepared_place(const struct pg_conn *conn, const char *sql) {
-    for (unsigned i = 0; i < conn->n_prepared; i++)
-        if (conn->prepared[i] == sql)
-            return i;
-    return PREPARED_MAX;
-}
-
-/* A statement is planned once a session: planning takes longer than most of ours run. */
-static int send_query(struct pg_conn *conn, const struct pg_query *query) {
-    if (query->script != NULL)
-        return PQsendQuery(conn->pq, query->sql);
+static int send_run(struct pg_conn *conn, const char *name) {
+    const struct pg_query *query = conn->query;
     const char *values[PARAMS_MAX];
-    int lengths[PARAMS_MAX], formats[PARAMS_MAX], n = (int)query->n;
-    char name[16];
+    int lengths[PARAMS_MAX], formats[PARAMS_MAX];
     if (query->n > PARAMS_MAX)
         return 0;
     for (unsigned i = 0; i < query->n; i++) {
@@ -284,21 +383,51 @@ static int send_query(struct pg_conn *conn, const struct pg_query *query) {
         lengths[i] = (int)query->params[i].len;
         formats[i] = query->params[i].binary;
     }
-    unsigned place = prepared_place(conn, query->sql);
-    if (place == PREPARED_MAX && conn->n_prepared == PREPARED_MAX)
-        return PQsendQueryParams(conn->pq, query->sql, n, NULL, values, lengths, formats, 1);
-    conn->preparing = place == PREPARED_MAX;
-    (void)snprintf(name, sizeof(name), "s%u", conn->preparing ? conn->n_prepared : place);
-    if (conn->preparing)
-        return PQsendPrepare(conn->pq, name, query->sql, 0, NULL);
-    return PQsendQueryPrepared(conn->pq, name, n, values, lengths, formats, 1);
+    return PQsendQueryPrepared(conn->pq, name, (int)query->n, values, lengths, formats, 1);
+}
+
+/* A statement is planned once a session: planning takes longer than most of ours run. */
+static int send_query(struct pg_conn *conn) {
+    char text[32];
+    switch (conn->stage) {
+    case STAGE_RUN:
+        (void)snprintf(text, sizeof(text), "s%u", conn->place->name);
+        return send_run(conn, text);
+    case STAGE_DROP:
+        (void)snprintf(text, sizeof(text), "DEALLOCATE s%u", conn->place->name);
+        return PQsendQuery(conn->pq, text);
+    case STAGE_PLAN:
+        conn->name = prepareds_name(&conn->prepareds);
+        (void)snprintf(text, sizeof(text), "s%u", conn->name);
+        return PQsendPrepare(conn->pq, text, conn->query->sql, 0, NULL);
+    }
+    return 0;
+}
+
+/* What is first to be done for a query. */
+static void stage_first(struct pg_conn *conn) {
+    conn->place = prepareds_find(&conn->prepareds, conn->query->sql);
+    conn->stage = STAGE_RUN;
+    if (conn->place != NULL)
+        return;
+    conn->place = prepareds_place(&conn->prepareds);
+    conn->stage = conn->place->name != 0 ? STAGE_DROP : STAGE_PLAN;
 }
 
 void pg_conn_run(struct pg_conn *conn, struct pg_query *query) {
     conn->query = query;
     conn->state = STATE_BUSY;
     arm_timer(conn, query->timeout_ms);
-    send_next(conn);
+    if (query->script == NULL && !query->copy) {
+        stage_first(conn);
+        send_next(conn);
+    } else if (PQsendQuery(conn->pq, query->sql) == 0 || !flush_start(conn)) {
+        lose(conn, "cannot send");
+    }
+}
+
+void pg_conn_forget(struct pg_conn *conn, const char *sql) {
+    prepareds_forget(&conn->prepareds, sql);
 }
 
 int pg_conn_new(struct event_base *base, const char *conninfo, const struct pg_options *options,
@@ -330,7 +459,7 @@ struct pg_query *pg_conn_free(struct pg_conn *conn) {
 }
 
 bool pg_conn_up(const struct pg_conn *conn) {
-    return conn->state == STATE_IDLE || conn->state == STATE_BUSY;
+    return conn->state == STATE_IDLE || conn->state == STATE_BUSY || conn->state == STATE_COVERING;
 }
 
 bool pg_conn_idle(const struct pg_conn *conn) {

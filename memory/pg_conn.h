@@ -11,6 +11,7 @@ struct pg_query {
     struct pg_query *next;
     const char *sql; /* constant text, or `script` */
     char *script;    /* several statements without parameters; NULL: one statement */
+    bool copy;       /* "COPY … FROM STDIN", whose lines are the only parameter */
     uint64_t timeout_ms;
     uint64_t wait_until; /* clock_ms() by which it must have started */
     pg_done *done;
@@ -24,7 +25,8 @@ void pg_query_free(struct pg_query *query);
 struct pg_conn_ops {
     void (*up)(void *pool);                    /* connected and set up */
     void (*down)(void *pool, const char *why); /* lost, or an attempt failed */
-    /* `query` is over; frees it. The connection is idle again unless it was lost. */
+    /* `query` is over; frees it. The connection is idle again unless it was lost. NULL: it was busy
+     * with itself. */
     void (*finished)(void *pool, struct pg_query *query, const PGresult *result, int error);
 };
 
@@ -37,6 +39,9 @@ bool pg_conn_up(const struct pg_conn *conn);
 bool pg_conn_idle(const struct pg_conn *conn);
 /* Only on an idle connection; `finished` is called later, or at once when sending fails. */
 void pg_conn_run(struct pg_conn *conn, struct pg_query *query);
+
+/* See pg_forget. */
+void pg_conn_forget(struct pg_conn *conn, const char *sql);
 
 /* Negative errno for an answer of the server. */
 int pg_result_error(const PGresult *result);

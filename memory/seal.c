@@ -128,7 +128,40 @@ void secret_unlocked_is_fine(void) {
     unlocked_is_fine = true;
 }
 
-void *secret_alloc(size_t len) {
+#define POOL_BYTES   8192u
+#define POOL_LARGEST 2048u
+#define POOL_STEP    16u /* alignment; in front of each secret that many bytes hold its length */
+
+static struct {
+    uint8_t *bytes;
+    size_t used;
+    unsigned live;
+} pool;
+
+static void *pool_alloc(size_t len) {
+    const size_t need = POOL_STEP + (len + POOL_STEP - 1) / POOL_STEP * POOL_STEP;
+    if (pool.bytes == NULL || len > POOL_LARGEST || need > POOL_BYTES - pool.used)
+        return NULL;
+    uint8_t *at = pool.bytes + pool.used;
+    memcpy(at, &len, sizeof(len));
+    pool.used += need;
+    pool.live++;
+    return at + POOL_STEP;
+}
+
+/* The room is used again once nobody is left in it: a turn's secrets are few. */
+static bool pool_free(uint8_t *secret) {
+    size_t len;
+    if (pool.bytes == NULL || secret < pool.bytes || secret >= pool.bytes + POOL_BYTES)
+        return false;
+    memcpy(&len, secret - POOL_STEP, sizeof(len));
+    explicit_bzero(secret, len);
+    if (--pool.live == 0)
+        pool.used = 0;
+    return true;
+}
+
+static void *alloc_apart(size_t len) {
     void *secret = sodium_malloc(len);
     if (secret == NULL)
         return NULL;
@@ -140,6 +173,17 @@ void *secret_alloc(size_t len) {
     return secret;
 }
 
+void *secret_alloc(size_t len) {
+    void *secret = pool_alloc(len);
+    return secret != NULL ? secret : alloc_apart(len);
+}
+
 void secret_free(void *secret) {
-    sodium_free(secret);
+    if (secret != NULL && !pool_free(secret))
+        sodium_free(secret);
+}
+
+void secret_pool(void) {
+    if (pool.bytes == NULL)
+        pool.bytes = alloc_apart(POOL_BYTES);
 }

@@ -1,7 +1,8 @@
 /* Sealing: XChaCha20-Poly1305 (libsodium) under a data key, bound to what the bytes are for.
  * A sealed blob is: format byte, 8-byte big-endian version, 24-byte nonce, ciphertext and tag.
  * The label is associated data, so a blob moved to another connection, user, purpose, epoch or
- * version does not open. Used in turns and in cloister-keys; no other program links this. */
+ * version does not open. Used in turns, in cloister-keys, and for the links of notices
+ * (business/outbox_seal.h); no other program links this. */
 #ifndef CLOISTER_MEMORY_SEAL_H
 #define CLOISTER_MEMORY_SEAL_H
 
@@ -40,6 +41,10 @@ void key_mac(const uint8_t key[static SEAL_KEY_LEN], const void *data, size_t da
  * unless that was said to be harmless. */
 void *secret_alloc(size_t len);
 void secret_free(void *secret);
+/* From now on small secrets of this process lie together in one such region instead of each in its
+ * own, which costs eleven system calls. For a process that holds one user's secrets and soon ends;
+ * single-threaded. When there is no memory for it all stays as it was. */
+void secret_pool(void);
 /* For this process and those forked from it: there is nothing to lock against, or it is accepted
  * (ipc/swap.h). Locking is then tried only. Before any thread. */
 void secret_unlocked_is_fine(void);

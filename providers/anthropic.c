@@ -6,29 +6,13 @@
 
 #include "providers/model_stream.h"
 
-static json_t *anthropic_tools(const struct model_prompt *prompt) {
-    json_t *tools = json_array();
-    for (size_t i = 0; i < prompt->ntools; i++) {
-        const struct model_tool *tool = &prompt->tools[i];
-        json_t *item =
-            json_pack("{s:s, s:s, s:o}", "name", tool->name, "description", tool->description,
-                      "input_schema", json_loads(tool->schema, 0, NULL));
-        (void)json_array_append_new(tools, item);
-    }
-    return tools;
-}
-
 /* tools and the stable system text form the cached prefix; what changes comes after the mark. */
 static json_t *anthropic_request(const struct model_settings *settings,
                                  const struct model_prompt *prompt, uint32_t max_tokens) {
-    json_t *body =
-        json_pack("{s:s, s:I, s:b, s:[{s:s, s:s, s:{s:s}}, {s:s, s:s}], s:O}", "model",
-                  settings->model, "max_tokens", (json_int_t)max_tokens, "stream", 1, "system",
-                  "type", "text", "text", prompt->stable, "cache_control", "type", "ephemeral",
-                  "type", "text", "text", prompt->current, "messages", prompt->messages);
-    if (body != NULL && prompt->ntools > 0)
-        (void)json_object_set_new(body, "tools", anthropic_tools(prompt));
-    return body;
+    return json_pack("{s:s, s:I, s:b, s:[{s:s, s:s, s:{s:s}}, {s:s, s:s}], s:O}", "model",
+                     settings->model, "max_tokens", (json_int_t)max_tokens, "stream", 1, "system",
+                     "type", "text", "text", prompt->stable, "cache_control", "type", "ephemeral",
+                     "type", "text", "text", prompt->current, "messages", prompt->messages);
 }
 
 static int anthropic_results(json_t *messages, const struct model_result *results, size_t n) {
@@ -245,6 +229,9 @@ const struct model_dialect model_anthropic = {
     .word = "anthropic",
     .path = "/v1/messages",
     .request = anthropic_request,
+    .tool_begin = "",
+    .tool_schema = "input_schema",
+    .tool_end = "",
     .key_header = "x-api-key: ",
     .headers = anthropic_headers,
     .add_results = anthropic_results,

@@ -1,10 +1,12 @@
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "providers/connect_shim.h"
 #include "providers/http_internal.h"
+#include "providers/trust.h"
 
 static bool conn_matches(const struct conn *conn, const struct url *url,
                          const struct http_trust *trust) {
@@ -52,6 +54,19 @@ bool conns_have_room(struct http *http) {
     return true;
 }
 
+void conn_keep_session(struct conn *conn) {
+    struct resume_session session = {.port = conn->port};
+    if (conn->tls == NULL)
+        return;
+    session.len = (uint16_t)tls_take_session(conn->tls, session.bytes, sizeof(session.bytes));
+    if (session.len == 0)
+        return;
+    session.trust = conn->trust->number;
+    (void)snprintf(session.host, sizeof(session.host), "%s", conn->host);
+    (void)!resume_put(&conn->http->made, &session, clock_ms());
+    explicit_bzero(&session, sizeof(session));
+}
+
 void conn_kill(struct conn *conn, int error, const char *why) {
     if (conn->state == CONN_DEAD)
         return;
@@ -64,6 +79,7 @@ void conn_kill(struct conn *conn, int error, const char *why) {
         conn->orderly = conn_orderly(conn);
         conn->stream_error = conn_stream_error(conn, &conn->stream_why);
         conn->sent_before_end = conn_sent(conn);
+        conn_keep_session(conn);
         tls_free(take_ptr(conn->tls));
     }
     if (conn->curl_fd >= 0 && !conn->curl_owns) {
@@ -98,10 +114,14 @@ static void conn_secured(struct conn *conn) {
 
 static void conn_handshake(struct conn *conn) {
     int r = tls_handshake(conn->tls);
-    if (r == 0)
+    if (r == 0) {
         conn_secured(conn);
-    else if (r != -EAGAIN)
+    } else if (r != -EAGAIN && conn->resuming && r != -EKEYREJECTED) {
+        conn->http->resume = NULL; /* perhaps for what was offered: once more, without it */
+        conn_kill(conn, -ECONNRESET, tls_why(conn->tls));
+    } else if (r != -EAGAIN) {
         conn_kill(conn, r, tls_why(conn->tls));
+    }
 }
 
 static void dial_failed(struct conn *conn, int error) {
@@ -135,7 +155,10 @@ static void conn_dialled(void *ctx, int fd, int error) {
         conn_ready(conn, take_fd(&owned));
         return;
     }
-    r = tls_new(conn->trust, take_fd(&owned), conn->host, &conn->tls);
+    const struct resume_session *resume =
+        resume_find(conn->http->resume, conn->host, conn->port, conn->trust->number, clock_ms());
+    conn->resuming = resume != NULL;
+    r = tls_new(conn->trust, take_fd(&owned), conn->host, resume, &conn->tls);
     if (r < 0) {
         conn_kill(conn, r, "TLS cannot be set up for this host");
         return;

@@ -208,6 +208,8 @@ static int call_again(struct google_call *call, uint64_t told, struct fault *fau
 /* The transport failed. 0: sent again. 1: the write's outcome is open. */
 static int call_broken(struct google_call *call, int error, struct google_answer *ret,
                        struct fault *fault) {
+    if (fault->code == NULL)
+        google_count(call->google->pump, PUMP_ERROR_UNREACHABLE);
     if (call->write && http_sent(call->transfer)) {
         *ret = (struct google_answer){.unknown = true};
         return 1;
@@ -241,6 +243,11 @@ static int call_answered(struct google_call *call, struct google_answer *ret, st
         return 1;
     }
     google_answer_free(&answer);
+    if (verdict != GOOGLE_UNAUTHORIZED) /* tokens end; a new one is fetched */
+        google_count(call->google->pump, verdict == GOOGLE_RATE       ? PUMP_ERROR_RATE_LIMITED
+                                         : verdict == GOOGLE_QUOTA    ? PUMP_ERROR_QUOTA
+                                         : verdict == GOOGLE_OPERATOR ? PUMP_ERROR_MISCONFIGURED
+                                                                      : PUMP_ERROR_UNAVAILABLE);
     int status = http_status(call->transfer);
     uint64_t told = pump_retry_after(call->transfer);
     if (verdict == GOOGLE_UNAUTHORIZED) {
@@ -267,7 +274,9 @@ static int call_answered(struct google_call *call, struct google_answer *ret, st
 int google_finish(struct google_call *call, struct google_answer *ret, struct fault *fault) {
     int r = 0;
     while (r == 0) {
+        uint64_t began = clock_us();
         r = pump_wait(call->google->pump, call->transfer, NULL, fault);
+        call->google->pump->tally.google_us += clock_us() - began;
         r = r == 0 ? call_answered(call, ret, fault) : call_broken(call, r, ret, fault);
     }
     /* An open outcome keeps the settling time until the caller has looked. */

@@ -84,6 +84,7 @@ static int exchange(struct google *google, const struct google_code *code,
     if (r == 0)
         r = pump_wait(google->pump, transfer, NULL, fault);
     if (r < 0) { /* a code works once, so there is no second attempt */
+        google_count(google->pump, PUMP_ERROR_UNREACHABLE);
         r = google_transport_fault(transfer, r, fault);
     } else {
         size_t len;

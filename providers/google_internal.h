@@ -28,4 +28,9 @@ char *google_secret_copy(const char *text);
 /* Lifetime of a new token from "expires_in". */
 int64_t google_expiry(const json_t *body);
 
+/* A request came to nothing. */
+static inline void google_count(struct pump *pump, enum pump_error error) {
+    pump->tally.google_errors[error]++;
+}
+
 #endif

@@ -175,15 +175,28 @@ int google_transport_fault(const struct http_transfer *transfer, int error, stru
                      "Google cannot be reached or broke off.");
 }
 
+static void count_refresh(struct google *google, int r) {
+    if (r < 0)
+        google_count(google->pump, r == -EAGAIN        ? PUMP_ERROR_UNAVAILABLE
+                                   : r == -EKEYEXPIRED ? PUMP_ERROR_REJECTED
+                                                       : PUMP_ERROR_MISCONFIGURED);
+}
+
 /* One attempt: begins if nothing runs, waits, reads. -EAGAIN: worth another one. */
 static int refresh_once(struct google *google, uint64_t *ret_told, struct fault *fault) {
+    uint64_t began = clock_us();
     int r = google->refreshing != NULL ? 0 : refresh_start(google);
     if (r == 0)
         r = pump_wait(google->pump, google->refreshing, NULL, fault);
-    if (r == 0)
+    google->pump->tally.google_us += clock_us() - began;
+    if (r == 0) {
         r = refresh_take(google, fault);
-    else
+        count_refresh(google, r);
+    } else {
+        if (fault->code == NULL)
+            google_count(google->pump, PUMP_ERROR_UNREACHABLE);
         r = google_transport_fault(google->refreshing, r, fault);
+    }
     if (google->refreshing != NULL) {
         *ret_told = http_done(google->refreshing) ? pump_retry_after(google->refreshing) : 0;
         http_finish(google->refreshing);

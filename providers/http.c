@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <openssl/rand.h>
 #include <poll.h>
+#include <string.h>
 
 #include "providers/connect_shim.h"
 #include "providers/http_internal.h"
@@ -40,8 +41,24 @@ void http_free(struct http *http) {
         (void)curl_multi_cleanup(http->multi); /* closes what it kept, through conn_curl_closed */
     conns_reap(http);
     dialer_free(http->dialer);
+    explicit_bzero(&http->made, sizeof(http->made));
     free(http);
     curl_global_cleanup();
+}
+
+void http_resume(struct http *http, const struct resume *resume) {
+    http->resume = resume;
+}
+
+bool http_sessions(struct http *http, struct resume *ret) {
+    bool any = false;
+    for (struct conn *conn = http->conns; conn != NULL; conn = conn->next)
+        conn_keep_session(conn);
+    *ret = http->made;
+    explicit_bzero(&http->made, sizeof(http->made));
+    for (size_t i = 0; i < RESUME_HOSTS; i++)
+        any = any || ret->sessions[i].len > 0;
+    return any;
 }
 
 void http_watch(struct http *http, int fd, int (*ready)(void *ctx), void *ctx) {
@@ -56,6 +73,7 @@ void http_prepare(struct http *http, const char *url_text, const struct http_tru
     if (url_parse(url_text, &url) < 0 || (url.tls && trust == NULL) ||
         conn_find(http, &url, trust) != NULL || !conns_have_room(http))
         return;
+    http->stirred = true;
     (void)conn_new(http, &url, trust, &ignored);
 }
 
@@ -175,14 +193,18 @@ static int check_time(struct http *http, int timeout_ms) {
 
 static void progress(struct http *http) {
     int running;
+    http->stirred = false;
     dialer_process(http->dialer);
     for (struct conn *conn = http->conns; conn != NULL; conn = conn->next)
         conn_step(conn);
     for (struct http_transfer *t = http->transfers; t != NULL; t = t->next)
         transfer_step(t);
     (void)curl_multi_perform(http->multi, &running);
-    for (struct conn *conn = http->conns; conn != NULL; conn = conn->next)
+    for (struct conn *conn = http->conns; conn != NULL; conn = conn->next) {
+        if (conn->tls != NULL && conn->user != NULL)
+            tls_ready(conn->tls, false, true);
         conn_step(conn); /* what libcurl just wrote leaves at once */
+    }
     for (struct http_transfer *t = http->transfers; t != NULL; t = t->next)
         transfer_note_sent(t);
     take_verdicts(http);
@@ -192,37 +214,72 @@ static void progress(struct http *http) {
     conns_reap(http);
 }
 
-static void add_poll(struct curl_waitfd *set, unsigned *n, int fd, short events) {
+struct waiting {
+    struct curl_waitfd set[2 + 2 * CONNS_MAX + 2];
+    struct conn *conns[2 + 2 * CONNS_MAX + 2]; /* whose TLS it is; NULL: nobody's */
+    bool local[2 + 2 * CONNS_MAX + 2];
+    unsigned n;
+};
+
+static void add_poll(struct waiting *w, int fd, short events, struct conn *conn, bool local) {
     if (fd < 0 || events == 0)
         return;
     short want = (short)((events & POLLIN ? CURL_WAIT_POLLIN : 0) |
                          (events & POLLOUT ? CURL_WAIT_POLLOUT : 0));
-    set[(*n)++] = (struct curl_waitfd){.fd = fd, .events = want};
+    w->set[w->n] = (struct curl_waitfd){.fd = fd, .events = want};
+    w->conns[w->n] = conn;
+    w->local[w->n++] = local;
 }
 
-static int wait_for_something(struct http *http, int timeout_ms) {
-    struct curl_waitfd set[2 + 2 * CONNS_MAX + 2];
-    unsigned n = 0;
-    add_poll(set, &n, http->watch_fd, POLLIN);
-    bool watching = n > 0;
-    add_poll(set, &n, dialer_poll_fd(http->dialer), POLLIN);
-    for (struct conn *conn = http->conns; conn != NULL && n + 2 <= COUNT_OF(set);
+/* True when some connection need not wait at all. */
+static bool add_conns(struct waiting *w, struct http *http) {
+    bool busy = false;
+    for (struct conn *conn = http->conns; conn != NULL && w->n + 2 <= COUNT_OF(w->set);
          conn = conn->next) {
         if (conn->tls == NULL || (conn->state != CONN_HANDSHAKE && !conn->curl_owns))
             continue;
         struct tls_interest want = tls_interest(conn->tls);
-        add_poll(set, &n, want.net_fd, want.net);
-        add_poll(set, &n, want.local_fd, want.local);
+        add_poll(w, want.net_fd, want.net, conn, false);
+        add_poll(w, want.local_fd, want.local, conn, true);
+        busy = busy || tls_busy(conn->tls);
     }
-    (void)curl_multi_poll(http->multi, set, n, timeout_ms, NULL);
-    if (!watching || set[0].revents == 0)
+    return busy;
+}
+
+/* libcurl hands on no error or hang-up of a descriptor that was to be written to: when none of
+ * those that it names is a connection's, any may be. */
+static void tell_conns(const struct waiting *w, int ready) {
+    bool told = false;
+    for (unsigned i = 0; i < w->n; i++) {
+        if (w->set[i].revents == 0)
+            continue;
+        told = true;
+        if (w->conns[i] != NULL)
+            tls_ready(w->conns[i]->tls, !w->local[i], w->local[i]);
+    }
+    for (unsigned i = 0; ready > 0 && !told && i < w->n; i++)
+        if (w->conns[i] != NULL)
+            tls_ready(w->conns[i]->tls, !w->local[i], w->local[i]);
+}
+
+static int wait_for_something(struct http *http, int timeout_ms) {
+    struct waiting w = {.n = 0};
+    int ready = 0;
+    add_poll(&w, http->watch_fd, POLLIN, NULL, false);
+    bool watching = w.n > 0;
+    add_poll(&w, dialer_poll_fd(http->dialer), POLLIN, NULL, false);
+    bool busy = add_conns(&w, http);
+    (void)curl_multi_poll(http->multi, w.set, w.n, busy ? 0 : timeout_ms, &ready);
+    tell_conns(&w, ready);
+    if (!watching || w.set[0].revents == 0)
         return 0;
     return http->watch_ready(http->watch_ctx);
 }
 
 int http_step(struct http *http, int timeout_ms) {
     uint64_t news = http->news;
-    progress(http);
+    if (http->stirred)
+        progress(http);
     /* What the caller waits for may just have happened: then nothing else may ever wake the poll.
      */
     int r = wait_for_something(http, http->news != news ? 0 : check_time(http, timeout_ms));
@@ -232,7 +289,8 @@ int http_step(struct http *http, int timeout_ms) {
 
 int http_wait(struct http *http, struct http_transfer *transfer) {
     for (;;) {
-        progress(http);
+        if (transfer->state != TRANSFER_DONE)
+            progress(http);
         int timeout_ms = check_time(http, 60000);
         if (transfer->state == TRANSFER_DONE)
             return transfer->error;

@@ -17,10 +17,17 @@ int http_trust_new(const char *ca_file, struct http_trust **ret, char *why,
 void http_trust_free(struct http_trust *trust);
 
 struct http;
+struct resume;
 /* Takes no ownership of `egress_fd`. */
 int http_new(int egress_fd, struct http **ret) MUST_CHECK;
 /* Ends all transfers, closes all connections, wipes buffers. */
 void http_free(struct http *http);
+
+/* What earlier turns left to be resumed; NULL: nothing. It must outlive `http`. */
+void http_resume(struct http *http, const struct resume *resume);
+/* What this turn leaves: sessions of whole handshakes, those of `ret` that are not empty. True when
+ * there is any. */
+bool http_sessions(struct http *http, struct resume *ret);
 
 /* While waiting, also watch `fd`; `ready` runs when it is readable and returns 0, or a -errno that
  * ends the wait (a cancelled turn: -ECANCELED). One watcher. */

@@ -12,6 +12,7 @@
 
 #include "providers/dial.h"
 #include "providers/http.h"
+#include "providers/resume.h"
 #include "providers/tls.h"
 #include "providers/url.h"
 
@@ -35,6 +36,7 @@ struct conn {
     int error; /* when dead: -errno and a fixed sentence */
     const char *why;
     bool tls_scheme;
+    bool resuming; /* an earlier turn's session was offered */
     char host[URL_HOST_MAX + 1];
     uint16_t port, number;
     const struct http_trust *trust;
@@ -57,8 +59,11 @@ struct http {
     struct conn *conns;
     struct http_transfer *transfers;
     uint16_t last_number;
-    const char *later_url; /* http_prepare_later; NULL: none, or begun */
+    const struct resume *resume; /* from earlier turns; NULL: nothing */
+    struct resume made;          /* for later ones */
+    const char *later_url;       /* http_prepare_later; NULL: none, or begun */
     const struct http_trust *later_trust;
+    bool stirred;  /* something was begun or ended since the last round: it wants one at once */
     uint64_t news; /* counts what callers wait for: bytes delivered, transfers ended */
     int watch_fd;
     int (*watch_ready)(void *ctx);
@@ -120,6 +125,8 @@ void conn_step(struct conn *conn);
 bool conn_orderly(const struct conn *conn);
 int conn_stream_error(const struct conn *conn, const char **ret_why);
 uint64_t conn_sent(const struct conn *conn);
+/* Puts aside what may be resumed, if there is something new. */
+void conn_keep_session(struct conn *conn);
 void conn_kill(struct conn *conn, int error, const char *why);
 void conns_reap(struct http *http);
 /* libcurl's callbacks (CURLOPT_OPENSOCKETFUNCTION, CURLOPT_CLOSESOCKETFUNCTION). */

@@ -77,6 +77,7 @@ int http_start(struct http *http, const struct http_request *request, struct htt
     if (t == NULL)
         return -ENOMEM;
     t->http = http;
+    http->stirred = true;
     t->next = http->transfers;
     http->transfers = t;
     t->trust = request->trust;
@@ -101,6 +102,7 @@ int http_start(struct http *http, const struct http_request *request, struct htt
 void http_finish(struct http_transfer *t) {
     if (t == NULL)
         return;
+    t->http->stirred = true; /* its connection may serve one that waits for room */
     transfer_end(t, -ECANCELED, "given up");
     for (struct http_transfer **at = &t->http->transfers; *at != NULL; at = &(*at)->next)
         if (*at == t) {

@@ -11,6 +11,7 @@
 #define MODEL_TRIES     3u /* one and two retries */
 #define MODEL_IDLE_MS   120000u
 #define MODEL_EVENT_MAX (1u << 20)
+#define TOKEN_BYTES     4 /* of English text; others take fewer */
 
 const struct model_dialect *model_dialect_of(const char *word) {
     if (strcmp(word, model_anthropic.word) == 0)
@@ -73,6 +74,8 @@ struct attempt {
     struct model_stream stream;
     struct sse *sse;
     struct http_transfer *transfer;
+    size_t asked;      /* bytes of the request */
+    uint64_t began_us; /* it was sent */
 };
 
 static int on_sse(void *ctx, const char *name, const char *data, size_t len) {
@@ -82,6 +85,9 @@ static int on_sse(void *ctx, const char *name, const char *data, size_t len) {
 
 static int on_body(void *ctx, const char *data, size_t len) {
     struct attempt *attempt = ctx;
+    struct pump_tally *tally = &attempt->call->pump->tally;
+    if (tally->model_first_us == 0)
+        tally->model_first_us = clock_us() - attempt->began_us;
     attempt->stream.bytes += len;
     if (attempt->stream.bytes > MODEL_STREAM_MAX)
         return -EFBIG;
@@ -92,7 +98,7 @@ static int attempt_start(struct attempt *attempt) {
     const struct model_call *call = attempt->call;
     const struct model_dialect *dialect = call->settings->dialect;
     json_t *request = dialect->request(call->settings, call->prompt, call->max_tokens);
-    char *body = request != NULL ? json_dumps(request, JSON_COMPACT) : NULL;
+    char *body = request != NULL ? model_body(dialect, request, call->prompt) : NULL;
     json_decref(request);
     size_t key_len = strlen(dialect->key_header) + strlen(call->api_key) + 1;
     SCOPE_SECRET char *key = secret_alloc(key_len);
@@ -118,6 +124,7 @@ static int attempt_start(struct attempt *attempt) {
                                     .on_body = on_body,
                                     .ctx = attempt};
         r = http_start(call->pump->http, &http, &attempt->transfer);
+        attempt->asked = http.body_len;
     }
     string_wipe(body);
     return r;
@@ -130,7 +137,9 @@ static int attempt_run(struct attempt *attempt, struct fault *fault) {
     int r = attempt_start(attempt);
     if (r < 0)
         return r;
+    attempt->began_us = clock_us();
     r = pump_wait(attempt->call->pump, attempt->transfer, &stream->finished, fault);
+    attempt->call->pump->tally.model_us += clock_us() - attempt->began_us;
     if (r < 0)
         return r;
     if (!stream->finished && http_status(attempt->transfer) / 100 != 2) {
@@ -142,17 +151,29 @@ static int attempt_run(struct attempt *attempt, struct fault *fault) {
     return stream->dialect->end(stream);
 }
 
+static const char *error_text(const json_t *body) {
+    const json_t *error = json_object_get(body, "error");
+    return json_text(json_is_object(error) ? error : body, "message");
+}
+
 static int fault_of_refusal(const struct attempt *attempt, int status, uint64_t after,
                             struct fault *fault, bool *ret_retry) {
+    static const enum pump_error counted_as[] = {[MODEL_ERROR_TRANSIENT] = PUMP_ERROR_UNAVAILABLE,
+                                                 [MODEL_ERROR_RATE] = PUMP_ERROR_RATE_LIMITED,
+                                                 [MODEL_ERROR_REJECTED] = PUMP_ERROR_REJECTED,
+                                                 [MODEL_ERROR_CONFIG] = PUMP_ERROR_MISCONFIGURED};
     enum model_error_kind kind = model_error_classify(status, attempt->stream.error);
     const char *should = http_header(attempt->transfer, "x-should-retry");
     *ret_retry = kind == MODEL_ERROR_TRANSIENT || kind == MODEL_ERROR_RATE;
     if (should != NULL && status != 0)
         *ret_retry = strcmp(should, "true") == 0;
     fault->retry_after_ms = after;
-    char where[32] = "while it answered"; /* no status: it came in the stream */
+    char where[160] = "while it answered"; /* no status: it came in the stream */
     if (status != 0)
         (void)snprintf(where, sizeof(where), "status %d", status);
+    if (attempt->call->quote_errors)
+        (void)snprintf(where, sizeof(where), "%.120s", error_text(attempt->stream.error));
+    attempt->call->pump->tally.model_errors[counted_as[kind]]++;
     switch (kind) {
     case MODEL_ERROR_TRANSIENT:
         return fault_set(fault, -EIO, "model_unavailable", true,
@@ -175,6 +196,12 @@ static int fault_of_refusal(const struct attempt *attempt, int status, uint64_t 
 static int fault_of_transport(const struct attempt *attempt, int error, struct fault *fault,
                               bool *ret_retry) {
     const char *why = attempt->transfer != NULL ? http_why(attempt->transfer) : "";
+    bool misconfigured = error == -EKEYREJECTED || error == -EACCES;
+    if (error != -ENOMEM)
+        attempt->call->pump->tally
+            .model_errors[misconfigured                         ? PUMP_ERROR_MISCONFIGURED
+                          : error == -EFBIG || error == -EPROTO ? PUMP_ERROR_UNAVAILABLE
+                                                                : PUMP_ERROR_UNREACHABLE]++;
     *ret_retry = pump_transient(error);
     if (error == -EKEYREJECTED)
         return fault_set(fault, -EIO, "model_misconfigured", false,
@@ -215,6 +242,21 @@ static int attempt_once(struct attempt *attempt, struct fault *fault, bool *ret_
     return fault_of_refusal(attempt, status / 100 == 2 ? 0 : status, *ret_after, fault, ret_retry);
 }
 
+/* An attempt that broke off in its answer, or was given up while the model thought, has its price,
+ * too, and most providers tell it only at the end. */
+static void estimate_tokens(const struct attempt *attempt, int r, struct model_answer *answer) {
+    bool refused = attempt->transfer != NULL && !attempt->stream.finished &&
+                   http_status(attempt->transfer) >= 300;
+    bool begun = attempt->stream.bytes > 0 || r == -ECANCELED || r == -ETIME;
+    if (r == 0 || attempt->transfer == NULL || refused || !begun)
+        return;
+    uint64_t asked = attempt->asked / TOKEN_BYTES, said = answer->text_len / TOKEN_BYTES + 1;
+    if (answer->input_tokens == 0)
+        answer->input_tokens = asked;
+    if (answer->output_tokens < said)
+        answer->output_tokens = said;
+}
+
 static void attempt_close(struct attempt *attempt) {
     if (attempt->transfer != NULL)
         http_finish(attempt->transfer);
@@ -223,6 +265,8 @@ static void attempt_close(struct attempt *attempt) {
 }
 
 int model_ask(const struct model_call *call, struct model_answer *ret, struct fault *fault) {
+    uint64_t input = 0, output = 0;
+    *ret = (struct model_answer){0};
     for (unsigned i = 0;; i++) {
         struct attempt *attempt = calloc(1, sizeof(*attempt));
         if (attempt == NULL)
@@ -234,12 +278,17 @@ int model_ask(const struct model_call *call, struct model_answer *ret, struct fa
         attempt->call = call;
         model_stream_open(&attempt->stream, call->settings->dialect, ret, call->on_text, call->ctx);
         int r = attempt_once(attempt, &why, &retry, &after);
+        estimate_tokens(attempt, r, ret);
         attempt_close(attempt);
         free(attempt);
+        ret->input_tokens = input += ret->input_tokens;
+        ret->output_tokens = output += ret->output_tokens;
         if (r == 0)
             return 0;
         bool shown = ret->text_len > 0;
         model_answer_free(ret);
+        ret->input_tokens = input;
+        ret->output_tokens = output;
         if (fault->code != NULL) /* on_text said why: more than this turn may say */
             return r;
         if (retry && !shown && i + 1 < MODEL_TRIES) {

@@ -83,24 +83,37 @@ struct model_call {
     const struct model_settings *settings;
     const struct model_prompt *prompt;
     const char *api_key; /* "" sends none */
+    bool quote_errors;   /* what the provider writes beside an error goes into the fault as well */
     uint32_t max_tokens;
     /* Text as it comes, whole UTF-8 characters. Non-zero ends the call with that value. */
     int (*on_text)(void *ctx, const char *text, size_t len);
     void *ctx;
 };
 /* One answer, streamed. Retries up to twice as long as no text of it was given out. 0, or -errno
- * with the fault set. */
+ * with the fault set. Either way `ret` has the tokens of all attempts: as the provider counted
+ * them, or estimated for one that broke off, or was cancelled, before it said. */
 int model_ask(const struct model_call *call, struct model_answer *ret,
               struct fault *fault) MUST_CHECK;
 
+/* Writes these tools' form ahead of need. Once for each list that prompts choose from, before fork:
+ * those made from then on share it. Schemas are constants of the program. 0 or -ENOMEM. */
+int model_warm(const struct model_settings *settings, const struct model_tool *tools,
+               size_t n) MUST_CHECK;
+
 /* ---- for the dialects and their tests ---- */
+
+/* The request's text with the prompt's tools in it; malloc'd, NULL when memory is short. */
+char *model_body(const struct model_dialect *dialect, json_t *request,
+                 const struct model_prompt *prompt);
 
 struct model_stream;
 struct model_dialect {
     const char *word;
     const char *path; /* under the base */
+    /* All of it but the tools. */
     json_t *(*request)(const struct model_settings *settings, const struct model_prompt *prompt,
                        uint32_t max_tokens);
+    const char *tool_begin, *tool_schema, *tool_end; /* what a tool stands in */
     /* malloc'd header line with the key, NULL on lack of memory. */
     const char *key_header; /* "x-api-key: " */
     const char *const *headers;

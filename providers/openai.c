@@ -6,18 +6,6 @@
 
 #include "providers/model_stream.h"
 
-static json_t *openai_tools(const struct model_prompt *prompt) {
-    json_t *tools = json_array();
-    for (size_t i = 0; i < prompt->ntools; i++) {
-        const struct model_tool *tool = &prompt->tools[i];
-        json_t *item = json_pack("{s:s, s:{s:s, s:s, s:o}}", "type", "function", "function", "name",
-                                 tool->name, "description", tool->description, "parameters",
-                                 json_loads(tool->schema, 0, NULL));
-        (void)json_array_append_new(tools, item);
-    }
-    return tools;
-}
-
 static json_t *openai_request(const struct model_settings *settings,
                               const struct model_prompt *prompt, uint32_t max_tokens) {
     SCOPE_STRBUF struct strbuf system = {0};
@@ -25,13 +13,10 @@ static json_t *openai_request(const struct model_settings *settings,
     json_t *messages = json_array();
     (void)json_array_append_new(messages, model_message("system", strbuf_str(&system)));
     (void)json_array_extend(messages, prompt->messages);
-    json_t *body = json_pack("{s:s, s:b, s:{s:b}, s:I, s:o}", "model", settings->model, "stream", 1,
-                             "stream_options", "include_usage", 1,
-                             settings->completion_tokens ? "max_completion_tokens" : "max_tokens",
-                             (json_int_t)max_tokens, "messages", messages);
-    if (body != NULL && prompt->ntools > 0)
-        (void)json_object_set_new(body, "tools", openai_tools(prompt));
-    return body;
+    return json_pack("{s:s, s:b, s:{s:b}, s:I, s:o}", "model", settings->model, "stream", 1,
+                     "stream_options", "include_usage", 1,
+                     settings->completion_tokens ? "max_completion_tokens" : "max_tokens",
+                     (json_int_t)max_tokens, "messages", messages);
 }
 
 /* The protocol has no error flag for results; the text itself says what went wrong. */
@@ -225,6 +210,9 @@ const struct model_dialect model_openai = {
     .word = "openai",
     .path = "/chat/completions",
     .request = openai_request,
+    .tool_begin = "{\"type\":\"function\",\"function\":",
+    .tool_schema = "parameters",
+    .tool_end = "}",
     .key_header = "authorization: Bearer ",
     .headers = openai_headers,
     .add_results = openai_results,

@@ -38,6 +38,8 @@ static int pump_once(struct pump *pump, uint64_t until, struct fault *fault) {
         until = limit;
     uint64_t left = until > now ? until - now : 0;
     r = http_step(pump->http, (int)(left < 1000 ? left : 1000));
+    if (pump->settle != NULL)
+        pump->settle(pump->settle_ctx);
     if (r == -ECANCELED)
         return pump_check(pump, fault);
     return r;

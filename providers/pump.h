@@ -4,16 +4,30 @@
 #ifndef CLOISTER_PROVIDERS_PUMP_H
 #define CLOISTER_PROVIDERS_PUMP_H
 
+#include "ipc/metrics_labels.h"
 #include "providers/fault.h"
 #include "providers/http.h"
 
 #define PUMP_SETTLE_MS 2000
 
+/* Who was waited for and what came to nothing, for metrics (Audit of messages.proto). */
+#define PUMP_ERROR_V(NAME, word) PUMP_ERROR_##NAME,
+enum pump_error { METRIC_PROVIDER_ERRORS(PUMP_ERROR_V) PUMP_ERRORS };
+#undef PUMP_ERROR_V
+struct pump_tally {
+    uint64_t google_us, model_us;
+    uint64_t model_first_us; /* the first call's first byte */
+    uint32_t google_errors[PUMP_ERRORS], model_errors[PUMP_ERRORS];
+};
+
 struct pump {
+    struct pump_tally tally;
     struct http *http;
-    uint64_t deadline;     /* clock_ms() */
-    uint64_t cancelled_at; /* clock_ms(); 0: not cancelled */
-    bool writing;          /* a write was sent whose outcome is not known yet */
+    uint64_t deadline;         /* clock_ms() */
+    uint64_t cancelled_at;     /* clock_ms(); 0: not cancelled */
+    bool writing;              /* a write was sent whose outcome is not known yet */
+    void (*settle)(void *ctx); /* or NULL: called when all that came at once was handled */
+    void *settle_ctx;
 };
 
 void pump_cancel(struct pump *pump);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "providers/resume.h"
+#include "providers/tls_session.h"
 #include "providers/trust.h"
 #include "providers/url.h"
 
@@ -21,9 +23,12 @@ struct piece {
 
 struct tls {
     SSL *ssl;
+    SSL_SESSION *session; /* given after a whole handshake, for a later turn; or NULL */
     int net, local;
     bool established;
     bool want_write;  /* what OpenSSL waits for on `net` besides reading */
+    bool net_ready;   /* `net` may have something: said by poll, until a read finds nothing */
+    bool local_ready; /* and so of `local` */
     bool closed;      /* close_notify came */
     bool local_ended; /* libcurl closed its end */
     bool local_shut;  /* the end of the stream was passed on to libcurl */
@@ -48,12 +53,33 @@ static int verify_names(SSL *ssl, const char *host) {
     return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1 ? 0 : -EINVAL;
 }
 
-int tls_new(const struct http_trust *trust, int fd, const char *host, struct tls **ret) {
+/* A resumed session's own ticket is left alone: what a chain of them vouches for would have no end.
+ */
+int tls_new_session(SSL *ssl, SSL_SESSION *session) {
+    struct tls *tls = SSL_get_app_data(ssl);
+    if (tls == NULL || tls->session != NULL || SSL_session_reused(ssl) == 1 ||
+        SSL_version(ssl) != TLS1_3_VERSION)
+        return 0;
+    tls->session = session; /* ours from here on */
+    return 1;
+}
+
+size_t tls_take_session(struct tls *tls, uint8_t *out, size_t cap) {
+    if (tls->session == NULL)
+        return 0;
+    size_t len = tls_session_write(tls->session, out, cap);
+    SSL_SESSION_free(take_ptr(tls->session));
+    return len;
+}
+
+int tls_new(const struct http_trust *trust, int fd, const char *host,
+            const struct resume_session *resume, struct tls **ret) {
     SCOPE_FD int net = fd;
     struct tls *tls = calloc(1, sizeof(*tls));
     if (tls == NULL)
         return -ENOMEM;
     tls->net = tls->local = -1;
+    tls->net_ready = true;
     tls->ssl = SSL_new(trust->ctx);
     BIO *bio = tls->ssl == NULL ? NULL : tls_bio_new(net);
     if (bio == NULL) {
@@ -63,7 +89,10 @@ int tls_new(const struct http_trust *trust, int fd, const char *host, struct tls
     SSL_set_bio(tls->ssl, bio, bio);
     SSL_set_connect_state(tls->ssl);
     tls->net = take_fd(&net);
+    (void)SSL_set_app_data(tls->ssl, tls);
     int r = verify_names(tls->ssl, host);
+    if (r == 0 && resume != NULL)
+        (void)!tls_session_use(tls->ssl, resume->bytes, resume->len);
     if (r < 0) {
         tls_free(tls);
         return r;
@@ -85,6 +114,7 @@ void tls_free(struct tls *tls) {
     if (tls->established && tls->failed == 0)
         (void)SSL_shutdown(tls->ssl);
     ERR_clear_error();
+    SSL_SESSION_free(tls->session);
     SSL_free(tls->ssl);
     if (tls->net >= 0) {
         (void)shutdown(tls->net, SHUT_RDWR);
@@ -114,6 +144,7 @@ static int certificate_refused(struct tls *tls, long verdict) {
 static int tls_outcome(struct tls *tls, int result) {
     switch (SSL_get_error(tls->ssl, result)) {
     case SSL_ERROR_WANT_READ:
+        tls->net_ready = false;
         return -EAGAIN;
     case SSL_ERROR_WANT_WRITE:
         tls->want_write = true;
@@ -141,6 +172,8 @@ int tls_handshake(struct tls *tls) {
         return tls->failed;
     if (tls->established)
         return 0;
+    if (!tls->net_ready)
+        return -EAGAIN;
     ERR_clear_error();
     tls->want_write = false;
     int result = SSL_do_handshake(tls->ssl);
@@ -165,17 +198,16 @@ int tls_attach(struct tls *tls, int local) {
 /* One step from libcurl to the server; true when something moved. */
 static bool pump_up(struct tls *tls) {
     struct piece *piece = tls->up;
-    bool moved = false;
-    if (piece->start == piece->end && !tls->local_ended) {
+    if (piece->start == piece->end && tls->local_ready && !tls->local_ended) {
         ssize_t n = recv(tls->local, piece->bytes, PIECE, MSG_DONTWAIT);
         if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
             tls->local_ended = true;
         piece->start = 0;
         piece->end = n > 0 ? (size_t)n : 0;
-        moved = n > 0;
+        tls->local_ready = piece->end == PIECE; /* less was all that there was */
     }
-    if (piece->start == piece->end)
-        return moved;
+    if (piece->start == piece->end || tls->want_write)
+        return false;
     ERR_clear_error();
     int result = SSL_write(tls->ssl, piece->bytes + piece->start, (int)(piece->end - piece->start));
     if (result <= 0) {
@@ -186,7 +218,7 @@ static bool pump_up(struct tls *tls) {
     piece->start += (size_t)result;
     if (piece->start == piece->end)
         explicit_bzero(piece->bytes, piece->end);
-    return true;
+    return piece->start != piece->end || tls->local_ready;
 }
 
 /* Hands what was decrypted to libcurl; true when something moved. */
@@ -209,29 +241,43 @@ static bool drain_down(struct tls *tls) {
     return true;
 }
 
-/* One step from the server to libcurl; true when something moved. */
+/* As many records as came and fit: a streamed answer is many small ones. */
+static void read_records(struct tls *tls) {
+    struct piece *piece = tls->down;
+    piece->start = piece->end = 0;
+    while (tls->net_ready && piece->end < PIECE) {
+        ERR_clear_error();
+        int result = SSL_read(tls->ssl, piece->bytes + piece->end, (int)(PIECE - piece->end));
+        if (result <= 0) {
+            (void)tls_outcome(tls, result);
+            return;
+        }
+        piece->end += (size_t)result;
+        tls->net_ready = SSL_has_pending(tls->ssl) == 1; /* of more in the socket poll tells */
+    }
+}
+
+/* One step from the server to libcurl; true when there may be more to move. */
 static bool pump_down(struct tls *tls) {
     struct piece *piece = tls->down;
-    bool moved = drain_down(tls);
-    if (piece->start != piece->end || tls->closed || tls->failed != 0)
-        return moved;
-    ERR_clear_error();
-    int result = SSL_read(tls->ssl, piece->bytes, PIECE);
-    if (result <= 0) {
-        (void)tls_outcome(tls, result);
-        return moved;
-    }
-    piece->start = 0;
-    piece->end = (size_t)result;
     (void)drain_down(tls);
-    return true;
+    if (piece->start != piece->end || tls->closed || tls->failed != 0 || !tls->net_ready)
+        return false;
+    read_records(tls);
+    (void)drain_down(tls);
+    return piece->start == piece->end && tls->net_ready && !tls->closed;
+}
+
+void tls_ready(struct tls *tls, bool net, bool local) {
+    tls->net_ready = tls->net_ready || net;
+    tls->local_ready = tls->local_ready || local;
+    tls->want_write = tls->want_write && !net;
 }
 
 void tls_pump(struct tls *tls) {
     if (tls->local < 0)
         return;
     bool moved = true;
-    tls->want_write = false;
     for (int round = 0; moved && round < ROUNDS_MAX; round++) {
         moved = tls->failed == 0 && pump_up(tls);
         moved = pump_down(tls) || moved; /* what arrived before a failure is still handed on */
@@ -241,6 +287,13 @@ void tls_pump(struct tls *tls) {
         tls->local_shut = true;
         (void)shutdown(tls->local, SHUT_WR);
     }
+}
+
+bool tls_busy(const struct tls *tls) {
+    if (tls->local < 0 || tls->failed != 0)
+        return false;
+    return (tls->net_ready && !tls->closed && tls->down->start == tls->down->end) ||
+           (tls->local_ready && !tls->local_ended && tls->up->start == tls->up->end);
 }
 
 bool tls_closed(const struct tls *tls) {
@@ -286,6 +339,10 @@ int tls_error(const struct tls *tls) {
 
 const char *tls_why(const struct tls *tls) {
     return tls->why != NULL ? tls->why : "";
+}
+
+bool tls_resumed(const struct tls *tls) {
+    return SSL_session_reused(tls->ssl) == 1;
 }
 
 const char *tls_version(const struct tls *tls) {

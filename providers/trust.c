@@ -31,7 +31,9 @@ static int context_new(const char *file, SSL_CTX **ret) {
     (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); /* nothing outlives a turn */
+    /* OpenSSL keeps none itself: tls.c takes one per connection, resume.h says what for. */
+    (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, tls_new_session);
     SSL_CTX_set_read_ahead(ctx, 1); /* one recv for header and body of a record */
     if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1) != 0 ||
@@ -72,9 +74,11 @@ int http_trust_new(const char *ca_file, struct http_trust **ret, char *why, size
         (void)snprintf(why, why_len, "%s: %s", file, strerror(errno));
         return r;
     }
+    static uint32_t number;
     struct http_trust *trust = calloc(1, sizeof(*trust));
     if (trust == NULL)
         return -ENOMEM;
+    trust->number = ++number;
     r = context_new(file, &trust->ctx);
     ERR_clear_error();
     if (r < 0) {

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 bool url_host_is_address(const char *host) {
@@ -105,11 +106,52 @@ int url_parse_pair(const char *text, char *host, uint16_t *ret_port) {
     return r == 0 && has_port ? 0 : -EINVAL;
 }
 
-int url_parse(const char *text, struct url *ret) {
-    struct url url = {0};
+int url_pair_of(const char *text, char out[static URL_PAIR_SIZE]) {
+    struct url url;
+    int r = url_parse(text, &url);
+    if (r < 0)
+        return r;
+    const bool v6 = strchr(url.host, ':') != NULL;
+    (void)snprintf(out, URL_PAIR_SIZE, "%s%s%s:%u", v6 ? "[" : "", url.host, v6 ? "]" : "",
+                   url.port);
+    return 0;
+}
+
+static bool printable(const char *text) {
     for (const char *c = text; *c != '\0'; c++)
         if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f)
-            return -EINVAL;
+            return false;
+    return true;
+}
+
+int url_parse_smtp(const char *text, struct url *ret) {
+    struct url url = {0};
+    bool has_port;
+    if (!printable(text))
+        return -EINVAL;
+    if (strncmp(text, "smtps://", 8) == 0) {
+        url.tls = true;
+        url.port = 465;
+        text += 8;
+    } else if (strncmp(text, "smtp://", 7) == 0) {
+        url.port = 587;
+        text += 7;
+    } else {
+        return -EINVAL;
+    }
+    size_t authority = strcspn(text, "/?#");
+    if (text[authority] != '\0' && strcmp(text + authority, "/") != 0)
+        return -EINVAL;
+    int r = authority_take(text, authority, url.host, &url.port, &has_port);
+    if (r == 0)
+        *ret = url;
+    return r;
+}
+
+int url_parse(const char *text, struct url *ret) {
+    struct url url = {0};
+    if (!printable(text))
+        return -EINVAL;
     if (strncmp(text, "https://", 8) == 0) {
         url.tls = true;
         url.port = 443;

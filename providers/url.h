@@ -19,8 +19,18 @@ struct url {
 /* 0 or -EINVAL. *ret->path points into `text`. */
 int url_parse(const char *text, struct url *ret) MUST_CHECK;
 
+/* smtp://host[:port] (587) or smtps://host[:port] (465, ret->tls), nothing behind it. 0 or -EINVAL.
+ */
+int url_parse_smtp(const char *text, struct url *ret) MUST_CHECK;
+
 /* Splits "host:port" or "[v6]:port"; `host` holds URL_HOST_MAX + 1 bytes. 0 or -EINVAL. */
 int url_parse_pair(const char *text, char *host, uint16_t *ret_port) MUST_CHECK;
+
+#define URL_PAIR_SIZE (URL_HOST_MAX + 9) /* brackets, colon, port and a NUL */
+
+/* "host:port" of an http(s) address, "[v6]:port": what names its host, whatever else it says. 0 or
+ * -EINVAL. */
+int url_pair_of(const char *text, char out[static URL_PAIR_SIZE]) MUST_CHECK;
 
 /* True for a host name of letters, digits, '-' and single inner dots whose last label is no number,
  * or a plain IPv4 or IPv6 literal. "127.1", "0x7f000001", "a.", "a..b", "::ffff:1.2.3.4" are none.
