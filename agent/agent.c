@@ -1,6 +1,7 @@
 #include "agent/agent.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "agent/runner.h"
 #include "ipc/log.h"
 #include "ipc/sp.h"
+#include "providers/resume.h"
 
 #define CANCEL_GRACE_MS 2000
 #define FINISH_GRACE_MS 2000 /* from TURN_DONE to the end of the process */
@@ -21,6 +23,8 @@ struct agent {
     struct sp *supervisor;
     struct msg_peer from_supervisor, from_turn;
     struct runner turn;
+    struct resume *resume;   /* TLS sessions from one turn to the next */
+    uint64_t looked;         /* clock_ms(): last runner_look */
     Cloister__Message *next; /* a TURN_START that waits until the finished turn is reaped */
 };
 
@@ -45,9 +49,11 @@ static void turn_start(struct agent *agent, Cloister__Message *message) {
     msg_free(message);
     if (r == 0) {
         agent->from_supervisor.phase = PHASE_TURN;
-        agent->from_turn = (struct msg_peer){ROLE_TURN, ROLE_SUPERVISOR, PHASE_TURN, {0}};
+        agent->from_turn =
+            (struct msg_peer){ROLE_TURN, ROLE_SUPERVISOR | ROLE_AGENT, PHASE_TURN, {0}};
     } else {
-        log_error("cannot start a turn: %s", strerror(-r));
+        log_with(LOG_LEVEL_ERROR, &(struct log_fields){.request = agent->turn.about.request},
+                 "cannot start a turn: %s", strerror(-r));
         agent_end(agent, "a turn could not be started");
     }
 }
@@ -85,10 +91,35 @@ static const char *turn_of(const Cloister__Message *message, bool *ret_last) {
     return NULL;
 }
 
-static bool relay_allowed(struct agent *agent, const uint8_t *data, size_t len, bool *ret_last) {
+/* The one message that is for the agent itself. No handshake of the turn was before it began: from
+ * then on each session's time is counted. */
+static bool sessions_keep(struct agent *agent, const Cloister__TurnSessions *message) {
+    bool good = strcmp(message->turn, agent->turn.id) == 0;
+    for (size_t i = 0; good && i < message->n_sessions; i++) {
+        const Cloister__TlsSession *from = message->sessions[i];
+        struct resume_session session = {.port = (uint16_t)from->port, .trust = from->trust};
+        good = strlen(from->host) < sizeof(session.host) &&
+               from->session.len <= sizeof(session.bytes) && from->session.len > 0;
+        if (good) {
+            strcpy(session.host, from->host);
+            memcpy(session.bytes, from->session.data, from->session.len);
+            session.len = (uint16_t)from->session.len;
+            good = resume_put(agent->resume, &session, agent->turn.began) == 0;
+        }
+        explicit_bzero(&session, sizeof(session));
+    }
+    return good;
+}
+
+/* Whether the turn may say this; what is not for the agent itself then goes on. */
+static bool relay_allowed(struct agent *agent, const uint8_t *data, size_t len, bool *ret_last,
+                          bool *ret_own) {
     SCOPE_MSG Cloister__Message *message = NULL;
     if (agent->turn.finished || msg_decode(&agent->from_turn, data, len, 0, &message) < 0)
         return false;
+    *ret_own = message->body_case == CLOISTER__MESSAGE__BODY_TURN_SESSIONS;
+    if (*ret_own)
+        return sessions_keep(agent, message->turn_sessions);
     const char *turn = turn_of(message, ret_last);
     return turn != NULL && strcmp(turn, agent->turn.id) == 0;
 }
@@ -106,7 +137,7 @@ static void turn_readable(struct agent *agent) {
         runner_kill_within(&agent->turn, FINISH_GRACE_MS);
         return;
     }
-    bool good = false, last = false;
+    bool good = false, last = false, own = false;
     if ((size_t)size <= MESSAGE_MAX) {
         uint8_t *data = malloc((size_t)size);
         if (data == NULL)
@@ -115,14 +146,15 @@ static void turn_readable(struct agent *agent) {
         do
             n = recv(fd, data, (size_t)size, MSG_DONTWAIT);
         while (n < 0 && errno == ECONNRESET);
-        good = n == size && relay_allowed(agent, data, (size_t)n, &last);
-        if (good && sp_send(agent->supervisor, data, (size_t)n) < 0)
+        good = n == size && relay_allowed(agent, data, (size_t)n, &last, &own);
+        if (good && !own && sp_send(agent->supervisor, data, (size_t)n) < 0)
             agent_end(agent, "cloisterd does not read");
         explicit_bzero(data, (size_t)size);
         free(data);
     }
     if (!good) {
-        log_error("a turn sent what it may not send; ending it");
+        log_with(LOG_LEVEL_ERROR, &(struct log_fields){.request = agent->turn.about.request},
+                 "a turn sent what it may not send; ending it");
         (void)close(take_fd(&agent->turn.channel));
         runner_kill(&agent->turn);
     } else if (last) {
@@ -140,7 +172,8 @@ static void to_turn(struct agent *agent, const char *turn, const uint8_t *data, 
         return;
     if (send(agent->turn.channel, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EPIPE &&
         errno != ECONNRESET) {
-        log_error("a turn does not read its messages; ending it");
+        log_with(LOG_LEVEL_ERROR, &(struct log_fields){.request = agent->turn.about.request},
+                 "a turn does not read its messages; ending it");
         runner_kill(&agent->turn);
     }
 }
@@ -204,9 +237,10 @@ static int poll_timeout(const struct agent *agent) {
     if (!runner_runs(&agent->turn))
         return -1;
     uint64_t now = clock_ms(), left = agent->turn.kill_at - now;
+    uint64_t most = agent->turn.yields ? LONGEST_WAIT_MS : RUNNER_LOOK_MS;
     if (agent->turn.kill_at <= now)
         return 0;
-    return left < LONGEST_WAIT_MS ? (int)left : LONGEST_WAIT_MS;
+    return (int)(left < most ? left : most);
 }
 
 static void agent_wait(struct agent *agent) {
@@ -220,8 +254,13 @@ static void agent_wait(struct agent *agent) {
         {waiting ? -1 : agent->turn.pidfd, POLLIN, 0},
         {waiting ? -1 : agent->turn.channel, POLLIN, 0},
     };
-    if (poll(fds, COUNT_OF(fds), poll_timeout(agent)) < 0 && errno != EINTR)
+    int ready = poll(fds, COUNT_OF(fds), poll_timeout(agent));
+    if (ready < 0 && errno != EINTR)
         agent_end(agent, "cannot wait");
+    if (runner_runs(&agent->turn) && clock_ms() - agent->looked >= RUNNER_LOOK_MS) {
+        agent->looked = clock_ms();
+        runner_look(&agent->turn);
+    }
     if (((fds[1].revents & ~POLLIN) | fds[2].revents) != 0)
         agent_end(agent, "keys or egress is gone");
     if (fds[1].revents != 0)
@@ -251,6 +290,12 @@ static void say_hello(struct agent *agent) {
     supervisor_send(agent, &message);
 }
 
+/* Instead of the zygote's, before anything can be written to that. Its turns have it from here. */
+static int own_log(int log_fd) {
+    (void)close(STDERR_FILENO);
+    return fcntl(log_fd, F_DUPFD, STDERR_FILENO) == STDERR_FILENO ? 0 : -EBADF;
+}
+
 static int raise_walls(struct agent *agent) {
     const struct agent_setup *setup = agent->setup;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
@@ -275,10 +320,15 @@ static int raise_walls(struct agent *agent) {
 }
 
 void agent_main(const struct agent_setup *setup) {
-    struct agent agent = {.setup = setup,
+    static struct resume resume; /* no page of it is anybody's until something is kept */
+    struct agent_setup own = *setup;
+    struct agent agent = {.setup = &own,
                           .turn = RUNNER_NONE,
                           .from_supervisor = {ROLE_SUPERVISOR, ROLE_AGENT, PHASE_READY, {0}}};
-    int r = raise_walls(&agent);
+    own.resume = agent.resume = &resume;
+    int r = own_log(setup->log_fd);
+    if (r == 0)
+        r = raise_walls(&agent);
     if (r < 0) {
         log_error("an agent's walls are not up: %s", strerror(-r));
         _exit(1);

@@ -8,10 +8,12 @@
 
 struct agent_setup {
     int keys_fd, egress_fd; /* this agent's channels, bound to its user and origin */
+    int log_fd;             /* its own log pipe: to become its fd 2 */
     int agents_dir_fd;      /* where `socket` is dialled */
     const char *socket;
     struct walls *walls;
     const struct turn_world *world;
+    const struct resume *resume; /* TLS sessions from one turn to the next: the agent's own */
 };
 
 /* Runs in the process that the zygote just cloned; never returns. */

@@ -215,9 +215,7 @@ static bool finds_environment(const struct attempt_target *target) {
 }
 
 static bool dumps_core(const struct attempt_target *target) {
-    (void)target;
-    struct rlimit core;
-    return getrlimit(RLIMIT_CORE, &core) < 0 || core.rlim_max != 0;
+    return !target->no_core;
 }
 
 /* Whether there is no swap, or all memory can be locked against it, as a turn does. */

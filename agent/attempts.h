@@ -10,6 +10,7 @@
 struct attempt_target {
     pid_t zygote; /* a process outside */
     bool no_swap; /* the machine has none */
+    bool no_core; /* its own limit says so */
 };
 
 struct attempt {

@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "agent/timezone.h"
+#include "ipc/timezone.h"
 #include "memory/seal.h"
 
 /* ---- ownership: private properties under the user's key ---- */
@@ -21,6 +21,12 @@ void event_id_make(const uint8_t user_key[static SEAL_KEY_LEN], const uint8_t re
                    uint32_t index, uint32_t variant, char out[static EVENT_ID_LEN + 1]);
 void event_mac_make(const uint8_t user_key[static SEAL_KEY_LEN], const char *id,
                     char out[static EVENT_ID_LEN + 1]);
+/* The same for an event that stands for a booking, under the booking key: a front cell can make and
+ * check these marks, and no others. The owner's turns do not take such an event for their own. */
+#define EVENT_PROP_BOOKING "cloisterBooking"
+void booking_mac_make(const uint8_t booking_key[static SEAL_KEY_LEN], const char *id,
+                      char out[static EVENT_ID_LEN + 1]);
+bool event_is_booking(const uint8_t booking_key[static SEAL_KEY_LEN], const json_t *event);
 /* True when the event, or the series it belongs to, carries our MAC for its id. */
 bool event_is_own(const uint8_t user_key[static SEAL_KEY_LEN], const json_t *event);
 /* Tag of the `index`th change of a request. */
@@ -33,6 +39,25 @@ char *event_tags_with(const json_t *event, const char *tag);
 bool event_has_attendees(const json_t *event);
 /* A handle that may go into a path and into notes. */
 bool event_id_valid(const char *id);
+
+/* ---- where an event lies ---- */
+
+#define CALENDAR_MAIN    "primary"
+#define CALENDAR_ID_SIZE 257u /* with its NUL */
+
+/* Google's ids name an event within its calendar. A reference is the id alone in the main calendar,
+ * "ID/CALENDAR" elsewhere; handles, notes and proposals keep references. */
+struct event_place {
+    char calendar[CALENDAR_ID_SIZE];
+    char id[1025];
+};
+/* A calendar's id that may go into a path and into a reference. */
+bool calendar_id_valid(const char *id);
+/* False when it is no reference. */
+bool event_place_of(const char *reference, struct event_place *ret);
+bool event_reference_valid(const char *reference);
+/* malloc'd, or NULL. `id` is Google's, `calendar` a calendar's. */
+char *event_reference(const char *calendar, const char *id);
 
 /* ---- times ---- */
 

@@ -62,6 +62,22 @@ bool event_is_own(const uint8_t user_key[static SEAL_KEY_LEN], const json_t *eve
            mac_is_for(user_key, mac, json_text(event, "recurringEventId"));
 }
 
+void booking_mac_make(const uint8_t booking_key[static SEAL_KEY_LEN], const char *id,
+                      char out[static EVENT_ID_LEN + 1]) {
+    uint8_t mac[EVENT_ID_LEN / 2];
+    key_mac(booking_key, id, strlen(id), mac, sizeof(mac));
+    hex_encode(mac, sizeof(mac), out);
+}
+
+bool event_is_booking(const uint8_t booking_key[static SEAL_KEY_LEN], const json_t *event) {
+    const char *mac = private_text(event, EVENT_PROP_BOOKING), *id = json_text(event, "id");
+    char wanted[EVENT_ID_LEN + 1];
+    if (*id == '\0' || strlen(mac) != EVENT_ID_LEN)
+        return false;
+    booking_mac_make(booking_key, id, wanted);
+    return sodium_memcmp(mac, wanted, EVENT_ID_LEN) == 0;
+}
+
 bool event_has_tag(const json_t *event, const char *tag) {
     const char *tags = private_text(event, EVENT_PROP_TAGS);
     for (; *tags != '\0'; tags += strspn(tags, " ")) {

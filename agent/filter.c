@@ -131,6 +131,18 @@ int filter_compile(enum filter_who who, struct filter *ret) {
     return r;
 }
 
+int filter_copy_quiet(const struct filter *filter, struct filter *ret) {
+    struct sock_filter *code = malloc(filter->len * sizeof(*code));
+    if (code == NULL)
+        return -ENOMEM;
+    memcpy(code, filter->code, filter->len * sizeof(*code));
+    for (unsigned short i = 0; i < filter->len; i++)
+        if (code[i].code == (BPF_RET | BPF_K) && code[i].k == SECCOMP_RET_KILL_PROCESS)
+            code[i].k = SECCOMP_RET_ERRNO | EPERM;
+    *ret = (struct filter){code, filter->len};
+    return 0;
+}
+
 int filter_load(const struct filter *filter) {
     struct sock_fprog program = {.len = filter->len, .filter = filter->code};
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;

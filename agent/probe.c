@@ -16,15 +16,23 @@
 #define EXIT_THROUGH 1
 #define EXIT_BROKEN  2
 
-static int raise_layers(struct walls *walls, unsigned layers) {
-    int r = 0;
-    if (layers & PROBE_LIMITS) {
-        r = walls_capabilities();
-        if (r == 0)
-            r = walls_limits();
-        if (r == 0)
-            r = walls_forks(walls);
-    }
+/* An agent's filter has no call that would tell its limits, so they are read before. */
+static int raise_limits(const struct walls *walls, struct attempt_target *target) {
+    struct rlimit core;
+    int r = walls_capabilities();
+    if (r == 0)
+        r = walls_limits();
+    if (r == 0)
+        r = walls_forks(walls);
+    if (r == 0 && getrlimit(RLIMIT_CORE, &core) < 0)
+        r = -errno;
+    if (r == 0)
+        target->no_core = core.rlim_max == 0;
+    return r;
+}
+
+static int raise_layers(struct walls *walls, unsigned layers, struct attempt_target *target) {
+    int r = layers & PROBE_LIMITS ? raise_limits(walls, target) : 0;
     int keep[] = {walls->landlock_fd};
     if (r == 0 && (layers & PROBE_ALL) == PROBE_ALL)
         r = fds_close_except(keep, COUNT_OF(keep));
@@ -63,7 +71,7 @@ static int attempt_run(struct walls *walls, const struct attempt *attempt, unsig
     if (pid < 0)
         return pid;
     if (pid == 0) {
-        if (raise_layers(&how, layers) < 0)
+        if (raise_layers(&how, layers, &target) < 0)
             _exit(EXIT_BROKEN);
         _exit(attempt->gets_through(&target) ? EXIT_THROUGH : EXIT_STOPPED);
     }
@@ -145,14 +153,21 @@ static int probe_filter(struct walls *walls) {
     return r;
 }
 
-int probe_walls(struct walls *walls, struct probe_report ret[static WALL_MAX]) {
-    for (unsigned i = 0; i < WALL_MAX; i++)
-        ret[i] = (struct probe_report){.held = true};
-    int r = probe_birth(walls);
-    if (r >= 0)
-        r = probe_filter(walls);
-    if (r < 0)
-        return r;
+/* Its filters become quiet copies: free_quiet. */
+static int make_quiet(struct walls *walls) {
+    const struct filter agent = walls->agent, turn = walls->turn;
+    walls->agent.code = walls->turn.code = NULL;
+    int r = walls->no_filters ? 0 : filter_copy_quiet(&agent, &walls->agent);
+    return r < 0 || walls->no_filters ? r : filter_copy_quiet(&turn, &walls->turn);
+}
+
+static void free_quiet(struct walls *walls) {
+    free(walls->agent.code);
+    free(walls->turn.code);
+}
+
+static int try_all(struct walls *walls, struct probe_report ret[static WALL_MAX]) {
+    int r = 0;
     for (size_t i = 0; i < attempts_count; i++) {
         struct probe_report *report = &ret[attempts[i].property];
         unsigned layers = PROBE_ALL | (attempts[i].as_turn ? PROBE_TURN : 0u);
@@ -176,11 +191,32 @@ int probe_walls(struct walls *walls, struct probe_report ret[static WALL_MAX]) {
     return 0;
 }
 
+int probe_walls(struct walls *walls, struct probe_report ret[static WALL_MAX]) {
+    for (unsigned i = 0; i < WALL_MAX; i++)
+        ret[i] = (struct probe_report){.held = true};
+    int r = probe_birth(walls);
+    if (r >= 0)
+        r = probe_filter(walls);
+    if (r < 0)
+        return r;
+    struct walls tried = *walls;
+    r = make_quiet(&tried);
+    if (r == 0)
+        r = try_all(&tried, ret);
+    free_quiet(&tried);
+    return r;
+}
+
 int probe_attempt(struct walls *walls, unsigned index, unsigned layers, const char **ret_name,
                   enum wall_property *ret_property) {
     if (index >= attempts_count)
         return -ENOENT;
     *ret_name = attempts[index].name;
     *ret_property = attempts[index].property;
-    return attempt_run(walls, &attempts[index], layers);
+    struct walls tried = *walls;
+    int r = make_quiet(&tried);
+    if (r == 0)
+        r = attempt_run(&tried, &attempts[index], layers);
+    free_quiet(&tried);
+    return r;
 }

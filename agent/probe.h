@@ -1,6 +1,7 @@
 /* Proves the walls by trying to get through them, from inside a process made exactly as an agent
- * is. Each attempt is also made behind single layers, which tells what gives a property on this
- * kernel. */
+ * is, but that its filters answer where an agent's end it: some sixty lines in the kernel's log at
+ * each start would hide those that matter. Each attempt is also made behind single layers, which
+ * tells what gives a property on this kernel. */
 #ifndef CLOISTER_AGENT_PROBE_H
 #define CLOISTER_AGENT_PROBE_H
 

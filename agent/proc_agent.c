@@ -15,6 +15,7 @@
 #include "agent/heap.h"
 #include "agent/probe.h"
 #include "agent/relax.h"
+#include "agent/spare.h"
 #include "agent/zygote.h"
 #include "build_config.h"
 #include "ipc/log.h"
@@ -155,7 +156,8 @@ int main(int argc, char **argv) {
         fatal("must be installed set-user-ID to %s: %s", CLOISTER_USER_AGENT, strerror(-r));
     environ = NULL;
     (void)signal(SIGPIPE, SIG_IGN);
-    check_heritage();
+    if (!config_is_self_check())
+        check_heritage();
 
     struct zygote zygote = {0};
     struct turn_world *world = NULL;
@@ -163,6 +165,8 @@ int main(int argc, char **argv) {
     r = turn_world_new(config, &world, why, sizeof(why));
     if (r < 0)
         fatal("%s", why[0] != '\0' ? why : strerror(-r));
+    if (config_is_self_check())
+        config_self_checked("cloister-agent");
     environ = NULL; /* warming the zone database has set TZ */
     zygote.world = world;
     if (RAND_status() != 1) /* OpenSSL's generators are made here; each turn reseeds its copy */
@@ -190,5 +194,6 @@ int main(int argc, char **argv) {
     r = walls_zygote(&zygote.walls);
     if (r < 0)
         fatal("the zygote's own filter cannot be loaded: %s", strerror(-r));
-    return zygote_serve(&zygote); /* confined */
+    (void)spare_libraries();
+    _exit(zygote_serve(&zygote)); /* confined */
 }

@@ -4,11 +4,12 @@
 
 #include "agent/turn_state.h"
 
-/* The part that never changes: static. */
-const char *prompt_stable(void);
+/* The part that never changes for an origin: static. */
+const char *prompt_stable(const struct turn *turn);
 /* Time, zone, preferences, what was already done. malloc'd or NULL. */
-char *prompt_current(const struct turn *turn, int64_t now_ms);
-/* Earlier turns and, last, the owner's words alone. Array, or NULL. */
-json_t *prompt_messages(const struct turn *turn);
+char *prompt_current(struct turn *turn, int64_t now_ms);
+/* Earlier turns, texts that came with the request and, last, the owner's words alone. Array, or
+ * NULL. */
+json_t *prompt_messages(struct turn *turn);
 
 #endif

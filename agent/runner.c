@@ -10,19 +10,22 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "ipc/log.h"
 
 #define DEADLINE_GRACE_MS 1000 /* a turn that still says what went wrong is worth a second */
 #define TURN_LONGEST_MS   3600000
+#define TURN_COMPUTES_MS  200 /* an ordinary one: 5 */
 
 static int pair_new(int ret[static 2]) {
     return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0 ? -errno : 0;
 }
 
 /* Egress gets the other end of this turn's channel. */
-static int egress_announce(int egress_fd, int turn_end) {
+static int egress_announce(int egress_fd, int turn_end, const struct about *about) {
     Cloister__EgressTurn body = CLOISTER__EGRESS_TURN__INIT;
+    body.request = (char *)(uintptr_t)about->request;
     Cloister__Message message = MSG_OF(EGRESS_TURN, egress_turn, &body);
     return seq_send(egress_fd, &message, turn_end);
 }
@@ -59,6 +62,8 @@ int runner_start(struct runner *runner, const struct agent_setup *setup,
     if (start->turn[0] == '\0' || strlen(start->turn) >= sizeof(runner->id))
         return -EINVAL;
     int channel[2], egress[2];
+    (void)about_read(start->about, &runner->about);
+    LOG_ABOUT(.request = runner->about.request, .trace = runner->about.trace);
     int r = pair_new(channel);
     if (r < 0)
         return r;
@@ -67,23 +72,26 @@ int runner_start(struct runner *runner, const struct agent_setup *setup,
     if (r < 0)
         return r;
     SCOPE_FD int turn_end = egress[0], egress_end = egress[1];
-    r = egress_announce(setup->egress_fd, egress_end);
+    r = egress_announce(setup->egress_fd, egress_end, &runner->about);
     if (r == 0)
         r = fd_nonblock(ours);
     if (r < 0)
         return r;
     uint64_t lasts = start->deadline_ms < TURN_LONGEST_MS ? start->deadline_ms : TURN_LONGEST_MS;
-    uint64_t deadline = clock_ms() + lasts;
+    runner->began = clock_ms();
+    uint64_t deadline = runner->began + lasts;
     SCOPE_FD int pidfd = -1;
     pid_t pid = turn_fork(&pidfd);
     if (pid < 0)
         return pid;
     if (pid == 0) {
-        const struct turn_setup turn = {theirs, setup->keys_fd, turn_end,
-                                        start,  deadline,       setup->world};
+        const struct turn_setup turn = {theirs,   setup->keys_fd, turn_end,     start,
+                                        deadline, setup->world,   setup->resume};
         turn_process(setup, &turn);
     }
     runner->pidfd = take_fd(&pidfd);
+    runner->pid = pid;
+    runner->yields = false;
     runner->channel = take_fd(&ours);
     runner->finished = false;
     runner->kill_at = deadline + DEADLINE_GRACE_MS;
@@ -100,6 +108,25 @@ void runner_kill_within(struct runner *runner, uint64_t grace_ms) {
 void runner_kill(struct runner *runner) {
     if (runner_runs(runner))
         (void)syscall(SYS_pidfd_send_signal, runner->pidfd, SIGKILL, NULL, 0);
+}
+
+void runner_look(struct runner *runner) {
+    /* As clock_getcpuclockid(3) has it, without the further call that it makes: the time that all
+     * threads of another process have computed (CPUCLOCK_SCHED). */
+    const clockid_t clock = (clockid_t)(~(unsigned)runner->pid << 3 | 2u);
+    struct timespec used;
+    if (!runner_runs(runner) || runner->yields || clock_gettime(clock, &used) < 0 ||
+        (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000 < TURN_COMPUTES_MS)
+        return;
+    const struct sched_param none = {0};
+    const struct log_fields about = {.request = runner->about.request,
+                                     .trace = runner->about.trace};
+    runner->yields = true; /* said once, whether the kernel does it or not */
+    if (sched_setscheduler(runner->pid, SCHED_IDLE, &none) < 0)
+        log_with(LOG_LEVEL_WARN, &about,
+                 "a turn that computes for long cannot be set behind others: %s", strerror(errno));
+    else
+        log_with(LOG_LEVEL_INFO, &about, "a turn computes for long; it is set behind others");
 }
 
 bool runner_reap(struct runner *runner, int *ret_signal, int *ret_status) {

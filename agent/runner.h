@@ -4,13 +4,18 @@
 #define CLOISTER_AGENT_RUNNER_H
 
 #include "agent/agent.h"
+#include "ipc/about.h"
 
 struct runner {
-    char id[80];      /* of the turn; "" when none runs */
-    int channel;      /* SEQPACKET to the turn, non-blocking; -1 */
-    int pidfd;        /* -1 */
-    uint64_t kill_at; /* clock_ms(): SIGKILL then; 0: never */
-    bool finished;    /* its TURN_DONE or TURN_ERROR was relayed */
+    char id[80];        /* of the turn; "" when none runs */
+    struct about about; /* the request that it answers */
+    int channel;        /* SEQPACKET to the turn, non-blocking; -1 */
+    int pidfd;          /* -1 */
+    pid_t pid;          /* while pidfd is open */
+    uint64_t began;     /* clock_ms() */
+    uint64_t kill_at;   /* clock_ms(): SIGKILL then; 0: never */
+    bool yields;        /* it computes only when nobody else wants to */
+    bool finished;      /* its TURN_DONE or TURN_ERROR was relayed */
 };
 
 #define RUNNER_NONE                                                                                \
@@ -26,6 +31,11 @@ static inline bool runner_runs(const struct runner *runner) {
 /* SIGKILL at the earlier of now + `grace_ms` and what was set before. */
 void runner_kill_within(struct runner *runner, uint64_t grace_ms);
 void runner_kill(struct runner *runner);
+/* A turn waits for others nearly all its life; one that has computed for longer than any honest one
+ * does is set behind every other process of the machine (sched(7), SCHED_IDLE), so that what it
+ * burns is nobody's. To be called every RUNNER_LOOK_MS while it runs and does not yield. */
+#define RUNNER_LOOK_MS 100
+void runner_look(struct runner *runner);
 /* Reaps when the process has ended: true, with its signal and exit status. */
 bool runner_reap(struct runner *runner, int *ret_signal, int *ret_status);
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/guards.h"
+#include "agent/tools_business.h"
 #include "providers/json_get.h"
 
 #define RESULT_MAX 65536u
@@ -17,6 +19,8 @@ int tool_refuse(struct tool_run *run, const char *code, const char *format, ...)
     va_end(args);
     json_decref(run->result);
     run->result = json_pack("{s:s, s:s}", "error", code, "detail", detail);
+    if (run->result == NULL) /* the words were no text: refused it is all the same */
+        run->result = json_pack("{s:s}", "error", code);
     run->is_error = true;
     return 0;
 }
@@ -43,16 +47,6 @@ int tool_missing_scope(struct tool_run *run, const char *feature) {
         events ? "reading, creating and changing events" : "asking when the owner is free or busy");
 }
 
-int tool_google_refused(struct tool_run *run, const struct google_answer *answer) {
-    if (answer->status == 403 && strcmp(answer->reason, "insufficientPermissions") == 0)
-        return tool_missing_scope(
-            run, run->id == TOOL_CHECK_AVAILABILITY && !run->by_list ? "availability" : "events");
-    if (answer->status == 404 || answer->status == 410)
-        return tool_refuse(run, "not_found", "There is no such event.");
-    return tool_refuse(run, "google_rejected", "Google did not accept this (status %d, reason %s).",
-                       answer->status, answer->reason[0] != '\0' ? answer->reason : "not given");
-}
-
 /* ---- running ---- */
 
 static const struct {
@@ -67,25 +61,44 @@ static const struct {
     [TOOL_DELETE_EVENT] = {NULL, delete_event_run},
     [TOOL_REMEMBER] = {NULL, remember_run},
     [TOOL_FORGET] = {NULL, forget_run},
+    [TOOL_FREE_TIMES] = {NULL, free_times_run},
+    [TOOL_GET_BUSINESS] = {NULL, get_business_run},
+    [TOOL_CREATE_BOOKING] = {NULL, create_booking_run},
+    [TOOL_GET_BOOKING] = {NULL, get_booking_run},
+    [TOOL_RESCHEDULE_BOOKING] = {NULL, reschedule_booking_run},
+    [TOOL_CANCEL_BOOKING] = {NULL, cancel_booking_run},
+    [TOOL_SEND_INQUIRY] = {NULL, send_inquiry_run},
+    [TOOL_GET_OWN_BUSINESS] = {NULL, get_own_business_run},
+    [TOOL_EDIT_BUSINESS] = {NULL, edit_business_run},
+    [TOOL_LIST_BOOKINGS] = {NULL, list_bookings_run},
+    [TOOL_LIST_INQUIRIES] = {NULL, list_inquiries_run},
 };
 
+enum verdict tool_judge(const struct turn *turn, enum tool_id tool) {
+    enum origin origin = guard_holds(GUARD_ORIGIN_TOOLS) ? turn->origin : ORIGIN_OWNER;
+    enum guard rule = policy_writes(tool) ? GUARD_TAINT_PROPOSES : GUARD_PREFERENCE_CLEAN;
+    return policy_tool(tool, origin, turn->asked_tainted && guard_holds(rule));
+}
+
+/* A verdict that says "propose" is a write's own business: it knows what it would do. */
 static bool policy_stops(struct turn *turn, struct tool_run *run) {
-    switch (policy_tool(run->id, turn->origin, turn->asked_tainted)) {
-    case VERDICT_ALLOW:
+    if (tool_judge(turn, run->id) != VERDICT_REFUSE)
         return false;
-    case VERDICT_CLEAN_ONLY:
+    if (policy_tool(run->id, turn->origin, false) == VERDICT_REFUSE)
+        (void)tool_refuse(run, "not_allowed", "This tool may not be used in this conversation.");
+    else if (policy_writes(run->id))
+        (void)tool_refuse(run, "not_now",
+                          "Nothing may be changed after calendar entries were read, since nobody "
+                          "is there to confirm it.");
+    else if (run->id == TOOL_EDIT_BUSINESS)
+        (void)tool_refuse(run, "not_now",
+                          "A business's profile is not changed after other people's words were "
+                          "read. Ask the owner to say it again in a new message.");
+    else
         (void)tool_refuse(
             run, "not_now",
             "What to remember must come from the owner's own words, and this turn has "
             "already read the calendar. Ask the owner to say it again in a new message.");
-        return true;
-    case VERDICT_CONFIRM:
-        (void)tool_refuse(run, "needs_confirmation", "This needs the owner's confirmation.");
-        return true;
-    case VERDICT_REFUSE:
-        break;
-    }
-    (void)tool_refuse(run, "not_allowed", "This tool may not be used in this conversation.");
     return true;
 }
 
@@ -101,32 +114,46 @@ static void run_prepare(struct turn *turn, const struct model_tool_call *call,
     }
     size_t n;
     run->name = tools_list(&n)[run->id].name;
+    if (policy_stops(turn, run)) /* first of all: whatever its arguments are */
+        return;
     if (call->arguments == NULL)
         (void)tool_refuse(run, "bad_arguments", "The arguments were not a JSON object.");
-    else if (tools_check_args(run->id, call->arguments, why, sizeof(why)) != NULL)
+    else if (turn_clean_arguments(call->arguments),
+             tools_check_args(run->id, call->arguments, why, sizeof(why)) != NULL)
         (void)tool_refuse(run, "bad_arguments", "%s", why);
     else if (turn->tool_calls >= TURN_TOOL_CALLS)
         (void)tool_refuse(run, "budget_exhausted",
                           "This request has used all its tool calls. Answer with what is known.");
-    else if (!policy_stops(turn, run))
+    else
         turn->tool_calls++;
 }
 
+static bool is_settled(const struct tool_run *run) {
+    return run->result != NULL || run->is_error;
+}
+
 static int run_begin(struct turn *turn, struct tool_run *run) {
-    if (run->result != NULL)
+    if (is_settled(run))
         return 0;
     channel_tool(&turn->channel, run->name, "running");
     return actions[run->id].begin != NULL ? actions[run->id].begin(turn, run) : 0;
 }
 
 static int run_finish(struct turn *turn, struct tool_run *run) {
-    bool started = run->result == NULL || run->ncalls > 0;
-    int r = run->result != NULL ? 0 : actions[run->id].finish(turn, run);
+    bool started = !is_settled(run) || run->ncalls > 0;
+    size_t proposed = turn->nmade;
+    int r = is_settled(run) ? 0 : actions[run->id].finish(turn, run);
     bool failed = r < 0 || run->is_error;
     if (started || failed)
-        channel_tool(&turn->channel, run->name, failed ? "failed" : "done");
-    if (r == 0 && !run->is_error && policy_taints(run->id))
-        turn->tainted = true;
+        channel_tool(&turn->channel, run->name,
+                     failed                   ? "failed"
+                     : turn->nmade > proposed ? "proposed"
+                                              : "done");
+    if (r == 0 && !run->is_error) {
+        if (run->id == TOOL_CHECK_AVAILABILITY || policy_writes(run->id))
+            turn_shows(turn, policy_writes(run->id) ? SHOWN_TIMES : SHOWN_BUSY);
+        turn->tainted = turn->tainted || taint_seen(turn->taint);
+    }
     return r;
 }
 

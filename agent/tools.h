@@ -17,11 +17,14 @@ struct tool_run {
     size_t ncalls;
     int64_t from, to; /* span asked for */
     char zone[ZONE_MAX];
-    bool by_list; /* availability read from the events */
+    bool by_list;       /* availability read from the events */
+    const char *except; /* by_list: the id of an event that keeps nobody busy; NULL: none */
 };
 
 /* All tools, in an order that never changes (the cached prefix depends on it). */
 const struct model_tool *tools_list(size_t *ret_n);
+/* Those of this turn's origin, in the same order. Returns how many. */
+size_t tools_offered(const struct turn *turn, struct model_tool out[static TOOL_COUNT]);
 /* By name; false when there is no such tool. */
 bool tools_find(const char *name, enum tool_id *ret);
 /* Checks arguments against the tool's schema and drops nulls. Returns NULL when they fit, else what
@@ -39,12 +42,16 @@ int tools_run(struct turn *turn, const struct model_answer *answer,
 
 /* ---- for the tools themselves ---- */
 
+/* What the policy's table says of this tool in this turn, as far as its rules hold. */
+enum verdict tool_judge(const struct turn *turn, enum tool_id tool);
 /* Sets an error result: code for programs, a sentence for the model. Returns 0. */
 int tool_refuse(struct tool_run *run, const char *code, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Takes over `result`. Returns 0, or -ENOMEM with the fault set when it is NULL. */
 int tool_succeed(struct turn *turn, struct tool_run *run, json_t *result);
 /* NULL when absent. */
 const char *tool_arg(const struct tool_run *run, const char *name);
+/* What the argument "event" names, as the calendar's id; NULL: the run has its result. */
+const char *tool_event(struct turn *turn, struct tool_run *run);
 /* Result for a feature that was not granted. */
 int tool_missing_scope(struct tool_run *run, const char *feature);
 /* Result for a refusal of Google's that is about this call only. */

@@ -1,9 +1,11 @@
-/* check_availability: intervals only, whichever scope gives them. What the appointments are never
- * leaves this file, so its results do not taint. */
+/* check_availability: intervals only, whichever scope gives them, joined over all calendars that
+ * keep the owner busy. What the appointments are is not even fetched, so its results do not taint.
+ */
 #include <errno.h>
 #include <string.h>
 
-#include "agent/calendar.h"
+#include "agent/calendars.h"
+#include "agent/guards.h"
 #include "agent/tools_span.h"
 #include "providers/json_get.h"
 
@@ -51,13 +53,23 @@ bool span_read(struct turn *turn, struct tool_run *run) {
     return true;
 }
 
-static int begin_freebusy(struct turn *turn, struct tool_run *run) {
+/* The calendars that are asked about, as freeBusy takes them. */
+static json_t *busy_items(const struct calendars *calendars) {
+    json_t *items = json_array();
+    for (size_t i = 0; i < calendars->n; i++)
+        if (calendars->list[i].busy)
+            (void)json_array_append_new(items, json_pack("{s:s}", "id", calendars->list[i].id));
+    return items;
+}
+
+static int begin_freebusy(struct turn *turn, struct tool_run *run,
+                          const struct calendars *calendars) {
     for (int64_t at = run->from; at < run->to && run->ncalls < TOOL_CALLS_MAX; at += CHUNK_S) {
         char from[STAMP_TEXT], to[STAMP_TEXT];
         span_utc(at, from);
         span_utc(at + CHUNK_S < run->to ? at + CHUNK_S : run->to, to);
-        json_t *body = json_pack("{s:s, s:s, s:[{s:s}]}", "timeMin", from, "timeMax", to, "items",
-                                 "id", "primary");
+        json_t *body = json_pack("{s:s, s:s, s:o}", "timeMin", from, "timeMax", to, "items",
+                                 busy_items(calendars));
         struct google_request request = {.method = "POST", .path = {"freeBusy"}, .body = body};
         int r = google_begin(turn->google, &request, &run->calls[run->ncalls], &turn->fault);
         json_decref(body);
@@ -68,23 +80,21 @@ static int begin_freebusy(struct turn *turn, struct tool_run *run) {
     return 0;
 }
 
-static int begin_list(struct turn *turn, struct tool_run *run, const char *page,
-                      struct google_call **ret) {
+static int begin_list(struct turn *turn, const struct tool_run *run, const char *calendar,
+                      const char *page, struct google_call **ret) {
     char from[STAMP_TEXT], to[STAMP_TEXT];
+    const char *busy =
+        "items(id,status,transparency,eventType,start,end,attendees(self,responseStatus)),"
+        "nextPageToken,timeZone";
     span_utc(run->from, from);
     span_utc(run->to, to);
     const struct google_param params[] = {
-        {"singleEvents", "true"},
-        {"timeMin", from},
-        {"timeMax", to},
-        {"maxResults", "2500"},
-        {"maxAttendees", "1"},
-        {"fields", "items(status,transparency,eventType,start,end,attendees(self,responseStatus)),"
-                   "nextPageToken,timeZone"},
-        {"pageToken", page},
-        {NULL, NULL}};
+        {"singleEvents", "true"}, {"timeMin", from},
+        {"timeMax", to},          {"maxResults", "2500"},
+        {"maxAttendees", "1"},    {"fields", guard_holds(GUARD_ORIGIN_TEXT) ? busy : NULL},
+        {"pageToken", page},      {NULL, NULL}};
     struct google_request request = {
-        .method = "GET", .path = {"calendars", "primary", "events"}, .params = params};
+        .method = "GET", .path = {"calendars", calendar, "events"}, .params = params};
     return google_begin(turn->google, &request, ret, &turn->fault);
 }
 
@@ -92,23 +102,40 @@ int availability_begin(struct turn *turn, struct tool_run *run) {
     if (!span_read(turn, run))
         return 0;
     run->by_list = !turn_may_freebusy(turn);
+    return availability_ask(turn, run);
+}
+
+int availability_ask(struct turn *turn, struct tool_run *run) {
+    const struct calendars *calendars;
     if (run->by_list && !turn_may_events(turn))
         return tool_missing_scope(run, "availability");
     turn->reads++;
+    int r = calendars_look(turn, false, &calendars);
+    if (r < 0)
+        return r;
     if (!run->by_list)
-        return begin_freebusy(turn, run);
-    int r = begin_list(turn, run, NULL, &run->calls[0]);
+        return begin_freebusy(turn, run, calendars);
+    r = begin_list(turn, run, CALENDAR_MAIN, NULL, &run->calls[0]);
     if (r == 0)
         run->ncalls = 1;
     return r;
 }
 
+/* A calendar that is gone since it was listed keeps nobody busy. */
+static bool gone(const json_t *calendar) {
+    const json_t *errors = json_object_get(calendar, "errors");
+    return json_array_size(errors) == 1 &&
+           strcmp(json_text(json_array_get(errors, 0), "reason"), "notFound") == 0;
+}
+
 /* Google answers 200 even when it could not look into a calendar: that is unknown, not free. */
-static const json_t *busy_of(const json_t *answer) {
+static const json_t *busy_of(const json_t *answer, const char *id) {
     json_t *calendars = json_object_get(answer, "calendars");
-    const json_t *calendar = json_object_get(calendars, "primary");
+    const json_t *calendar = json_object_get(calendars, id);
     if (calendar == NULL && json_object_size(calendars) == 1)
         calendar = json_object_iter_value(json_object_iter(calendars));
+    if (strcmp(id, CALENDAR_MAIN) != 0 && gone(calendar))
+        return calendar;
     if (json_array_size(json_object_get(calendar, "errors")) > 0)
         return NULL;
     const json_t *busy = json_object_get(calendar, "busy");
@@ -131,17 +158,30 @@ static int add_freebusy(const struct tool_run *run, const json_t *busy, struct i
     return 0;
 }
 
-static int collect_freebusy(struct turn *turn, struct tool_run *run, struct intervals *list) {
+/* All calendars of one answer. */
+static int add_answer(const struct tool_run *run, const struct calendars *calendars,
+                      const json_t *answer, struct intervals *list) {
+    for (size_t i = 0; i < calendars->n; i++) {
+        if (!calendars->list[i].busy)
+            continue;
+        const json_t *busy = busy_of(answer, calendars->list[i].id);
+        if (busy == NULL || add_freebusy(run, busy, list) < 0)
+            return -EPROTO;
+    }
+    return 0;
+}
+
+static int collect_freebusy(struct turn *turn, struct tool_run *run,
+                            const struct calendars *calendars, struct intervals *list) {
     for (size_t i = 0; i < run->ncalls; i++) {
         struct google_answer answer = {0};
         struct google_call *call = take_ptr(run->calls[i]);
         int r = google_finish(call, &answer, &turn->fault);
         if (r < 0)
             return r;
-        const json_t *busy = answer.status == 200 ? busy_of(answer.json) : NULL;
         if (answer.status != 200)
             (void)tool_google_refused(run, &answer);
-        else if (busy == NULL || add_freebusy(run, busy, list) < 0)
+        else if (add_answer(run, calendars, answer.json, list) < 0)
             (void)tool_refuse(
                 run, "unknown",
                 "Google could not say when the owner is busy. This does not mean free.");
@@ -160,7 +200,8 @@ static int add_events(const struct tool_run *run, const json_t *page, struct int
     json_t *event;
     json_array_foreach(json_object_get(page, "items"), i, event) {
         struct event_times times;
-        if (!event_is_busy(event))
+        if (!event_is_busy(event) ||
+            (run->except != NULL && strcmp(json_text(event, "id"), run->except) == 0))
             continue;
         if (!event_times_of(event, zone, &times))
             return -EPROTO;
@@ -171,27 +212,45 @@ static int add_events(const struct tool_run *run, const json_t *page, struct int
     return 0;
 }
 
-static int collect_list(struct turn *turn, struct tool_run *run, struct intervals *list) {
-    struct google_call *call = take_ptr(run->calls[0]);
+/* One calendar's pages; takes `call`. */
+static int collect_pages(struct turn *turn, struct tool_run *run, const char *calendar,
+                         struct google_call *call, struct intervals *list) {
+    bool main = strcmp(calendar, CALENDAR_MAIN) == 0;
     for (unsigned pages = 1; call != NULL; pages++) {
         struct google_answer answer = {0};
         int r = google_finish(call, &answer, &turn->fault);
         call = NULL;
         if (r < 0)
             return r;
-        const char *next = json_text(answer.json, "nextPageToken");
-        if (answer.status != 200)
+        bool away = !main && (answer.status == 404 || answer.status == 410);
+        const char *next = away ? "" : json_text(answer.json, "nextPageToken");
+        if (answer.status != 200 && !away)
             (void)tool_google_refused(run, &answer);
-        else if (add_events(run, answer.json, list) < 0 || (*next != '\0' && pages == PAGES_MAX))
+        else if (!away &&
+                 (add_events(run, answer.json, list) < 0 || (*next != '\0' && pages == PAGES_MAX)))
             (void)tool_refuse(run, "unknown",
                               "There is too much in that span. Ask for a shorter one.");
         else if (*next != '\0')
-            r = begin_list(turn, run, next, &call);
+            r = begin_list(turn, run, calendar, next, &call);
         google_answer_free(&answer);
         if (r < 0 || run->is_error)
             return r;
     }
     return 0;
+}
+
+static int collect_list(struct turn *turn, struct tool_run *run, const struct calendars *calendars,
+                        struct intervals *list) {
+    int r = collect_pages(turn, run, CALENDAR_MAIN, take_ptr(run->calls[0]), list);
+    for (size_t i = 1; r == 0 && !run->is_error && i < calendars->n; i++) {
+        struct google_call *call = NULL;
+        if (!calendars->list[i].busy)
+            continue;
+        r = begin_list(turn, run, calendars->list[i].id, NULL, &call);
+        if (r == 0)
+            r = collect_pages(turn, run, calendars->list[i].id, call, list);
+    }
+    return r;
 }
 
 static json_t *busy_json(const struct tool_run *run, const struct intervals *list) {
@@ -211,11 +270,21 @@ static json_t *busy_json(const struct tool_run *run, const struct intervals *lis
     return result;
 }
 
+int availability_take(struct turn *turn, struct tool_run *run, struct intervals *list) {
+    const struct calendars *calendars;
+    int r = calendars_look(turn, false, &calendars); /* known by now */
+    if (r == 0)
+        r = run->by_list ? collect_list(turn, run, calendars, list)
+                         : collect_freebusy(turn, run, calendars, list);
+    if (r == 0 && !run->is_error)
+        intervals_merge(list);
+    return r;
+}
+
 int availability_finish(struct turn *turn, struct tool_run *run) {
     struct intervals list = {0};
-    int r = run->by_list ? collect_list(turn, run, &list) : collect_freebusy(turn, run, &list);
+    int r = availability_take(turn, run, &list);
     if (r == 0 && !run->is_error) {
-        intervals_merge(&list);
         r = tool_succeed(turn, run, busy_json(run, &list));
         turn_record(turn, run->name, NULL, list.n == 0 ? "free" : "busy");
     }

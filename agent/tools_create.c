@@ -4,94 +4,36 @@
 #include <string.h>
 #include <strings.h>
 
+#include "agent/proposal.h"
 #include "agent/tools_write.h"
 #include "providers/json_get.h"
 
-#define VARIANTS         6u
-#define TITLE_CHARACTERS 4000u
-
-bool write_allowed(struct turn *turn, struct tool_run *run) {
-    if (!turn_may_events(turn)) {
-        (void)tool_missing_scope(run, "events");
-        return false;
-    }
-    if (turn->writes >= TURN_WRITES) {
-        (void)tool_refuse(run, "budget_exhausted",
-                          "This request has made as many changes as one request may.");
-        return false;
-    }
-    turn->writes++;
-    return true;
-}
-
-const char *title_wrong(const char *title) {
-    size_t characters = 0;
-    for (const char *c = title; *c != '\0'; c++)
-        characters += ((unsigned char)*c & 0xc0) != 0x80;
-    return characters > TITLE_CHARACTERS ? "\"title\" is longer than 4000 characters." : NULL;
-}
-
-int write_look(struct turn *turn, struct tool_run *run, const char *id, json_t **ret,
-               int *ret_status) {
-    struct google_request request = {.method = "GET",
-                                     .path = {"calendars", "primary", "events", id}};
-    struct google_answer answer = {0};
-    *ret = NULL;
-    int r = google_do(turn->google, &request, &answer, &turn->fault);
-    if (r < 0)
-        return r;
-    *ret_status = answer.status;
-    if (answer.status == 200)
-        *ret = json_incref(answer.json);
-    else if (answer.status != 404 && answer.status != 410)
-        (void)tool_google_refused(run, &answer);
-    google_answer_free(&answer);
-    return 0;
-}
-
-int write_unknown(struct turn *turn, bool maybe_done) {
-    turn->pump.writing = false;
-    if (maybe_done)
-        turn->fault.unknown_writes = true;
-    return fault_set(
-        &turn->fault, -EIO, "google_unavailable", true,
-        "Google Calendar has a problem at the moment; a change could not be completed.");
-}
-
-int write_pause(struct turn *turn, unsigned attempt) {
-    return pump_backoff(&turn->pump, attempt, WRITE_BASE_MS, WRITE_MAX_MS, 0, &turn->fault);
-}
-
-json_t *write_result(const char *id, const struct event_times *times, const char *result,
-                     const char *note) {
-    char start[STAMP_TEXT], end[STAMP_TEXT];
-    stamp_format(&times->start, start);
-    stamp_format(&times->end, end);
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s}", "result", result, "event", id, "start",
-                             start, "end", end, "timezone", times->zone);
-    if (json != NULL && times->all_day)
-        (void)json_object_set_new(json, "all_day", json_true());
-    if (json != NULL && note != NULL)
-        (void)json_object_set_new(json, "note", json_string(note));
-    return json;
-}
+#define VARIANTS 6u
 
 struct creation {
     const char *title;
     struct event_times times;
     json_t *recurrence; /* NULL: once */
+    json_t *invited;    /* addresses; perhaps none */
 };
+
+static bool creation_mails(const struct creation *creation) {
+    return json_array_size(creation->invited) > 0;
+}
+
+static void creation_free(struct creation *creation) {
+    json_decref(creation->recurrence);
+    json_decref(creation->invited);
+}
 
 static bool creation_read(struct turn *turn, struct tool_run *run, struct creation *ret) {
     const char *zone = tool_arg(run, "timezone"), *title = tool_arg(run, "title"), *wrong;
     const json_t *all_day = json_object_get(run->args, "all_day");
     const json_t *lines = json_object_get(run->args, "recurrence");
     ret->title = title;
-    wrong = title_wrong(title);
-    if (wrong == NULL)
-        wrong = event_times_read(tool_arg(run, "start"), tool_arg(run, "end"),
-                                 zone != NULL ? zone : turn->zone,
-                                 all_day == NULL ? -1 : json_is_true(all_day), 3600, &ret->times);
+    wrong = event_times_read(tool_arg(run, "start"), tool_arg(run, "end"),
+                             zone != NULL ? zone : turn->zone,
+                             all_day == NULL ? -1 : json_is_true(all_day), 3600, &ret->times);
     if (wrong == NULL && json_array_size(lines) > 0)
         wrong = event_recurrence_read(lines, &ret->recurrence);
     if (wrong == NULL)
@@ -100,9 +42,7 @@ static bool creation_read(struct turn *turn, struct tool_run *run, struct creati
         turn->zone_source == ZONE_UNKNOWN)
         wrong = "A repeating event needs \"timezone\": the owner's is not known.";
     if (wrong == NULL)
-        return true;
-    json_decref(ret->recurrence);
-    ret->recurrence = NULL;
+        return write_title(turn, run, title, NULL) && guests_read(turn, run, NULL, &ret->invited);
     (void)tool_refuse(run, "bad_arguments", "%s", wrong);
     return false;
 }
@@ -118,10 +58,10 @@ static json_t *creation_body(const struct turn *turn, const struct creation *cre
                   EVENT_PROP_MAC, mac);
     if (body != NULL && creation->recurrence != NULL)
         (void)json_object_set(body, "recurrence", creation->recurrence);
+    if (body != NULL && creation_mails(creation))
+        (void)json_object_set_new(body, "attendees", guests_json(NULL, creation->invited));
     return body;
 }
-
-enum created { CREATED, EXISTED, TAKEN, REFUSED };
 
 /* An id that Google says is used, or a write whose answer was lost: what is there now? */
 static int create_look(struct turn *turn, struct tool_run *run, const char *id, bool ours,
@@ -140,11 +80,13 @@ static int create_look(struct turn *turn, struct tool_run *run, const char *id, 
     return 0;
 }
 
-/* Inserts under `id` until the outcome is known. 0 with *ret set, or -errno with the fault set. */
-static int create_try(struct turn *turn, struct tool_run *run, const char *id, const json_t *body,
-                      enum created *ret, json_t **ret_event) {
-    struct google_request request = {
-        .method = "POST", .path = {"calendars", "primary", "events"}, .write = true};
+int create_try(struct turn *turn, struct tool_run *run, const json_t *body, bool mail,
+               enum created *ret, json_t **ret_event) {
+    const char *id = json_text(body, "id");
+    struct google_request request = {.method = "POST",
+                                     .path = {"calendars", "primary", "events"},
+                                     .params = write_params(mail),
+                                     .write = true};
     bool silent = false,
          unknown = false; /* an attempt without any answer; one without a good one */
     request.body = (json_t *)body;
@@ -189,7 +131,7 @@ static int create_try(struct turn *turn, struct tool_run *run, const char *id, c
 
 static int create_done(struct turn *turn, struct tool_run *run, const json_t *event,
                        const struct creation *creation, bool existed) {
-    const char *id = json_text(event, "id");
+    const char *handle = turn_handle(turn, json_text(event, "id"));
     struct event_times times;
     if (!event_times_of(event, creation->times.zone, &times))
         times = creation->times;
@@ -198,9 +140,9 @@ static int create_done(struct turn *turn, struct tool_run *run, const json_t *ev
                   "new was made. If another event was meant, call create_event again."
                 : event_times_note(&creation->times);
     turn->writes_done++;
-    turn_record(turn, run->name, id, "ok");
+    write_record(turn, run->name, handle, "ok", &times);
     return tool_succeed(turn, run,
-                        write_result(id, &times, existed ? "already_there" : "created", note));
+                        write_result(handle, &times, existed ? "already_there" : "created", note));
 }
 
 /* What this request made before it broke off: the same time, else the same title. */
@@ -226,9 +168,10 @@ static int create_new(struct turn *turn, struct tool_run *run, const struct crea
         json_t *event = NULL;
         event_id_make(turn->keys->user, turn->request, turn->creates, variant, id);
         json_t *body = creation_body(turn, creation, id);
-        int r = body == NULL ? fault_set(&turn->fault, -ENOMEM, "internal", true,
-                                         "This server is out of memory.")
-                             : create_try(turn, run, id, body, &created, &event);
+        int r = body == NULL
+                    ? fault_set(&turn->fault, -ENOMEM, "internal", true,
+                                "This server is out of memory.")
+                    : create_try(turn, run, body, creation_mails(creation), &created, &event);
         json_decref(body);
         if (r == 0 && (created == CREATED || created == EXISTED)) {
             turn->creates++;
@@ -241,30 +184,63 @@ static int create_new(struct turn *turn, struct tool_run *run, const struct crea
     return tool_refuse(run, "google_rejected", "Google did not accept a new event.");
 }
 
+/* The event is fixed with its id, so that a confirmation that is repeated meets it. */
+static int create_propose(struct turn *turn, struct tool_run *run,
+                          const struct creation *creation) {
+    uint8_t request[32];
+    char hex[65], id[EVENT_ID_LEN + 1];
+    proposal_request(request, hex);
+    event_id_make(turn->keys->user, request, 0, 0, id);
+    json_t *body = creation_body(turn, creation, id);
+    struct proposal_draft draft = {.tool = run->id,
+                                   .event = "",
+                                   .handle = "",
+                                   .body = body,
+                                   .after = creation->times,
+                                   .invited = creation->invited,
+                                   .mail = creation_mails(creation),
+                                   .request = hex};
+    int r = body != NULL ? proposal_add(turn, run, &draft)
+                         : fault_set(&turn->fault, -ENOMEM, "internal", true,
+                                     "This server is out of memory.");
+    json_decref(body);
+    return r;
+}
+
+static int create_judged(struct turn *turn, struct tool_run *run, const struct creation *creation) {
+    if (!write_allowed(turn, run))
+        return 0;
+    switch (write_judge(turn, run->id, true, creation_mails(creation))) {
+    case VERDICT_ALLOW:
+        return create_new(turn, run, creation);
+    case VERDICT_PROPOSE:
+        return create_propose(turn, run, creation);
+    case VERDICT_REFUSE:
+        break;
+    }
+    return write_unconfirmable(run);
+}
+
 int create_event_run(struct turn *turn, struct tool_run *run) {
     struct creation creation = {0};
-    if (policy_create(json_array_size(json_object_get(run->args, "attendees")) > 0) !=
-        VERDICT_ALLOW)
-        return tool_refuse(
-            run, "needs_confirmation",
-            "Inviting people needs the owner's confirmation, which is not possible yet. "
-            "The event can be made without guests.");
-    if (!creation_read(turn, run, &creation))
-        return 0;
-    struct earlier_event *earlier = find_earlier(turn, &creation);
     int r = 0;
-    if (earlier != NULL) {
-        earlier->claimed = true;
-        r = create_done(turn, run, earlier->event, &creation, true);
-    } else if (write_allowed(turn, run)) {
-        r = create_new(turn, run, &creation);
+    if (creation_read(turn, run, &creation)) {
+        struct earlier_event *earlier = find_earlier(turn, &creation);
+        if (earlier != NULL) {
+            earlier->claimed = true;
+            r = create_done(turn, run, earlier->event, &creation, true);
+        } else {
+            r = create_judged(turn, run, &creation);
+        }
     }
-    json_decref(creation.recurrence);
+    creation_free(&creation);
     return r;
 }
 
 int turn_find_earlier(struct turn *turn) {
     struct tool_run look = {.id = TOOL_GET_EVENT};
+    if (turn->origin == ORIGIN_CUSTOMER) /* makes no events, and fetches none (ORIGIN_TEXT) */
+        return 0;
     if (!turn->start->repeated || turn->start->idempotency.len != sizeof(turn->request) ||
         !turn_may_events(turn))
         return 0;

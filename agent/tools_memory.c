@@ -1,91 +1,74 @@
-/* remember and forget: short notes under the user's key, from the owner's own words only. */
+/* remember and forget: what the owner asks to keep in mind, from the owner's own words only
+ * (GUARD_PREFERENCE_CLEAN, which policy.def's rows stand for). */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "agent/tools.h"
+#include "agent/turn_memory.h"
 
-#define TEXT_CHARS 300u
-
-static size_t utf8_count(const char *text) {
-    size_t n = 0;
-    for (; *text != '\0'; text++)
-        n += ((uint8_t)*text & 0xc0) != 0x80;
-    return n;
+static int not_found(struct tool_run *run) {
+    return tool_refuse(run, "not_found", "There is no note with that id.");
 }
 
-static int put_preference(struct turn *turn, struct preference *preference, int *ret_error) {
-    char subject[160];
-    uint8_t *sealed = NULL;
-    size_t len = 0;
-    (void)snprintf(subject, sizeof(subject), "%s:%s", turn->start->user, preference->id);
-    struct seal_label label = {"preference", subject, 0, 1};
-    if (seal_box(turn->keys->user, &label, preference->text, strlen(preference->text), &sealed,
-                 &len) < 0)
-        return fault_set(&turn->fault, -ENOMEM, "internal", true, "This server is out of memory.");
-    Cloister__PutPreference put = CLOISTER__PUT_PREFERENCE__INIT;
-    put.id = preference->id;
-    put.sealed.data = sealed;
-    put.sealed.len = len;
-    Cloister__HostCall call = CLOISTER__HOST_CALL__INIT;
-    call.op_case = CLOISTER__HOST_CALL__OP_PUT_PREFERENCE;
-    call.put_preference = &put;
-    int r = channel_host_call(&turn->channel, &call, ret_error, &turn->fault);
-    free(sealed);
-    return r;
+static int not_kept(struct tool_run *run, int error) {
+    if (error == ENOENT)
+        return not_found(run);
+    if (error == ENOSPC)
+        return tool_refuse(run, "full", "No more notes can be kept.");
+    return tool_refuse(run, "unavailable", "The note could not be kept at the moment.");
+}
+
+static int succeed(struct turn *turn, struct tool_run *run, const char *result, const char *id) {
+    return tool_succeed(turn, run, json_pack("{s:s, s:s}", "result", result, "id", id));
+}
+
+static const struct preference *with_text(const struct turn *turn, const char *text) {
+    for (size_t i = 0; i < turn->npreferences; i++)
+        if (strcmp(turn->preferences[i].text, text) == 0)
+            return &turn->preferences[i];
+    return NULL;
+}
+
+static int correct(struct turn *turn, struct tool_run *run, const char *id, const char *text) {
+    struct preference *preference = preference_find(turn, id);
+    int error = 0;
+    if (preference == NULL)
+        return not_found(run);
+    int r = preference_correct(turn, preference, text, &error);
+    if (r < 0)
+        return r;
+    return error != 0 ? not_kept(run, error) : succeed(turn, run, "corrected", id);
 }
 
 int remember_run(struct turn *turn, struct tool_run *run) {
-    const char *text = tool_arg(run, "text");
+    const char *text = tool_arg(run, "text"), *id = tool_arg(run, "id");
+    const char *wrong = preference_wrong(text);
+    const struct preference *preference = with_text(turn, text);
     int error = 0;
-    if (*text == '\0' || utf8_count(text) > TEXT_CHARS)
-        return tool_refuse(run, "bad_arguments", "\"text\" must have 1 to %u characters.",
-                           TEXT_CHARS);
+    if (wrong != NULL)
+        return tool_refuse(run, "bad_arguments", "%s", wrong);
+    if (id != NULL && *id != '\0')
+        return correct(turn, run, id, text);
+    if (preference != NULL)
+        return succeed(turn, run, "already_remembered", preference->id);
     if (turn->npreferences == TURN_PREFERENCES)
         return tool_refuse(run, "full", "%u notes are kept already. Forget one first.",
                            TURN_PREFERENCES);
-    for (size_t i = 0; i < turn->npreferences; i++)
-        if (strcmp(turn->preferences[i].text, text) == 0)
-            return tool_succeed(turn, run,
-                                json_pack("{s:s, s:s}", "result", "already_remembered", "id",
-                                          turn->preferences[i].id));
-    struct preference preference = {.text = strdup(text), .created_at_ms = wall_ms()};
-    if (preference.text == NULL)
-        return fault_set(&turn->fault, -ENOMEM, "internal", true, "This server is out of memory.");
-    id_random(preference.id);
-    int r = put_preference(turn, &preference, &error);
-    if (r < 0 || error != 0) {
-        string_wipe(preference.text);
-        if (r < 0)
-            return r;
-        return error == ENOSPC
-                   ? tool_refuse(run, "full", "No more notes can be kept.")
-                   : tool_refuse(run, "unavailable", "The note could not be kept at the moment.");
-    }
-    turn->preferences[turn->npreferences++] = preference;
-    return tool_succeed(turn, run,
-                        json_pack("{s:s, s:s}", "result", "remembered", "id", preference.id));
+    int r = preference_add(turn, text, &preference, &error);
+    if (r < 0)
+        return r;
+    return error != 0 ? not_kept(run, error) : succeed(turn, run, "remembered", preference->id);
 }
 
 int forget_run(struct turn *turn, struct tool_run *run) {
-    const char *id = tool_arg(run, "id");
-    size_t at = 0;
+    struct preference *preference = preference_find(turn, tool_arg(run, "id"));
     int error = 0;
-    while (at < turn->npreferences && strcmp(turn->preferences[at].id, id) != 0)
-        at++;
-    if (at == turn->npreferences)
-        return tool_refuse(run, "not_found", "There is no note with that id.");
-    Cloister__DeletePreference drop = CLOISTER__DELETE_PREFERENCE__INIT;
-    drop.id = turn->preferences[at].id;
-    Cloister__HostCall call = CLOISTER__HOST_CALL__INIT;
-    call.op_case = CLOISTER__HOST_CALL__OP_DELETE_PREFERENCE;
-    call.delete_preference = &drop;
-    int r = channel_host_call(&turn->channel, &call, &error, &turn->fault);
+    if (preference == NULL)
+        return not_found(run);
+    int r = preference_forget(turn, preference, &error);
     if (r < 0)
         return r;
-    if (error != 0 && error != ENOENT)
+    if (error != 0)
         return tool_refuse(run, "unavailable", "The note could not be deleted at the moment.");
-    string_wipe(turn->preferences[at].text);
-    turn->preferences[at] = turn->preferences[--turn->npreferences];
     return tool_succeed(turn, run, json_pack("{s:s}", "result", "forgotten"));
 }

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/guards.h"
+#include "agent/tools_business.h"
 #include "agent/tools.h"
 
 #define TIME_WORDS                                                                                 \
@@ -21,9 +23,12 @@
     "\"RFC 5545 lines beginning RRULE:, RDATE or EXDATE, for example "                             \
     "RRULE:FREQ=WEEKLY;BYDAY=MO. Left out: the event happens once.\"},"                            \
     "\"attendees\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"description\":"           \
-    "\"E-mail addresses to invite. Inviting needs the owner's confirmation and is refused for "    \
-    "now; "                                                                                        \
-    "leave this out to put an event in the owner's own calendar.\"}"
+    "\"E-mail addresses of people to invite, only those that the owner wrote in this message. "    \
+    "Whoever is invited already stays. The owner confirms every invitation before Google mails "   \
+    "it. Left out: nobody is invited.\"}"
+#define PROPOSES                                                                                   \
+    " The result \"proposed\" means that nothing was changed yet: the owner sees this very "       \
+    "change and decides."
 #define OBJECT(properties, required)                                                               \
     "{\"type\":\"object\",\"properties\":{" properties "},\"required\":[" required                 \
     "],\"additionalProperties\":false}"
@@ -51,26 +56,33 @@ static const struct model_tool tools[TOOL_COUNT] = {
                 "words.\"}",
                 "\"start\",\"end\"")},
     [TOOL_GET_EVENT] =
-        {"get_event", "Reads one event in full: description, place, guests, repetition.",
+        {"get_event",
+         "Reads one event: title, times, place, repetition, guests under aliases such as @guest1 "
+         "and "
+         "their answers, and whether it has a description or a video call.",
          OBJECT(
              "\"event\":{\"type\":\"string\",\"description\":\"Handle of the event, as list_events "
-             "or create_event gave it.\"}",
+             "or create_event gave it.\"},"
+             "\"include\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"enum\":["
+             "\"description\",\"addresses\",\"call\"]},\"description\":\"What else to read, only "
+             "when the question needs it: the description and names of attachments; names and "
+             "e-mail addresses of the guests; the address of the video call.\"}",
              "\"event\"")},
     [TOOL_CREATE_EVENT] = {"create_event",
                            "Puts a new event into the owner's calendar. Use it when the owner asks "
                            "to book, add, put or "
-                           "schedule something.",
+                           "schedule something." PROPOSES,
                            OBJECT(EVENT_PROPERTIES, "\"title\",\"start\",\"end\"")},
     [TOOL_UPDATE_EVENT] =
         {"update_event",
-         "Changes an event that was made with create_event: only what is given changes. Moving the "
-         "start alone keeps the duration. Events made elsewhere are not changed.",
+         "Changes an event: only what is given changes. Moving the start alone keeps the duration. "
+         "Put all that changes into one call." PROPOSES,
          OBJECT("\"event\":{\"type\":\"string\",\"description\":\"Handle of the "
                 "event.\"}," EVENT_PROPERTIES,
                 "\"event\"")},
     [TOOL_DELETE_EVENT] =
         {"delete_event",
-         "Deletes an event that was made with create_event. Events made elsewhere are not deleted.",
+         "Deletes an event, or a whole series by the handle of its series." PROPOSES,
          OBJECT("\"event\":{\"type\":\"string\",\"description\":\"Handle of the event.\"}",
                 "\"event\"")},
     [TOOL_REMEMBER] =
@@ -78,18 +90,30 @@ static const struct model_tool tools[TOOL_COUNT] = {
          "Keeps a short note about what the owner prefers, for later conversations. Only when the "
          "owner asks to remember something.",
          OBJECT(
-             "\"text\":{\"type\":\"string\",\"description\":\"The note, at most 300 characters.\"}",
+             "\"text\":{\"type\":\"string\",\"description\":\"The note, one line of at most 300 "
+             "characters.\"},\"id\":{\"type\":\"string\",\"description\":\"Id of a kept note that "
+             "this one replaces, when the owner corrects it.\"}",
              "\"text\"")},
     [TOOL_FORGET] =
         {"forget", "Deletes a note that was kept with remember.",
          OBJECT("\"id\":{\"type\":\"string\",\"description\":\"Id of the note, as listed among the "
                 "owner's preferences.\"}",
                 "\"id\"")},
+    BUSINESS_TOOLS,
 };
 
 const struct model_tool *tools_list(size_t *ret_n) {
     *ret_n = COUNT_OF(tools);
     return tools;
+}
+
+size_t tools_offered(const struct turn *turn, struct model_tool out[static TOOL_COUNT]) {
+    enum origin origin = guard_holds(GUARD_ORIGIN_TOOLS) ? turn->origin : ORIGIN_OWNER;
+    size_t n = 0;
+    for (size_t i = 0; i < COUNT_OF(tools); i++)
+        if (policy_offers((enum tool_id)i, origin))
+            out[n++] = tools[i];
+    return n;
 }
 
 bool tools_find(const char *name, enum tool_id *ret) {
@@ -106,6 +130,8 @@ static bool type_fits(const json_t *value, const char *type) {
         return json_is_string(value);
     if (strcmp(type, "boolean") == 0)
         return json_is_boolean(value);
+    if (strcmp(type, "object") == 0)
+        return json_is_object(value);
     size_t i;
     json_t *item;
     if (!json_is_array(value))
@@ -139,7 +165,8 @@ static bool args_fit(json_t *args, const json_t *schema, char *why, size_t why_l
         const char *type =
             json_string_value(json_object_get(json_object_get(properties, key), "type"));
         if (type == NULL) {
-            (void)snprintf(why, why_len, "There is no argument \"%.40s\".", key);
+            (void)snprintf(why, why_len, "There is no argument \"%.*s\".",
+                           (int)utf8_cut(key, strlen(key), 40), key);
             return false;
         }
         if (!type_fits(value, type)) {

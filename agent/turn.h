@@ -19,6 +19,7 @@ struct turn_setup {
     const Cloister__TurnStart *start;
     uint64_t deadline; /* clock_ms() by which the turn must have ended */
     const struct turn_world *world;
+    const struct resume *resume; /* TLS sessions that earlier turns left; or NULL */
 };
 
 /* Runs in the zygote with the file system still there: reads configuration, parses CA files, warms

@@ -1,15 +1,19 @@
 #include "agent/turn_channel.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
+
+#include "agent/guards.h"
+#include "agent/policy.h"
 
 #define CHUNK_MAX    4096u
 #define SEND_MS      10000
 #define HOST_CALL_MS 10000
+#define BUSINESS_MS  40000 /* a booking's steps in the calendar among it */
 
-/* msg_decode lets only these three through. */
-static void take_message(struct channel *channel, const Cloister__Message *message) {
+/* msg_decode lets only these three through. Takes a reply of cloister-business out of *at. */
+static void take_message(struct channel *channel, Cloister__Message **at) {
+    const Cloister__Message *message = *at;
     Cloister__Message__BodyCase body = message->body_case;
     if (body == CLOISTER__MESSAGE__BODY_TURN_CANCEL &&
         strcmp(message->turn_cancel->turn, channel->turn) == 0) {
@@ -21,18 +25,15 @@ static void take_message(struct channel *channel, const Cloister__Message *messa
                strcmp(message->host_reply->turn, channel->turn) == 0) {
         channel->reply_call = message->host_reply->call;
         channel->reply_error = message->host_reply->error;
+        msg_free(take_ptr(channel->reply));
+        if (message->host_reply->business != NULL)
+            channel->reply = take_ptr(*at);
     }
 }
 
-int channel_send(struct channel *channel, Cloister__Message *message) {
-    for (;;) {
-        int r = seq_send(channel->fd, message, -1);
-        if (r != -EAGAIN)
-            return r;
-        struct pollfd wait = {.fd = channel->fd, .events = POLLOUT};
-        if (poll(&wait, 1, SEND_MS) <= 0)
-            return -EPIPE;
-    }
+static int put(struct channel *channel, Cloister__Message *message) {
+    int r = seq_send_wait(channel->fd, message, -1, SEND_MS);
+    return r == -ETIMEDOUT ? -EPIPE : r;
 }
 
 static int send_waiting(struct channel *channel) {
@@ -49,7 +50,7 @@ static int send_waiting(struct channel *channel) {
         delta.turn = (char *)channel->turn;
         delta.text = chunk;
         Cloister__Message message = MSG_OF(TURN_DELTA, turn_delta, &delta);
-        int r = channel_send(channel, &message);
+        int r = put(channel, &message);
         explicit_bzero(chunk, sizeof(chunk));
         if (r < 0)
             return r;
@@ -57,6 +58,11 @@ static int send_waiting(struct channel *channel) {
         strbuf_drop(waiting, len);
     }
     return 0;
+}
+
+int channel_send(struct channel *channel, Cloister__Message *message) {
+    int r = send_waiting(channel);
+    return r < 0 ? r : put(channel, message);
 }
 
 static void channel_gone(struct channel *channel) {
@@ -73,13 +79,20 @@ static int channel_ready(void *ctx) {
         SCOPE_MSG Cloister__Message *message = NULL;
         r = seq_recv(channel->fd, &channel->peer, &message, NULL);
         if (r == 0)
-            take_message(channel, message);
+            take_message(channel, &message);
         else if (r != -EAGAIN)
             channel_gone(channel);
     }
     if (!channel->lost && send_waiting(channel) < 0)
         channel_gone(channel);
     return channel->pump->cancelled_at != 0 && !channel->pump->writing ? -ECANCELED : 0;
+}
+
+/* Before each wait. */
+static void channel_settle(void *ctx) {
+    struct channel *channel = ctx;
+    if (!channel->lost && send_waiting(channel) < 0)
+        channel_gone(channel);
 }
 
 void channel_open(struct channel *channel, int fd, const Cloister__TurnStart *start,
@@ -92,20 +105,23 @@ void channel_open(struct channel *channel, int fd, const Cloister__TurnStart *st
         .credit = start->credit,
     };
     http_watch(pump->http, fd, channel_ready, channel);
+    pump->settle = channel_settle;
+    pump->settle_ctx = channel;
 }
 
 void channel_close(struct channel *channel) {
+    if (channel->pump != NULL)
+        channel->pump->settle = NULL;
     strbuf_free(&channel->waiting);
+    msg_free(take_ptr(channel->reply));
 }
 
 int channel_text(struct channel *channel, const char *text, size_t len) {
-    if (channel->text_sent + len > CHANNEL_TEXT_MAX)
+    if (guard_holds(GUARD_LIMIT_BYTES) && channel->text_sent + len > LIMIT_BYTES)
         return -EDQUOT;
     channel->text_sent += len;
     strbuf_add(&channel->waiting, text, len);
-    if (channel->waiting.failed)
-        return -ENOMEM;
-    return send_waiting(channel);
+    return channel->waiting.failed ? -ENOMEM : 0;
 }
 
 int channel_flush(struct channel *channel, struct fault *fault) {
@@ -132,15 +148,15 @@ void channel_tool(struct channel *channel, const char *name, const char *state) 
         channel_gone(channel);
 }
 
-int channel_host_call(struct channel *channel, Cloister__HostCall *call, int *ret_error,
-                      struct fault *fault) {
+static int host_call(struct channel *channel, Cloister__HostCall *call, uint64_t patience,
+                     struct fault *fault) {
     call->turn = (char *)channel->turn;
     call->call = ++channel->calls;
     Cloister__Message message = MSG_OF(HOST_CALL, host_call, call);
     int r = channel_send(channel, &message);
     if (r < 0)
         return fault_set(fault, r, "supervisor_unavailable", true, "The supervisor is away.");
-    uint64_t end = clock_ms() + HOST_CALL_MS;
+    uint64_t end = clock_ms() + patience;
     while (channel->reply_call != call->call) {
         if (clock_ms() >= end)
             return fault_set(fault, -ETIMEDOUT, "supervisor_unavailable", true,
@@ -149,6 +165,28 @@ int channel_host_call(struct channel *channel, Cloister__HostCall *call, int *re
         if (r < 0)
             return r;
     }
-    *ret_error = channel->reply_error;
+    return 0;
+}
+
+int channel_host_call(struct channel *channel, Cloister__HostCall *call, int *ret_error,
+                      struct fault *fault) {
+    int r = host_call(channel, call, HOST_CALL_MS, fault);
+    if (r == 0)
+        *ret_error = channel->reply_error;
+    return r;
+}
+
+int channel_business(struct channel *channel, Cloister__BusinessCall *call,
+                     const Cloister__BusinessResult **ret, struct fault *fault) {
+    Cloister__HostCall body = CLOISTER__HOST_CALL__INIT;
+    body.op_case = CLOISTER__HOST_CALL__OP_BUSINESS;
+    body.business = call;
+    int r = host_call(channel, &body, BUSINESS_MS, fault);
+    if (r < 0)
+        return r;
+    if (channel->reply == NULL)
+        return fault_set(fault, -EIO, "supervisor_unavailable", true,
+                         "Businesses cannot be reached at the moment.");
+    *ret = channel->reply->host_reply->business;
     return 0;
 }

@@ -1,4 +1,4 @@
-/* The turns that are not conversations: connect, revoke, list memory. */
+/* The turns about the connection itself: connect, revoke. */
 #include <errno.h>
 #include <string.h>
 
@@ -35,8 +35,9 @@ static int store_grant(struct turn *turn, const struct google_grant *grant) {
     uint8_t tag[32];
     struct sealed_grant sealed = {0};
     int error = 0, r = seal_grant(turn, grant, version, &sealed);
+    if (r == 0)
+        r = keys_subject_tag(turn->setup->keys_fd, grant->identity.subject, tag, &turn->fault);
     if (r == 0) {
-        turn_subject_tag(turn->keys, grant->identity.subject, tag);
         Cloister__PutToken put = CLOISTER__PUT_TOKEN__INIT;
         put.refresh = (ProtobufCBinaryData){sealed.refresh_len, sealed.refresh};
         put.access = (ProtobufCBinaryData){sealed.access_len, sealed.access};
@@ -65,8 +66,7 @@ int turn_connect(struct turn *turn, struct turn_outcome *outcome) {
     (void)outcome;
     struct google_grant grant;
     char nonce[TURN_NONCE_SIZE];
-    if (!turn->keys->has_connection || !turn->keys->has_subject ||
-        turn->keys->pkce_verifier[0] == '\0')
+    if (!turn->keys->has_connection || turn->keys->pkce_verifier[0] == '\0')
         return fault_set(&turn->fault, -EKEYREVOKED, "connect_failed", true,
                          "This connect link has ended. Start connecting again.");
     const struct google_code code = turn_code(turn, nonce);
@@ -85,27 +85,4 @@ int turn_revoke(struct turn *turn, struct turn_outcome *outcome) {
         r = google_revoke(turn->google, turn->refresh, &confirmed, &turn->fault);
     outcome->done.revoked = confirmed;
     return r;
-}
-
-int turn_memory_list(struct turn *turn, struct turn_outcome *outcome) {
-    if (!turn->keys->has_user)
-        return fault_set(&turn->fault, -EKEYREVOKED, "keys_unavailable", true,
-                         "The key of this user is away at the moment.");
-    turn_open_preferences(turn);
-    size_t n = turn->npreferences;
-    outcome->memories = calloc(n + 1, sizeof(*outcome->memories));
-    outcome->memory_list = calloc(n + 1, sizeof(*outcome->memory_list));
-    if (outcome->memories == NULL || outcome->memory_list == NULL)
-        return fault_set(&turn->fault, -ENOMEM, "internal", true, "This server is out of memory.");
-    for (size_t i = 0; i < n; i++) {
-        Cloister__Memory *memory = &outcome->memories[i];
-        cloister__memory__init(memory);
-        memory->id = turn->preferences[i].id;
-        memory->text = turn->preferences[i].text;
-        memory->created_at_ms = turn->preferences[i].created_at_ms;
-        outcome->memory_list[i] = memory;
-    }
-    outcome->done.memories = outcome->memory_list;
-    outcome->done.n_memories = n;
-    return 0;
 }

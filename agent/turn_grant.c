@@ -13,27 +13,33 @@
 #define SIGN_IN_AGAIN "Sign in again at /login."
 #define WEB_FRONTEND  "web"
 
-/* What each origin may ask for. */
-static bool kind_fits(Cloister__TurnKind kind, enum origin origin) {
+/* What each origin may ask for. Front cells and connect cells are told apart by their names:
+ * neither has a model, so the policy knows neither. */
+static bool kind_fits(Cloister__TurnKind kind, enum origin origin, const char *name) {
     switch (kind) {
     case CLOISTER__TURN_KIND__TURN_CHAT:
         return origin != ORIGIN_OTHER;
     case CLOISTER__TURN_KIND__TURN_REVOKE:
     case CLOISTER__TURN_KIND__TURN_MEMORY_LIST:
+    case CLOISTER__TURN_KIND__TURN_MEMORY_PUT:
+    case CLOISTER__TURN_KIND__TURN_DECIDE:
         return origin == ORIGIN_OWNER;
+    case CLOISTER__TURN_KIND__TURN_FRONT:
+        return strcmp(name, "front") == 0;
     case CLOISTER__TURN_KIND__TURN_CONNECT:
     case CLOISTER__TURN_KIND__TURN_SIGN_IN:
-        return origin == ORIGIN_OTHER; /* "connect" */
+        return origin == ORIGIN_OTHER && strcmp(name, "front") != 0; /* "connect" */
     case _CLOISTER__TURN_KIND_IS_INT_SIZE:
         break;
     }
     return false;
 }
 
-/* The owner's own acts. Revoking is cloisterd's: it follows a disconnection that was already
- * admitted, perhaps long after the grant. */
+/* The owner's own acts, all but revoking, which is cloisterd's: it follows a disconnection that was
+ * already admitted, perhaps long after the grant. */
 static bool needs_grant(Cloister__TurnKind kind) {
-    return kind == CLOISTER__TURN_KIND__TURN_CHAT || kind == CLOISTER__TURN_KIND__TURN_MEMORY_LIST;
+    return kind != CLOISTER__TURN_KIND__TURN_REVOKE && kind != CLOISTER__TURN_KIND__TURN_CONNECT &&
+           kind != CLOISTER__TURN_KIND__TURN_SIGN_IN;
 }
 
 static int refuse(struct turn *turn, int error) {
@@ -77,7 +83,7 @@ int turn_admit(struct turn *turn) {
         strcmp(start->origin, turn->keys->origin) != 0)
         return fault_set(&turn->fault, -EACCES, "internal", false,
                          "This request came to another user's agent.");
-    if (!kind_fits(start->kind, turn->origin))
+    if (!kind_fits(start->kind, turn->origin, start->origin))
         return fault_set(&turn->fault, -EACCES, "not_allowed", false,
                          "This cannot be done from here.");
     if (!needs_grant(start->kind))

@@ -1,4 +1,4 @@
-/* Sealed state in and out: tokens, preferences, notes. */
+/* What the owner allowed, and the tokens for it, out of the sealed state and back. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,13 +22,6 @@ bool turn_may_freebusy(const struct turn *turn) {
     return turn_has_scope(turn, GOOGLE_SCOPE_FREEBUSY) ||
            turn_has_scope(turn, GOOGLE_SCOPE_BASE "calendar.readonly") ||
            turn_has_scope(turn, GOOGLE_SCOPE_BASE "calendar");
-}
-
-void turn_record(struct turn *turn, const char *tool, const char *event, const char *outcome) {
-    if (turn->record.len > 4096)
-        return;
-    strbuf_addf(&turn->record, "%s%s%s%s %s", turn->record.len > 0 ? "; " : "", tool,
-                event != NULL ? " " : "", event != NULL ? event : "", outcome);
 }
 
 static struct seal_label token_label(const struct turn *turn, const char *purpose) {
@@ -94,77 +87,4 @@ uint8_t *turn_seal_access(struct turn *turn, size_t *ret_len) {
         sealed = NULL;
     string_wipe(plain);
     return sealed;
-}
-
-void turn_open_preferences(struct turn *turn) {
-    const Cloister__SealedState *state = turn->start->state;
-    if (turn->origin == ORIGIN_CUSTOMER) /* what the owner prefers is the owner's business */
-        return;
-    for (size_t i = 0; state != NULL && turn->keys->has_user && i < state->n_preferences &&
-                       turn->npreferences < TURN_PREFERENCES;
-         i++) {
-        const Cloister__SealedItem *item = state->preferences[i];
-        char subject[160];
-        SCOPE_SECRET char *plain = NULL;
-        size_t len;
-        (void)snprintf(subject, sizeof(subject), "%s:%s", turn->start->user, item->id);
-        struct seal_label label = {"preference", subject, 0, 1};
-        if (!id_valid(item->id) || seal_open(turn->keys->user, &label, item->sealed.data,
-                                             item->sealed.len, &plain, &len) < 0)
-            continue;
-        struct preference *to = &turn->preferences[turn->npreferences];
-        to->text = strdup(plain);
-        if (to->text == NULL)
-            return;
-        strcpy(to->id, item->id);
-        to->created_at_ms = item->created_at_ms;
-        turn->npreferences++;
-    }
-}
-
-/* Notes belong to a user, an origin and a conversation; moved elsewhere they do not open. */
-static struct seal_label notes_label(const struct turn *turn, char *subject, size_t cap) {
-    (void)snprintf(subject, cap, "%s:%s:%s", turn->start->user, turn->start->origin,
-                   turn->start->conversation);
-    return (struct seal_label){"notes", subject, turn->keys->epoch, 1};
-}
-
-/* The connection's key goes to every cell of its user. What the owner said takes the owner's key as
- * well, which no front cell is given: notes that reach one by mistake do not open there. */
-static void notes_key(const struct turn *turn, uint8_t out[static SEAL_KEY_LEN]) {
-    if (turn->origin == ORIGIN_OWNER)
-        key_mac(turn->keys->user, turn->keys->connection, SEAL_KEY_LEN, out, SEAL_KEY_LEN);
-    else
-        key_derive(turn->keys->connection, "notes", out);
-}
-
-void turn_open_notes(struct turn *turn) {
-    const Cloister__SealedState *state = turn->start->state;
-    char subject[512];
-    uint8_t key[SEAL_KEY_LEN];
-    struct seal_label label = notes_label(turn, subject, sizeof(subject));
-    notes_key(turn, key);
-    if (notes_open(key, &label, state->notes.data, state->notes.len, &turn->notes) < 0)
-        turn->notes = notes_new(); /* of a connection that ended: forgotten */
-    explicit_bzero(key, sizeof(key));
-}
-
-uint8_t *turn_seal_notes(struct turn *turn, bool failed, size_t *ret_len) {
-    char subject[512];
-    uint8_t *sealed = NULL, key[SEAL_KEY_LEN];
-    if (turn->notes == NULL)
-        return NULL;
-    if (failed && turn->writes_done == 0)
-        return NULL; /* nothing happened that a later turn has to know */
-    struct seal_label label = notes_label(turn, subject, sizeof(subject));
-    bool keep_prose = !turn->tainted && !failed;
-    struct notes_turn note = {.at_ms = wall_ms(),
-                              .said = turn->start->message,
-                              .answer = keep_prose ? strbuf_str(&turn->answer) : "",
-                              .record = strbuf_str(&turn->record)};
-    notes_add(turn->notes, &note);
-    notes_key(turn, key);
-    int r = notes_seal(key, &label, turn->notes, turn->world->notes_bytes, &sealed, ret_len);
-    explicit_bzero(key, sizeof(key));
-    return r < 0 ? NULL : sealed;
 }

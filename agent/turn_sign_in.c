@@ -1,5 +1,5 @@
 /* Who is it? The turn of a connect cell without a connection, and what it shares with connecting:
- * the nonce of a sign-in, and the tag by which an account is known (Q1). */
+ * the nonce of a sign-in (Q1). */
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -28,22 +28,19 @@ struct google_code turn_code(const struct turn *turn, char nonce[static TURN_NON
                                 .nonce = nonce};
 }
 
-void turn_subject_tag(const struct keys *keys, const char *subject,
-                      uint8_t out[static TURN_TAG_LEN]) {
-    key_mac(keys->subject, subject, strlen(subject), out, TURN_TAG_LEN);
-}
-
 int turn_sign_in(struct turn *turn, struct turn_outcome *outcome) {
     struct google_identity identity;
     char nonce[TURN_NONCE_SIZE];
-    if (!turn->keys->has_subject || turn->keys->pkce_verifier[0] == '\0')
+    if (turn->keys->pkce_verifier[0] == '\0')
         return fault_set(&turn->fault, -EKEYREVOKED, "sign_in_failed", true,
                          "This sign-in has ended. Sign in again.");
     const struct google_code code = turn_code(turn, nonce);
     int r = google_sign_in(turn->google, &code, &identity, &turn->fault);
+    if (r == 0)
+        r = keys_subject_tag(turn->setup->keys_fd, identity.subject, outcome->subject_tag,
+                             &turn->fault);
     if (r < 0)
         return r;
-    turn_subject_tag(turn->keys, identity.subject, outcome->subject_tag);
     /* Google gives no address, or none that its owner confirmed: the account still has a name that
      * tells it from others, since pages keep what was asked apart by it. */
     if (identity.email[0] != '\0')

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/answer.h"
+#include "agent/tools.h"
 #include "agent/turn_state.h"
 #include "ipc/swap.h"
 
@@ -32,12 +34,16 @@ static int read_settings(struct turn_world *world, const struct config *config, 
         return refuse(why, why_len, "[model] provider must be anthropic or openai.");
     world->model.completion_tokens = model_is_openai_host(base);
     world->model.url = model_url(world->model.dialect, base);
-    if (world->model.url == NULL)
+    if (world->model.url == NULL || url_pair_of(base, world->model_host) < 0)
         return refuse(why, why_len, "[model] base_url is not an http or https address.");
     uint64_t tokens = config_u64(config, CONFIG_model_max_output_tokens);
     world->max_output_tokens = tokens < 1 ? 1 : tokens > 1000000 ? 1000000 : (uint32_t)tokens;
     world->notes_bytes = (size_t)config_u64(config, CONFIG_agents_notes_bytes);
+    world->public_url = keep(world, config_str(config, CONFIG_gateway_public_url));
+    world->public_pages_url = keep(world, config_str(config, CONFIG_gateway_public_pages_url));
     world->grant_ms = config_u64(config, CONFIG_gateway_grant_ms);
+    world->input_price = config_u64(config, CONFIG_budgets_input_price);
+    world->output_price = config_u64(config, CONFIG_budgets_output_price);
     return world->model.model != NULL ? 0 : -ENOMEM;
 }
 
@@ -66,6 +72,14 @@ static int warm(char *why, size_t why_len) {
         return refuse(why, why_len, "The time zone files are missing: install tzdata.");
     (void)zone_offset("Europe/Berlin", wall_ms() / 1000);
     (void)zone_offset("UTC", wall_ms() / 1000);
+    struct taint *taint = taint_new();
+    struct answer *answer = answer_new(taint, NULL, NULL, NULL);
+    if (taint != NULL && answer != NULL) {
+        answer_allow(answer, "Caf\u00e9: https://www.example.com/a, b\u00fccher.de, 例え.みんな.");
+        free(answer_once(answer, "👩‍👧 W\u00f6rter, example.com."));
+    }
+    answer_free(answer);
+    taint_free(taint);
     json_t *json = json_loads("{\"a\":[1,2.5,\"b\"]}", 0, NULL);
     char *text = json_dumps(json, JSON_COMPACT);
     free(text);
@@ -92,8 +106,12 @@ int turn_world_new(const struct config *config, struct turn_world **ret, char *w
     int r = read_settings(world, config, why, why_len);
     if (r == 0)
         r = read_trust(world, config, why, why_len);
+    size_t ntools;
+    const struct model_tool *tools = tools_list(&ntools);
     if (r == 0)
         r = warm(why, why_len);
+    if (r == 0)
+        r = model_warm(&world->model, tools, ntools);
     if (r < 0)
         world_free(world);
     else

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "agent/turn_state.h"
+#include "agent/calendars.h"
 #include "providers/json_get.h"
 
 /* Not worth keeping the owner waiting longer: without it the model is told that the zone is
@@ -17,11 +17,16 @@ static bool zone_set(struct turn *turn, const char *zone, enum zone_source sourc
     return true;
 }
 
+/* The main calendar's own zone, from its events or, without a right to those, from the list of
+ * calendars. */
 static int zone_of_calendar(struct turn *turn) {
-    const struct google_param params[] = {
-        {"maxResults", "1"}, {"fields", "timeZone"}, {NULL, NULL}};
+    const struct google_param some[] = {{"maxResults", "1"}, {"fields", "timeZone"}, {NULL, NULL}};
     struct google_request request = {
-        .method = "GET", .path = {"calendars", "primary", "events"}, .params = params};
+        .method = "GET", .path = {"calendars", CALENDAR_MAIN, "events"}, .params = some};
+    if (!turn_may_events(turn))
+        request = (struct google_request){.method = "GET",
+                                          .path = {"users", "me", "calendarList", CALENDAR_MAIN},
+                                          .params = some + 1};
     struct google_answer answer = {0};
     struct fault fault = {0};
     uint64_t deadline = turn->pump.deadline, patience = clock_ms() + LOOK_MS;
@@ -51,5 +56,7 @@ int turn_find_zone(struct turn *turn) {
     for (size_t i = turn->npreferences; i-- > 0;) /* the newest counts */
         if (zone_find(turn->preferences[i].text, found) && zone_set(turn, found, ZONE_PREFERENCE))
             return 0;
-    return turn_may_events(turn) ? zone_of_calendar(turn) : 0;
+    if (turn->origin == ORIGIN_CUSTOMER)
+        return 0;
+    return turn_may_events(turn) || calendars_allowed(turn) ? zone_of_calendar(turn) : 0;
 }

@@ -15,8 +15,9 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-#define PROCESSES        4  /* agent, turn, one that is ending, one to spare */
+#define PROCESSES        4 /* agent, turn, one that is ending, one to spare, which cloisterd sees */
 #define TURN_CPU_S       10 /* of computing; a turn mostly waits */
+#define TURN_CPU_LAST_S  1  /* SIGXCPU, which says why, then SIGKILL */
 #define TURN_DESCRIPTORS 64
 
 const char *wall_name(enum wall_property property) {
@@ -68,14 +69,18 @@ int walls_capabilities(void) {
     return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
 }
 
-static int limit(int what, uint64_t most) {
+static int limit_softly(int what, uint64_t soft, uint64_t most) {
     struct rlimit now;
     if (getrlimit(what, &now) < 0)
         return -errno;
     if (now.rlim_max > most)
         now.rlim_max = most;
-    now.rlim_cur = now.rlim_max;
+    now.rlim_cur = now.rlim_max < soft ? now.rlim_max : soft;
     return setrlimit(what, &now) < 0 ? -errno : 0;
+}
+
+static int limit(int what, uint64_t most) {
+    return limit_softly(what, most, most);
 }
 
 int walls_limits(void) {
@@ -117,15 +122,8 @@ static int load(const struct walls *walls, const struct filter *filter) {
     return walls->no_filters ? 0 : filter_load(filter);
 }
 
-int walls_filter(const struct walls *walls) {
-    return load(walls, &walls->agent);
-}
-
-int walls_zygote(const struct walls *walls) {
-    return load(walls, &walls->zygote);
-}
-
-/* A lock does not outlive fork, so each turn locks anew, before it holds a secret. */
+/* A lock does not outlive fork, so each agent locks its own, through which messages and answers
+ * pass, and each turn anew, before it holds a secret. */
 static int lock_memory(const struct walls *walls) {
     if (walls->no_swap)
         return 0;
@@ -133,10 +131,19 @@ static int lock_memory(const struct walls *walls) {
     return walls->may_swap ? 0 : r;
 }
 
+int walls_filter(const struct walls *walls) {
+    int r = load(walls, &walls->agent); /* first: probe.c looks whether there are filters by this */
+    return r < 0 ? r : lock_memory(walls);
+}
+
+int walls_zygote(const struct walls *walls) {
+    return load(walls, &walls->zygote);
+}
+
 int walls_turn(const struct walls *walls) {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         return -errno;
-    int r = limit(RLIMIT_CPU, TURN_CPU_S);
+    int r = limit_softly(RLIMIT_CPU, TURN_CPU_S, TURN_CPU_S + TURN_CPU_LAST_S);
     if (r == 0)
         r = limit(RLIMIT_NOFILE, TURN_DESCRIPTORS);
     if (r == 0)

@@ -60,6 +60,7 @@ int walls_limits(void) MUST_CHECK;
 int walls_forks(const struct walls *walls) MUST_CHECK;
 /* Fine, and without effect, where the kernel has no Landlock. Closes the ruleset. */
 int walls_landlock(struct walls *walls) MUST_CHECK;
+/* Its memory stays out of swap from then on. */
 int walls_filter(const struct walls *walls) MUST_CHECK;
 /* The zygote's own filter, for what it does from then on. */
 int walls_zygote(const struct walls *walls) MUST_CHECK;

@@ -1,6 +1,7 @@
 #include "agent/zygote.h"
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,11 +12,17 @@
 #include "agent/agent.h"
 #include "ipc/log.h"
 
+#define ROOM_MS 10000 /* a crowd of births fills a channel for a moment */
+
+static unsigned long namespaces_of(const struct walls *walls) {
+    return (walls->namespaces ? (unsigned long)CLONE_NEWUSER : 0) |
+           (walls->pid_namespace ? (unsigned long)CLONE_NEWPID : 0);
+}
+
 pid_t zygote_clone(const struct walls *walls, bool parented, int *ret_pidfd) {
     int pidfd = -1;
-    unsigned long flags = CLONE_PIDFD | (walls->namespaces ? CLONE_NEWUSER : 0) |
-                          (walls->pid_namespace ? CLONE_NEWPID : 0) |
-                          (parented ? CLONE_PARENT : SIGCHLD);
+    unsigned long flags =
+        CLONE_PIDFD | namespaces_of(walls) | (parented ? (unsigned long)CLONE_PARENT : SIGCHLD);
     /* Single-threaded, so a raw clone is as good as fork; the C library's own cannot do this. Not
      * clone3, whose flags no filter can see. */
     long pid = syscall(SYS_clone, flags, 0, &pidfd, 0, 0);
@@ -26,8 +33,22 @@ pid_t zygote_clone(const struct walls *walls, bool parented, int *ret_pidfd) {
     return (pid_t)pid;
 }
 
+pid_t zygote_clone_into(const struct walls *walls, int cgroup_fd, int *ret_pidfd) {
+    int pidfd = -1;
+    struct clone_args args = {.flags = (uint64_t)(CLONE_PIDFD | CLONE_PARENT) | CLONE_INTO_CGROUP |
+                                       namespaces_of(walls),
+                              .pidfd = (uint64_t)(uintptr_t)&pidfd,
+                              .cgroup = (uint64_t)(unsigned)cgroup_fd};
+    long pid = syscall(SYS_clone3, &args, sizeof(args));
+    if (pid < 0)
+        return -errno;
+    if (pid > 0)
+        *ret_pidfd = pidfd;
+    return (pid_t)pid;
+}
+
 static bool origin_known(const char *origin) {
-    static const char *const known[] = {"owner", "customer", "scheduler", "connect"};
+    static const char *const known[] = {"owner", "customer", "front", "scheduler", "connect"};
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (strcmp(origin, known[i]) == 0)
             return true;
@@ -54,7 +75,7 @@ static int keys_bind(const struct zygote *zygote, const Cloister__Spawn *spawn, 
     body.origin = spawn->origin;
     body.connection = spawn->connection;
     Cloister__Message message = MSG_OF(KEYS_BIND, keys_bind, &body);
-    int r = seq_send(zygote->keys_fd, &message, theirs);
+    int r = seq_send_wait(zygote->keys_fd, &message, theirs, ROOM_MS);
     if (r == 0)
         *ret = take_fd(&ours);
     return r;
@@ -68,25 +89,27 @@ static int egress_bind(const struct zygote *zygote, const Cloister__Spawn *spawn
     Cloister__EgressBind body = CLOISTER__EGRESS_BIND__INIT;
     body.origin = spawn->origin;
     Cloister__Message message = MSG_OF(EGRESS_BIND, egress_bind, &body);
-    int r = seq_send(zygote->egress_fd, &message, theirs);
+    int r = seq_send_wait(zygote->egress_fd, &message, theirs, ROOM_MS);
     if (r == 0)
         *ret = take_fd(&ours);
     return r;
 }
 
-static int answer(uint64_t spawn, pid_t pid, int error, int pidfd) {
+static int answer(uint64_t spawn, pid_t pid, int error, bool in_cgroup, int pidfd) {
     Cloister__Spawned body = CLOISTER__SPAWNED__INIT;
     body.spawn = spawn;
     body.pid = pid;
     body.error = error;
+    body.in_cgroup = in_cgroup;
     Cloister__Message message = MSG_OF(SPAWNED, spawned, &body);
-    return seq_send(ZYGOTE_SUPERVISOR_FD, &message, pidfd);
+    return seq_send_wait(ZYGOTE_SUPERVISOR_FD, &message, pidfd, ROOM_MS);
 }
 
 /* -errno when the zygote must end: a channel it lives on is broken. */
-static int spawn_agent(struct zygote *zygote, const Cloister__Spawn *spawn) {
+static int spawn_agent(struct zygote *zygote, const Cloister__Spawn *spawn, int log_fd,
+                       int cgroup_fd) {
     if (!spawn_valid(spawn))
-        return answer(spawn->spawn, 0, EINVAL, -1);
+        return answer(spawn->spawn, 0, EINVAL, false, -1);
     SCOPE_FD int keys = -1;
     SCOPE_FD int egress = -1;
     SCOPE_FD int pidfd = -1;
@@ -95,21 +118,29 @@ static int spawn_agent(struct zygote *zygote, const Cloister__Spawn *spawn) {
         r = egress_bind(zygote, spawn, &egress);
     if (r < 0 && r != -EMFILE && r != -ENFILE)
         return r;
-    pid_t pid = r < 0 ? r : zygote_clone(&zygote->walls, true, &pidfd);
+    pid_t pid = r < 0 || cgroup_fd < 0 ? r : zygote_clone_into(&zygote->walls, cgroup_fd, &pidfd);
+    const bool in_cgroup = r == 0 && cgroup_fd >= 0 && pid >= 0;
+    if (r == 0 && !in_cgroup)
+        pid = zygote_clone(&zygote->walls, true, &pidfd);
     if (pid == 0) {
-        const struct agent_setup setup = {keys,          egress,         ZYGOTE_AGENTS_FD,
-                                          spawn->socket, &zygote->walls, zygote->world};
+        const struct agent_setup setup = {
+            keys, egress, log_fd, ZYGOTE_AGENTS_FD, spawn->socket, &zygote->walls, zygote->world};
         agent_main(&setup);
     }
-    return pid < 0 ? answer(spawn->spawn, 0, -pid, -1) : answer(spawn->spawn, pid, 0, pidfd);
+    return pid < 0 ? answer(spawn->spawn, 0, -pid, false, -1)
+                   : answer(spawn->spawn, pid, 0, in_cgroup, pidfd);
 }
 
 static int supervisor_readable(struct zygote *zygote, struct msg_peer *peer) {
     for (;;) {
         SCOPE_MSG Cloister__Message *message = NULL;
-        int r = seq_recv(ZYGOTE_SUPERVISOR_FD, peer, &message, NULL);
+        int fds[SEQ_FDS_MAX] = {-1, -1};
+        size_t n = 0;
+        int r = seq_recv_fds(ZYGOTE_SUPERVISOR_FD, peer, &message, fds, &n);
+        SCOPE_FD int log_fd = n > 0 ? fds[0] : -1;
+        SCOPE_FD int cgroup_fd = n > 1 ? fds[1] : -1;
         if (r == 0)
-            r = spawn_agent(zygote, message->spawn);
+            r = spawn_agent(zygote, message->spawn, log_fd, cgroup_fd);
         if (r < 0)
             return r == -EAGAIN ? 0 : r;
     }
