@@ -7,6 +7,7 @@
 
 #include "ipc/log.h"
 #include "supervisor/process.h"
+#include "supervisor/relay_rules.h"
 
 void set_timer(struct event *timer, uint64_t wait_ms) {
     struct timeval t = {.tv_sec = (time_t)(wait_ms / 1000),
@@ -31,22 +32,27 @@ static uint64_t time_left(uint64_t from, uint64_t wait, uint64_t now) {
     return from + wait > now ? from + wait - now : 0;
 }
 
+/* Room may be a while in coming, the zygote and the walls may not. */
+static uint64_t start_limit(const struct agent *agent) {
+    return agent->wanting && zygote_ready(agent->turns->zygote) ? agent->turns->setup.full_wait_ms
+                                                                : SPAWN_WAIT_MS;
+}
+
 void agent_arm(struct agent *agent) {
     const struct turns_setup *setup = &agent->turns->setup;
-    uint64_t now = clock_ms(), wait = 0, park;
+    uint64_t now = clock_ms(), wait = 0;
     if (agent->reaped) /* the timer waits for its last words */
         return;
     switch (agent->state) {
     case AGENT_STARTING:
-        wait = time_left(agent->started_ms, SPAWN_WAIT_MS, now);
+        wait = time_left(agent->started_ms, start_limit(agent), now);
         break;
-    case AGENT_IDLE:
-    case AGENT_BUSY:
+    case AGENT_IDLE: /* not even a ping: thousands of them must cost nothing */
+        wait = time_left(agent->state_ms, setup->idle_park_ms, now);
+        break;
+    case AGENT_BUSY: /* one that was idle for long is asked at once whether it is there */
         wait = time_left(agent->ping_ms,
                          agent->pings != agent->pongs ? PONG_WAIT_MS : PING_EVERY_MS, now);
-        park = time_left(agent->state_ms, setup->idle_park_ms, now);
-        if (agent->state == AGENT_IDLE && park < wait)
-            wait = park;
         break;
     case AGENT_ENDING:
         wait = SPAWN_WAIT_MS;
@@ -68,17 +74,31 @@ static int send_ping(struct agent *agent) {
 static void check_life(struct agent *agent) {
     uint64_t now = clock_ms();
     bool waits = agent->pings != agent->pongs;
-    if (waits && time_left(agent->ping_ms, PONG_WAIT_MS, now) == 0) {
-        log_warn("agent %d does not answer; ending it", (int)agent->pid);
+    bool over = waits && time_left(agent->ping_ms, PONG_WAIT_MS, now) == 0;
+    const char *wrong = over ? relay_silent(agent) : NULL;
+    if (wrong != NULL) {
+        log_warn("agent %d %s; ending it", (int)agent->pid, wrong);
         agent_event(agent, AGENT_EVENT_FAULT, &failure_lost);
-    } else if (agent->state == AGENT_IDLE &&
-               time_left(agent->state_ms, agent->turns->setup.idle_park_ms, now) == 0) {
-        agent_event(agent, AGENT_EVENT_PARK, NULL);
     } else if (!waits && time_left(agent->ping_ms, PING_EVERY_MS, now) == 0 &&
                send_ping(agent) < 0) {
         agent_event(agent, AGENT_EVENT_FAULT, &failure_lost);
     } else {
         agent_arm(agent);
+    }
+}
+
+static void check_start(struct agent *agent) {
+    struct turns *turns = agent->turns;
+    if (time_left(agent->started_ms, start_limit(agent), clock_ms()) > 0) {
+        agent_arm(agent);
+    } else if (agent->wanting && zygote_ready(turns->zygote)) {
+        agent_event(agent, AGENT_EVENT_STOP, turns->refusing ? &failure_memory : &failure_full);
+    } else {
+        turns->counters.spawn_failures++;
+        log_warn("an agent was not ready in time");
+        if (agent->asked)
+            zygote_suspect(turns->zygote);
+        agent_event(agent, AGENT_EVENT_FAULT, &failure_not_started);
     }
 }
 
@@ -91,22 +111,16 @@ static void on_timer(evutil_socket_t fd, short what, void *arg) {
     }
     switch (agent->state) {
     case AGENT_STARTING:
-        if (time_left(agent->started_ms, SPAWN_WAIT_MS, clock_ms()) > 0) {
-            agent_arm(agent);
-            break;
-        }
-        agent->turns->counters.spawn_failures++;
-        log_warn("an agent was not ready in time");
-        if (agent->asked)
-            zygote_suspect(agent->turns->zygote);
-        agent_event(agent, AGENT_EVENT_FAULT, &failure_not_started);
+        check_start(agent);
         break;
     case AGENT_IDLE:
         if (!TAILQ_EMPTY(&agent->queue)) {
             turn_begin(agent);
-            break;
+        } else if (time_left(agent->state_ms, agent->turns->setup.idle_park_ms, clock_ms()) == 0) {
+            agent_event(agent, AGENT_EVENT_PARK, NULL);
+        } else {
+            agent_arm(agent);
         }
-        check_life(agent);
         break;
     case AGENT_BUSY:
         check_life(agent);
@@ -135,7 +149,7 @@ struct agent *agent_new(struct turns *turns, const char *user, const char *origi
     TAILQ_INIT(&agent->queue);
     SLIST_INIT(&agent->notes);
     (void)snprintf(agent->user, sizeof(agent->user), "%s", user);
-    (void)snprintf(agent->origin, sizeof(agent->origin), "%s", origin);
+    (void)snprintf(agent->origin, sizeof(agent->origin), "%.*s", (int)cell_origin(origin), origin);
     (void)snprintf(agent->connection, sizeof(agent->connection), "%s", connection);
     int n = make_key(agent->key, user[0] != '\0' ? user : connection, origin);
     agent->timer = evtimer_new(turns->base, on_timer, agent);
@@ -171,6 +185,7 @@ void agent_tell_ended(struct agent *agent) {
 
 void agent_bury(struct agent *agent) {
     struct turns *turns = agent->turns;
+    watch_leaves(turns->watch, agent);
     TAILQ_REMOVE(&turns->lists[agent->state], agent, listed);
     turns->counts[agent->state]--;
     hash_remove(&turns->by_key, &agent->by_key);
@@ -221,7 +236,9 @@ int turns_new(struct event_base *base, struct zygote *zygote, const struct turns
         TAILQ_INIT(&turns->lists[i]);
     TAILQ_INIT(&turns->graves);
     TAILQ_INIT(&turns->wanting);
-    int r = hash_init(&turns->by_key);
+    turns->rest = rest_new(setup->rest_ms);
+    turns->early = early_new();
+    int r = turns->rest != NULL && turns->early != NULL ? hash_init(&turns->by_key) : -ENOMEM;
     if (r == 0)
         r = hash_init(&turns->by_spawn);
     turns->burial = evtimer_new(base, on_burial, turns);
@@ -230,6 +247,8 @@ int turns_new(struct event_base *base, struct zygote *zygote, const struct turns
         r = -ENOMEM;
     if (r == 0)
         r = spawn_start(turns);
+    if (r == 0 && setup->watch_ms > 0)
+        r = watch_new(base, turns, setup->watch_ms, agent_runs_away, &turns->watch);
     if (r < 0) {
         turns_free(turns);
         return r;
@@ -266,6 +285,7 @@ void turns_free(struct turns *turns) {
     if (turns == NULL)
         return;
     zygote_watch(turns->zygote, NULL, NULL);
+    watch_free(take_ptr(turns->watch));
     for (size_t i = 0; i < AGENT_STATE_MAX; i++)
         for (struct agent *agent = TAILQ_FIRST(&turns->lists[i]), *next; agent != NULL;
              agent = next) {
@@ -282,5 +302,7 @@ void turns_free(struct turns *turns) {
         event_free(turns->drain_limit);
     hash_done(&turns->by_key);
     hash_done(&turns->by_spawn);
+    rest_free(turns->rest);
+    early_free(turns->early);
     free(turns);
 }

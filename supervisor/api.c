@@ -6,6 +6,7 @@
 #include "ipc/log.h"
 #include "supervisor/api_flow.h"
 #include "supervisor/failures.h"
+#include "supervisor/gateway_open.h"
 
 int api_new(struct event_base *base, const struct config *config, struct store *store,
             struct keys_client *keys, struct turns *turns, struct api **ret) {
@@ -23,6 +24,10 @@ int api_new(struct event_base *base, const struct config *config, struct store *
     }
     *ret = api;
     return 0;
+}
+
+void api_use_business(struct api *api, struct business_link *link) {
+    api->business = link;
 }
 
 void api_free(struct api *api) {
@@ -44,6 +49,7 @@ void *flow_new(struct api *api, size_t size, struct gateway_end *end, uint64_t r
     flow->size = size;
     flow->end = end;
     flow->request = request;
+    flow->about = *gateway_request_about(end, request);
     flow->next = api->flows;
     flow->at = &api->flows;
     if (flow->next != NULL)
@@ -88,7 +94,10 @@ void flow_end(struct flow *flow) {
 /* ---- answers ---- */
 
 void flow_reply(struct flow *flow, Cloister__Message *message) {
-    gateway_send(flow->end, message);
+    if (flow->answered != NULL)
+        flow->answered(flow, message);
+    else
+        gateway_send(flow->end, message);
     flow_end(flow);
 }
 
@@ -115,6 +124,10 @@ void flow_fail_at(struct flow *flow, unsigned status, const char *code, const ch
 
 void flow_fail(struct flow *flow, unsigned status, const char *code, const char *detail,
                bool retryable) {
+    if (flow->answered != NULL) {
+        flow_fail_at(flow, status, code, detail, retryable, "");
+        return;
+    }
     gateway_fail(flow->end, flow->request, status, code, detail, retryable);
     flow_end(flow);
 }
@@ -124,8 +137,7 @@ void flow_fail_store(struct flow *flow, int error) {
         flow_fail(flow, 500, "internal", "The request could not be carried out.", false);
         return;
     }
-    gateway_fail_store(flow->end, flow->request);
-    flow_end(flow);
+    flow_fail(flow, 503, "database_unavailable", "The database is away. Ask again shortly.", true);
 }
 
 void flow_fail_keys(struct flow *flow) {
@@ -185,8 +197,11 @@ void flow_turn(struct flow *flow, const char *user, const char *origin, const ch
     flow->timer = evtimer_new(flow->api->base, on_budget_over, flow);
     if (flow->timer == NULL || evtimer_add(flow->timer, &after) < 0)
         fatal("out of memory");
+    Cloister__TurnStart named = *start;
+    Cloister__About about;
+    named.about = about_write(&flow->about, &about);
     flow->turn =
-        turns_submit(flow->api->turns, user, origin, connection, start, ops, flow, &refused);
+        turns_submit(flow->api->turns, user, origin, connection, &named, ops, flow, &refused);
     if (flow->turn == NULL)
         ops->failed(flow, &refused);
 }

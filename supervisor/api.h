@@ -32,13 +32,29 @@ void api_connection_get(struct api *api, struct gateway_end *end,
  * second request waits for the same answer. */
 void api_connection_delete(struct api *api, struct gateway_end *end,
                            const Cloister__ConnectionDelete *request);
+/* The same for an operator, by the user's opaque id. `done` gets 0, and whether Google confirmed;
+ * -ENOENT when there is no such user or no connection; -EAGAIN when something that it takes is
+ * away; -ECANCELED when cloisterd ends. `detail` is a sentence. */
+typedef void api_disconnected(void *ctx, int error, bool revoked, const char *detail);
+void api_disconnect_user(struct api *api, const char *user, api_disconnected *done, void *ctx);
 void api_memory_list(struct api *api, struct gateway_end *end, const Cloister__MemoryList *request);
+/* Other text under an id that is there: answered with Memories of the one. 404 "not_found". */
+void api_memory_put(struct api *api, struct gateway_end *end, const Cloister__MemoryPut *request);
 void api_memory_delete(struct api *api, struct gateway_end *end,
                        const Cloister__MemoryDelete *request);
 
 /* Voids every grant of the caller's user, and ends nothing else. */
 void api_grants_revoke(struct api *api, struct gateway_end *end,
                        const Cloister__GrantsRevoke *request);
+
+/* The business front door, for api_business_call; NULL: there is none. Outlives the api. */
+struct business_link;
+void api_use_business(struct api *api, struct business_link *link);
+/* One operation of business/api/operations.def, for a person who is an owner: admitted, stamped
+ * with their id, asked of cloister-business, and its answer passed on. 403 "not_allowed" for what
+ * owners may not ask. */
+void api_business_call(struct api *api, struct gateway_end *end,
+                       const Cloister__BusinessCall *request);
 
 /* Makes a connect link for a user whose connection broke, with the features and return address of
  * the last one; `made` gets the address ("" when that failed). For the action_url of an error. */

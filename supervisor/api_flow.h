@@ -12,6 +12,7 @@
 #ifndef CLOISTER_SUPERVISOR_API_FLOW_H
 #define CLOISTER_SUPERVISOR_API_FLOW_H
 
+#include "ipc/about.h"
 #include "supervisor/api.h"
 #include "supervisor/store_connect.h"
 
@@ -28,6 +29,7 @@ struct api {
     struct keys_client *keys;
     struct turns *turns;
     struct reconciler *reconciler;
+    struct business_link *business;
     struct flow *flows;
 };
 
@@ -35,6 +37,7 @@ struct flow {
     struct api *api;
     struct gateway_end *end;
     uint64_t request;
+    struct about about; /* what it is called in logs and traces */
     struct flow *next, **at;
     size_t size;
     unsigned waits;
@@ -43,6 +46,8 @@ struct flow {
     const struct turn_ops *turn_ops;
     struct event *timer;              /* the turn's budget */
     void (*clean)(struct flow *flow); /* frees what else it holds; may be NULL */
+    /* Who is answered when that is no gateway (`end` is NULL then); ends nothing. May be NULL. */
+    void (*answered)(struct flow *flow, const Cloister__Message *message);
 };
 
 /* First member of a zeroed struct of `size` bytes; wiped when freed. Never NULL. */

@@ -102,7 +102,8 @@ static void on_token_stored(void *ctx, int error) {
 
 static bool good_for_something(const Cloister__PutToken *put) {
     for (size_t i = 0; feature_name(i) != NULL; i++)
-        if (feature_granted(feature_name(i), put->scopes, put->n_scopes))
+        if (feature_stands_alone(feature_name(i)) &&
+            feature_granted(feature_name(i), put->scopes, put->n_scopes))
             return true;
     return false;
 }

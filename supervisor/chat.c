@@ -14,7 +14,6 @@
 #define CONVERSATION_DEFAULT "default"
 #define TIMEZONE_MAX         64
 #define MESSAGE_BYTES        32768
-#define KEY_BYTES            256
 
 static const struct turn_failure not_connected = {
     409,
@@ -49,6 +48,7 @@ int chats_new(const struct chats_setup *setup, struct chats **ret) {
     }
     chats->setup = *setup;
     LIST_INIT(&chats->all);
+    LIST_INIT(&chats->customers);
     *ret = chats;
     return 0;
 }
@@ -74,7 +74,7 @@ void chat_idempotency(const Cloister__Caller *caller, const char *key,
     (void)crypto_generichash_final(&state, out, IDEMPOTENCY_LEN);
 }
 
-static void chat_free(struct chat *chat) {
+void chat_free(struct chat *chat) {
     LIST_REMOVE(chat, listed);
     chat_host_free(chat->host);
     msg_free(chat->message);
@@ -82,6 +82,9 @@ static void chat_free(struct chat *chat) {
     if (chat->session != NULL)
         explicit_bzero(chat->session, strlen(chat->session));
     free(chat->session);
+    free(chat->name);
+    free(chat->business);
+    free(chat->context);
     free(chat->failure_code);
     free(chat->failure_detail);
     free(chat);
@@ -135,6 +138,11 @@ void chat_renewed(struct chat *chat, const char *grant) {
     grant_renewed(chat->chats->setup.api, chat->end, chat->request, &caller, grant);
 }
 
+void chat_caller(const struct chat *chat, Cloister__Caller *ret) {
+    *ret = *chat->message->chat_request->caller;
+    ret->user = chat->name;
+}
+
 /* ---- before the turn ---- */
 
 static void fail_by_state(struct chat *chat) {
@@ -161,7 +169,19 @@ static void on_admission(void *ctx, const struct admission *admission) {
     fail_by_state(chat);
 }
 
-static void on_session(void *ctx, int error, const struct store_session *session) {
+static void admit(struct chat *chat) {
+    Cloister__Caller caller;
+    chat_caller(chat, &caller);
+    api_admit(chat->chats->setup.api, &caller, on_admission, chat);
+}
+
+/* The turn checks the grant. */
+static void start(struct chat *chat, const struct store_session *session) {
+    if (chat_within_budget(chat, session))
+        chat_submit(chat, session);
+}
+
+void chat_on_session(void *ctx, int error, const struct store_session *session) {
     struct chat *chat = ctx;
     if (chat->end == NULL) {
         chat_free(chat);
@@ -180,40 +200,54 @@ static void on_session(void *ctx, int error, const struct store_session *session
     const char *state = session->connection_state;
     snprintf(chat->state, sizeof(chat->state), "%s", state);
     chat->host = chat_host_new(chat->chats->setup.store, chat->user, chat->connection);
+    if (chat->host != NULL)
+        chat_host_business(chat->host, chat->chats->setup.business, "owner", "");
     if (chat->host == NULL)
         chat_fail(chat, &chat_internal, "");
     else if (strcmp(state, "active") == 0 && chat->connection[0] != '\0' && session->state != NULL)
-        chat_submit(chat, session); /* the turn checks the grant */
+        start(chat, session);
     else /* no turn: how it stands with the connection is told to its owner alone */
-        api_admit(chat->chats->setup.api, chat->message->chat_request->caller, on_admission, chat);
+        admit(chat);
 }
 
-/* What the gateway should have refused already. NULL when all is well. */
-static const char *wrong_field(const Cloister__ChatRequest *request) {
-    if (request->message[0] == '\0' || !text_valid(request->message, MESSAGE_BYTES))
+const char *chat_wrong_field(const Cloister__ChatRequest *request) {
+    bool decides = request->proposal[0] != '\0';
+    if (decides != (request->message[0] == '\0') || !text_valid(request->message, MESSAGE_BYTES))
         return "message";
-    if (!text_valid(request->conversation, CONVERSATION_MAX))
+    if (!text_valid(request->conversation, CONVERSATION_MAX) ||
+        (decides && request->conversation[0] != '\0'))
         return "conversation";
     if (!text_valid(request->timezone, TIMEZONE_MAX))
         return "timezone";
     return text_valid(request->idempotency_key, KEY_BYTES) ? NULL : "Idempotency-Key";
 }
 
-static struct chat *chat_new(struct chats *chats, struct gateway_end *end,
-                             const Cloister__ChatRequest *request) {
+struct chat *chat_made(struct chats *chats, struct gateway_end *end,
+                       const Cloister__ChatRequest *request) {
     struct chat *chat = calloc(1, sizeof(*chat));
     if (chat == NULL)
         return NULL;
     chat->chats = chats;
     chat->end = end;
     chat->request = request->request;
+    chat->began_us = clock_us();
+    chat->about = *gateway_request_about(end, request->request);
+    return chat;
+}
+
+static struct chat *chat_new(struct chats *chats, struct gateway_end *end,
+                             const Cloister__ChatRequest *request) {
+    struct chat *chat = chat_made(chats, end, request);
+    if (chat == NULL)
+        return NULL;
     chat->conversation =
         strdup(request->conversation[0] != '\0' ? request->conversation : CONVERSATION_DEFAULT);
     snprintf(chat->frontend, sizeof(chat->frontend), "%s", request->caller->frontend);
+    chat->name = strdup(request->caller->user);
     bool web = request->caller->session[0] != '\0';
     chat->session = web ? strdup(request->caller->session) : NULL;
     LIST_INSERT_HEAD(&chats->all, chat, listed);
-    if (chat->conversation == NULL || (web && chat->session == NULL)) {
+    if (chat->conversation == NULL || chat->name == NULL || (web && chat->session == NULL)) {
         chat_free(chat);
         return NULL;
     }
@@ -223,7 +257,7 @@ static struct chat *chat_new(struct chats *chats, struct gateway_end *end,
 void chat_begin(struct chats *chats, struct gateway_end *end, Cloister__Message *message) {
     SCOPE_MSG Cloister__Message *mine = message;
     const Cloister__ChatRequest *request = message->chat_request;
-    const char *wrong = wrong_field(request);
+    const char *wrong = chat_wrong_field(request);
     struct chat *chat = wrong == NULL ? chat_new(chats, end, request) : NULL;
     if (wrong != NULL) {
         gateway_fail(end, request->request, 400, "invalid_field",
@@ -235,12 +269,18 @@ void chat_begin(struct chats *chats, struct gateway_end *end, Cloister__Message 
         return;
     }
     gateway_request_set_chat(end, request->request, chat);
+    if (request->proposal[0] != '\0') {
+        chat->message = take_ptr(mine);
+        chat_decide(chat);
+        return;
+    }
     chat->has_key = request->idempotency_key[0] != '\0';
     if (chat->has_key)
         chat_idempotency(request->caller, request->idempotency_key, chat->idempotency);
     chat->message = take_ptr(mine);
+    turns_wake(chats->setup.turns, request->caller->frontend, request->caller->user);
     store_session(chats->setup.store, request->caller->frontend, request->caller->user,
-                  chat->has_key ? chat->idempotency : NULL, on_session, chat);
+                  chat->has_key ? chat->idempotency : NULL, chat_on_session, chat);
 }
 
 void chat_abandon(struct chat *chat) {
@@ -248,6 +288,8 @@ void chat_abandon(struct chat *chat) {
                  "The request was cancelled.", false);
     if (chat->turn == NULL)
         return; /* the callback that is on its way frees it */
+    if (chat->proposal[0] != '\0')
+        (void)chat_decide_broken(chat);
     turn_cancel(take_ptr(chat->turn));
     chat_free(chat);
 }

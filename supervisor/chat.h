@@ -1,11 +1,14 @@
-/* Chat requests: from a gateway's CHAT_REQUEST through the database and a turn to CHAT_DONE or
- * FAILURE. Loop thread. */
+/* Chat requests, and an owner's word on a proposal: from a gateway's CHAT_REQUEST through the
+ * database and a turn to CHAT_DONE or FAILURE. Loop thread. */
 #ifndef CLOISTER_SUPERVISOR_CHAT_H
 #define CLOISTER_SUPERVISOR_CHAT_H
 
 #include "ipc/message.h"
 #include "supervisor/api.h"
+#include "supervisor/budgets.h"
+#include "supervisor/business_link.h"
 #include "supervisor/gateway_end.h"
+#include "supervisor/proposals.h"
 #include "supervisor/sessions.h"
 #include "supervisor/store.h"
 #include "supervisor/turns.h"
@@ -19,6 +22,10 @@ struct chats_setup {
     struct api *api;
     struct turns *turns;
     struct sessions *sessions;
+    struct proposals *proposals;
+    struct budgets *budgets;
+    struct metrics *metrics;        /* NULL: nothing is counted */
+    struct business_link *business; /* of cloister-business; NULL: there is none */
 };
 int chats_new(const struct chats_setup *setup, struct chats **ret) MUST_CHECK;
 /* All chats must have ended. */
@@ -28,6 +35,10 @@ void chats_free(struct chats *chats);
  */
 void chat_begin(struct chats *chats, struct gateway_end *end, Cloister__Message *message);
 void chat_session_delete(struct chats *chats, struct gateway_end *end, Cloister__Message *message);
+
+/* A customer's CHAT_REQUEST, from the public endpoint: with the business that it names, in that
+ * owner's cell for customers. Takes over and answers likewise. */
+void chat_customer_begin(struct chats *chats, struct gateway_end *end, Cloister__Message *message);
 
 /* The reader is gone: the turn is cancelled, the request ends with FAILURE "cancelled". `chat` is
  * invalid. */

@@ -14,6 +14,7 @@ struct forgetting {
 
 static void forget(struct chats *chats, const char *user, const char *conversation) {
     sessions_forget(chats->setup.sessions, user, conversation, false);
+    proposals_forget(chats->setup.proposals, user, conversation);
     struct chat *chat;
     LIST_FOREACH(chat, &chats->all, listed)
     if (strcmp(chat->user, user) == 0 &&

@@ -1,13 +1,16 @@
 /* A chat's turn: what it starts with, what is relayed, what is remembered of it. */
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "ipc/log.h"
 #include "supervisor/chat_state.h"
 #include "supervisor/failures.h"
 #include "supervisor/store_connect.h"
 
-static void on_started(void *ctx, const char *turn_id) {
+void chat_on_started(void *ctx, const char *turn_id) {
     struct chat *chat = ctx;
+    chat->started = true;
     Cloister__ChatAccepted accepted = CLOISTER__CHAT_ACCEPTED__INIT;
     accepted.request = chat->request;
     accepted.turn = chat->turn_id;
@@ -16,7 +19,7 @@ static void on_started(void *ctx, const char *turn_id) {
     gateway_send(chat->end, &message);
 }
 
-static void on_event(void *ctx, const Cloister__Message *event) {
+void chat_on_event(void *ctx, const Cloister__Message *event) {
     struct chat *chat = ctx;
     if (event->body_case == CLOISTER__MESSAGE__BODY_TURN_DELTA) {
         Cloister__ChatDelta delta = CLOISTER__CHAT_DELTA__INIT;
@@ -36,8 +39,10 @@ static void on_event(void *ctx, const Cloister__Message *event) {
 
 static void on_host_call(void *ctx, const Cloister__HostCall *call) {
     struct chat *chat = ctx;
-    if (call->op_case == CLOISTER__HOST_CALL__OP_MARK_BROKEN)
+    if (call->op_case == CLOISTER__HOST_CALL__OP_MARK_BROKEN) {
         sessions_forget(chat->chats->setup.sessions, chat->user, NULL, true);
+        proposals_forget(chat->chats->setup.proposals, chat->user, NULL);
+    }
     chat_host_call(chat->host, chat->turn, call);
 }
 
@@ -63,23 +68,109 @@ static void turn_over(struct chat *chat) {
     chat_host_free(take_ptr(chat->host));
 }
 
+/* ---- proposals ---- */
+
+static struct proposal_home home_of(const struct chat *chat) {
+    return (struct proposal_home){.user = chat->user,
+                                  .connection = chat->connection,
+                                  .frontend = chat->frontend,
+                                  .name = chat->name,
+                                  .conversation = chat->conversation};
+}
+
+/* Whether a yes has carried one out, nobody knows. */
+static void doubt(struct chat *chat) {
+    struct proposal_home home = home_of(chat);
+    if (chat->given)
+        proposals_doubt(chat->chats->setup.proposals, &home);
+}
+
+static void send_proposal(struct chat *chat, const Cloister__Proposal *made) {
+    char expires[32];
+    struct tm tm;
+    time_t seconds = (time_t)(made->expires_at_ms / 1000);
+    if (gmtime_r(&seconds, &tm) == NULL ||
+        strftime(expires, sizeof(expires), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        return;
+    Cloister__ChatProposal proposal = CLOISTER__CHAT_PROPOSAL__INIT;
+    proposal.request = chat->request;
+    proposal.id = made->id;
+    proposal.summary = made->summary;
+    proposal.arguments = made->arguments;
+    proposal.expires_at = expires;
+    Cloister__Message message = MSG_OF(CHAT_PROPOSAL, chat_proposal, &proposal);
+    gateway_send(chat->end, &message);
+}
+
+/* What is kept is told, and nothing else: a proposal that nobody can decide would mislead. */
+static void keep_proposals(struct chat *chat, const Cloister__TurnDone *done) {
+    struct proposal_home home = home_of(chat);
+    const uint8_t *key = chat->has_key ? chat->idempotency : NULL;
+    for (size_t i = 0; i < done->n_proposals && !chat->forget; i++) {
+        int r = proposals_put(chat->chats->setup.proposals, &home, key, done->proposals[i]);
+        if (r < 0)
+            log_warn("a proposal is not kept: %s", strerror(-r));
+        else
+            send_proposal(chat, done->proposals[i]);
+    }
+}
+
+static void settle(struct chat *chat, char *const *settled, size_t n) {
+    for (size_t i = 0; i < n && chat->proposal[0] == '\0'; i++)
+        proposals_settle(chat->chats->setup.proposals, chat->user, settled[i]);
+}
+
+/* ---- the end ---- */
+
+static const char *const shown_words[] = {
+#define SHOWN(NAME, word, text) word,
+#include "agent/shown.def"
+#undef SHOWN
+};
+
+static size_t shown_of(const Cloister__Audit *audit, char *shown[static COUNT_OF(shown_words)]) {
+    size_t n = 0;
+    for (size_t i = 0; audit != NULL && i < COUNT_OF(shown_words); i++)
+        if ((audit->shown >> i & 1) != 0)
+            shown[n++] = (char *)(uintptr_t)shown_words[i];
+    return n;
+}
+
 static void on_done(void *ctx, const Cloister__TurnDone *done) {
     struct chat *chat = ctx;
+    const struct about about = chat->about; /* the chat ends before its lines do */
+    LOG_ABOUT(.request = about.request, .trace = about.trace);
+    char *shown[COUNT_OF(shown_words)];
     turn_over(chat);
     remember(chat, &done->notes, &done->access);
     chat_renewed(chat, done->grant);
+    settle(chat, done->settled, done->n_settled);
+    if (chat->proposal[0] != '\0')
+        proposals_end(chat->chats->setup.proposals, chat->proposal, PROPOSAL_DONE);
+    keep_proposals(chat, done);
     Cloister__ChatDone reply = CLOISTER__CHAT_DONE__INIT;
     reply.request = chat->request;
     reply.turn = chat->turn_id;
     reply.usage = done->usage;
+    reply.shown = shown;
+    reply.n_shown = shown_of(done->audit, shown);
+    reply.settled = done->settled;
+    reply.n_settled = done->n_settled;
     Cloister__Message message = MSG_OF(CHAT_DONE, chat_done, &reply);
     chat_end(chat, &message);
 }
 
 static void on_error(void *ctx, const Cloister__TurnError *error) {
     struct chat *chat = ctx;
+    const struct about about = chat->about;
+    LOG_ABOUT(.request = about.request, .trace = about.trace);
     turn_over(chat);
     remember(chat, &error->notes, &error->access);
+    settle(chat, error->settled, error->n_settled);
+    if (chat->proposal[0] != '\0')
+        chat_decide_error(chat, error);
+    else if (error->unknown_writes)
+        doubt(chat);
     if (failure_status(error->code) == 0) {
         log_error("a turn ended with an error code that is not in failures.def");
         chat_fail(chat, &chat_internal, "");
@@ -116,24 +207,75 @@ static void on_connection(void *ctx, int error, const struct store_connection *r
 static void on_failed(void *ctx, const struct turn_failure *failure) {
     struct chat *chat = ctx;
     turn_over(chat);
+    chat->failure = *failure;
+    if (chat->proposal[0] != '\0' && chat_decide_broken(chat))
+        chat->failure.unknown_writes = true;
+    else if (failure->unknown_writes)
+        doubt(chat);
     if (strcmp(failure->code, "disconnected") != 0) {
-        chat_fail(chat, failure, "");
+        chat_fail(chat, &chat->failure, "");
         return;
     }
-    chat->failure = *failure;
     store_connection_get(chat->chats->setup.store, chat->user, on_connection, chat);
 }
 
-static const struct turn_ops chat_turn_ops = {on_started, on_event, on_host_call,
-                                              on_done,    on_error, on_failed};
+static const struct turn_ops chat_turn_ops = {chat_on_started, chat_on_event, on_host_call,
+                                              on_done,         on_error,      on_failed};
 
 static ProtobufCBinaryData bytes_of(struct session_blob blob) {
     return (ProtobufCBinaryData){.len = blob.len, .data = (uint8_t *)blob.data};
 }
 
+struct given {
+    Cloister__SealedItem items[PROPOSALS_PER_USER], *list[PROPOSALS_PER_USER];
+};
+
+/* Whether an earlier request of this conversation is being answered still: what it leaves open, and
+ * whether it stands right before, nobody knows yet. A plain word then decides nothing, and what a
+ * plain yes may just be carrying out is not rejected. */
+bool chat_awaits_another(const struct chat *chat) {
+    const struct chat *other;
+    LIST_FOREACH(other, &chat->chats->all, listed) {
+        if (other != chat && other->turn != NULL && strcmp(other->user, chat->user) == 0 &&
+            strcmp(other->conversation, chat->conversation) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The proposals that a turn is given: those that a plain word may decide, or the one decided on.
+ * False: answered. */
+static bool give_proposals(struct chat *chat, const struct store_session *session,
+                           struct given *given, Cloister__TurnStart *start) {
+    struct proposals *proposals = chat->chats->setup.proposals;
+    struct proposal_home home = home_of(chat);
+    bool repeated = session->repeated;
+    size_t n = 1;
+    if (chat->proposal[0] != '\0') {
+        if (!chat_decide_begin(chat, given->items, &repeated))
+            return false;
+        start->kind = CLOISTER__TURN_KIND__TURN_DECIDE;
+        start->confirm = chat->confirm;
+    } else {
+        if (chat->has_key && repeated) /* what it proposed then, it will propose again */
+            proposals_forget_made(proposals, chat->user, chat->idempotency);
+        n = chat_awaits_another(chat)
+                ? 0
+                : proposals_open(proposals, &home, given->items, COUNT_OF(given->items));
+        chat->given = n > 0;
+    }
+    for (size_t i = 0; i < n; i++)
+        given->list[i] = &given->items[i];
+    start->repeated = repeated;
+    start->state->proposals = given->list;
+    start->state->n_proposals = n;
+    return true;
+}
+
 void chat_submit(struct chat *chat, const struct store_session *session) {
     const Cloister__ChatRequest *request = chat->message->chat_request;
     struct sessions *sessions = chat->chats->setup.sessions;
+    struct given given;
     Cloister__SealedState state = *session->state;
     state.connection = chat->connection;
     state.notes = bytes_of(
@@ -142,6 +284,8 @@ void chat_submit(struct chat *chat, const struct store_session *session) {
         bytes_of(sessions_access(sessions, chat->user, chat->connection, state.token_version));
     chat->token_version = state.token_version;
     Cloister__TurnStart start = CLOISTER__TURN_START__INIT;
+    Cloister__About about;
+    start.about = about_write(&chat->about, &about);
     start.kind = CLOISTER__TURN_KIND__TURN_CHAT;
     start.credit = request->credit;
     start.state = &state;
@@ -150,13 +294,25 @@ void chat_submit(struct chat *chat, const struct store_session *session) {
     start.timezone = request->timezone;
     start.grant = request->caller->grant;
     start.frontend = chat->frontend;
-    start.repeated = session->repeated;
+    start.tokens_left = chat->left.tokens;
+    start.spend_left = chat->left.spend;
     if (chat->has_key)
         start.idempotency = (ProtobufCBinaryData){IDEMPOTENCY_LEN, chat->idempotency};
+    if (!give_proposals(chat, session, &given, &start))
+        return;
+    if (chat->chats->setup.metrics != NULL)
+        metrics_observe(chat->chats->setup.metrics, METRIC_TURN_SECONDS, PHASE_OF_LOOKUP,
+                        clock_us() - chat->began_us);
     struct turn_failure refused;
     chat->turn = turns_submit(chat->chats->setup.turns, chat->user, "owner", chat->connection,
                               &start, &chat_turn_ops, chat, &refused);
     msg_free(take_ptr(chat->message));
-    if (chat->turn == NULL)
-        chat_fail(chat, &refused, "");
+    if (chat->turn != NULL) {
+        turns_seen(chat->chats->setup.turns, chat->frontend, chat->name, chat->user,
+                   chat->connection);
+        return;
+    }
+    if (chat->proposal[0] != '\0')
+        (void)chat_decide_broken(chat);
+    chat_fail(chat, &refused, "");
 }

@@ -1,10 +1,12 @@
 /* The table of commands and who may use it. Shared by cloisterd and cloisterctl. */
+#include <stdio.h>
 #include <string.h>
 
 #include "supervisor/control.h"
 
 static const struct ctl_command commands[] = {
-#define COMMAND(name, role, min, max, arguments, help) {#name, role, min, max, arguments, help},
+#define COMMAND(name, kind, role, min, max, arguments, help, manual)                               \
+    {#name, kind, role, min, max, arguments, help, manual},
 #include "supervisor/commands.def"
 #undef COMMAND
 };
@@ -13,9 +15,23 @@ const struct ctl_command *ctl_command_at(size_t index) {
     return index < COUNT_OF(commands) ? &commands[index] : NULL;
 }
 
+/* "rotate-key" as it is typed is rotate_key here. */
+static bool is_name(const char *name, const char *typed) {
+    for (; *name != '\0' && (*name == *typed || (*name == '_' && *typed == '-')); name++)
+        typed++;
+    return *name == '\0' && *typed == '\0';
+}
+
+void ctl_command_typed(const char *name, char out[static CTL_NAME_MAX]) {
+    (void)snprintf(out, CTL_NAME_MAX, "%s", name);
+    for (char *c = out; *c != '\0'; c++)
+        if (*c == '_')
+            *c = '-';
+}
+
 const struct ctl_command *ctl_command_find(const char *name) {
     for (size_t i = 0; i < COUNT_OF(commands); i++)
-        if (strcmp(commands[i].name, name) == 0)
+        if (is_name(commands[i].name, name))
             return &commands[i];
     return NULL;
 }

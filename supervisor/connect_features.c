@@ -17,6 +17,9 @@ static const struct feature {
      {SCOPE "calendar.freebusy", SCOPE "calendar.events.freebusy", SCOPE "calendar.readonly",
       SCOPE "calendar"}},
     {"events", {SCOPE "calendar.events", SCOPE "calendar"}},
+    {"calendars",
+     {SCOPE "calendar.calendarlist.readonly", SCOPE "calendar.calendarlist",
+      SCOPE "calendar.readonly", SCOPE "calendar"}},
 };
 static_assert(COUNT_OF(features) == FEATURES_COUNT, "one row per feature");
 
@@ -33,6 +36,10 @@ bool feature_known(const char *name) {
 
 const char *feature_name(size_t index) {
     return index < COUNT_OF(features) ? features[index].name : NULL;
+}
+
+bool feature_stands_alone(const char *name) {
+    return strcmp(name, "calendars") != 0;
 }
 
 bool feature_granted(const char *name, char *const *scopes, size_t n) {

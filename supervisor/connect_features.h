@@ -4,10 +4,12 @@
 
 #include "ipc/base.h"
 
-#define FEATURES_COUNT 2
-#define FEATURES_NAMES "availability, events"
+#define FEATURES_COUNT 3
+#define FEATURES_NAMES "availability, events, calendars"
 
 bool feature_known(const char *name);
+/* Good for something without another: knowing which calendars there are is not. */
+bool feature_stands_alone(const char *name);
 /* The granted scopes suffice for it. */
 bool feature_granted(const char *name, char *const *scopes, size_t n);
 /* Every known feature in turn, from 0; NULL at the end. */

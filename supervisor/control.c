@@ -6,15 +6,19 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "ipc/limit.h"
 #include "ipc/log.h"
 #include "ipc/message.h"
 
 #define CALLS_MAX    32
 #define CALLS_OTHERS 16 /* of these, for all who are no operators */
 #define ASK_WAIT_S   5
-#define RUN_WAIT_S   60 /* drain takes its time */
+#define ANSWER_S     60
+#define LONG_S       3600
 #define PIECE_BYTES  49152
 #define GROUPS_MAX   256
+#define NOISE_BURST  5
+#define NOISE_SECOND 1
 
 struct ctl_call {
     LIST_ENTRY(ctl_call) listed;
@@ -25,6 +29,9 @@ struct ctl_call {
     enum ctl_exit exit;
     char *text; /* the answer, as far as it is not sent */
     size_t len, sent;
+    const struct ctl_watch_ops *watch; /* NULL: its end is no news to anybody */
+    void *watch_ctx;
+    struct event *room; /* while it reads too slowly */
     int fd;
     bool asked; /* its command runs */
 };
@@ -37,6 +44,7 @@ struct control {
     void *ctx;
     LIST_HEAD(, ctl_call) calls;
     unsigned count;
+    struct limit noise; /* log lines about callers */
     int fd;
 };
 
@@ -45,9 +53,8 @@ int control_open(const char *path, const struct ctl_groups *groups) {
     SCOPE_FD int fd = seq_listen(path, groups->observers != (gid_t)-1 ? 0666 : 0660);
     if (fd < 0)
         return fd;
-    if (geteuid() == 0 && groups->operators != (gid_t)-1 &&
-        lchown(path, (uid_t)-1, groups->operators) < 0)
-        return -errno;
+    if (groups->operators != (gid_t)-1 && lchown(path, (uid_t)-1, groups->operators) < 0)
+        return -errno; /* not root: only to a group of its own (SupplementaryGroups= in the unit) */
     return take_fd(&fd);
 }
 
@@ -58,14 +65,18 @@ static void call_free(struct ctl_call *call) {
         event_free(call->event);
     if (call->timer != NULL)
         event_free(call->timer);
+    if (call->room != NULL)
+        event_free(call->room);
     (void)close(call->fd);
     free(call->text);
+    if (call->watch != NULL)
+        call->watch->gone(call->watch_ctx);
     free(call);
 }
 
 /* A command that runs will answer and must find its call; everything else ends at once. */
 static void call_gone(struct ctl_call *call) {
-    if (!call->asked || call->text != NULL) {
+    if (!call->asked || call->text != NULL || call->watch != NULL) {
         call_free(call);
         return;
     }
@@ -117,7 +128,51 @@ static void answer_text(struct ctl_call *call, enum ctl_exit exit, char *text) {
     send_answer(call);
 }
 
+/* ---- lines before the answer ---- */
+
+enum ctl_role control_role(const struct ctl_call *call) {
+    return call->role;
+}
+
+void control_watch(struct ctl_call *call, const struct ctl_watch_ops *ops, void *ctx) {
+    call->watch = ops;
+    call->watch_ctx = ctx;
+}
+
+static void on_room(evutil_socket_t fd, short what, void *arg) {
+    (void)fd, (void)what;
+    struct ctl_call *call = arg;
+    if (call->watch != NULL)
+        call->watch->room(call->watch_ctx);
+}
+
+static void await_room(struct ctl_call *call) {
+    if (call->room == NULL)
+        call->room = event_new(call->control->base, call->fd, EV_WRITE, on_room, call);
+    if (call->room != NULL)
+        (void)event_add(call->room, NULL);
+}
+
+int control_line(struct ctl_call *call, json_t *json) {
+    SCOPE_FREE char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+    json_decref(json);
+    if (text == NULL)
+        return -ENOMEM;
+    if (call->event == NULL)
+        return -EPIPE;
+    Cloister__CtlReply reply = CLOISTER__CTL_REPLY__INIT;
+    reply.json = text;
+    reply.more = true;
+    reply.line = true;
+    Cloister__Message message = MSG_OF(CTL_REPLY, ctl_reply, &reply);
+    int r = seq_send(call->fd, &message, -1);
+    if (r == -EAGAIN)
+        await_room(call);
+    return r;
+}
+
 void control_answer(struct ctl_call *call, enum ctl_exit exit, json_t *json) {
+    call->watch = NULL; /* the answer ends it */
     char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
     json_decref(json);
     answer_text(call, exit, text);
@@ -125,6 +180,14 @@ void control_answer(struct ctl_call *call, enum ctl_exit exit, json_t *json) {
 
 static void refuse(struct ctl_call *call, enum ctl_exit exit, const char *why) {
     control_answer(call, exit, json_pack("{s:s}", "error", why));
+}
+
+static void wait_for_command(struct ctl_call *call, const struct ctl_command *command) {
+    struct timeval wait = {.tv_sec = command->kind == CTL_LONG ? LONG_S : ANSWER_S};
+    if (command->kind == CTL_STREAM)
+        (void)event_del(call->timer);
+    else
+        (void)event_add(call->timer, &wait);
 }
 
 static void run_request(struct ctl_call *call, const Cloister__CtlRequest *request) {
@@ -141,8 +204,7 @@ static void run_request(struct ctl_call *call, const Cloister__CtlRequest *reque
     else {
         if (command->role == CTL_OPERATE)
             log_info("operator: %s", command->name);
-        struct timeval wait = {.tv_sec = RUN_WAIT_S};
-        (void)event_add(call->timer, &wait);
+        wait_for_command(call, command);
         call->asked = true;
         call->control->run(call->control->ctx, call, command, request->arguments,
                            request->n_arguments);
@@ -208,7 +270,8 @@ static void on_accept(evutil_socket_t fd, short what, void *arg) {
         return;
     enum ctl_role role = role_of_peer(control, peer);
     if (control->count >= (role == CTL_OPERATE ? CALLS_MAX : CALLS_OTHERS)) {
-        log_warn("control socket: too many callers at once, one was turned away");
+        if (limit_take(&control->noise, clock_ms()))
+            log_warn("control socket: too many callers at once, one was turned away");
         return;
     }
     if (call_new(control, peer, role) == 0)
@@ -221,6 +284,7 @@ int control_new(struct event_base *base, int fd, const struct ctl_groups *groups
     if (control == NULL)
         return -ENOMEM;
     *control = (struct control){.base = base, .groups = *groups, .run = run, .ctx = ctx, .fd = fd};
+    control->noise = limit_make(NOISE_BURST, NOISE_SECOND);
     LIST_INIT(&control->calls);
     control->accept = event_new(base, fd, EV_READ | EV_PERSIST, on_accept, control);
     if (control->accept == NULL || event_add(control->accept, NULL) < 0) {

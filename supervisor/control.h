@@ -10,26 +10,29 @@
 
 #include "ipc/base.h"
 
-/* Exit statuses of cloisterctl; the last two are its own. */
+/* Exit statuses of cloisterctl; UNREACHABLE is its own. */
 enum ctl_exit {
-    CTL_DONE = 0,
-    CTL_FAILED = 1,
-    CTL_UNKNOWN = 2,
-    CTL_FORBIDDEN = 3,
-    CTL_UNREACHABLE = 4,
-    CTL_USAGE = 100,
+#define EXIT(name, number, text) CTL_##name = number,
+#include "supervisor/ctl_exit.def"
+#undef EXIT
 };
 
+/* How long a command may take: a minute, an hour, or until the caller goes. */
+enum ctl_kind { CTL_ANSWER, CTL_LONG, CTL_STREAM };
 enum ctl_role { CTL_NOBODY, CTL_LOOK, CTL_OPERATE };
 
 struct ctl_command {
     const char *name;
+    enum ctl_kind kind;
     enum ctl_role role;
     unsigned min, max;
-    const char *arguments, *help;
+    const char *arguments, *help, *manual;
 };
 /* NULL when there is no such command. */
 const struct ctl_command *ctl_command_find(const char *name);
+#define CTL_NAME_MAX 32
+/* As people write it: rotate_key is "rotate-key". ctl_command_find knows both. */
+void ctl_command_typed(const char *name, char out[static CTL_NAME_MAX]);
 const struct ctl_command *ctl_command_at(size_t index); /* NULL behind the last one */
 
 struct ctl_peer {
@@ -59,5 +62,17 @@ int control_new(struct event_base *base, int fd, const struct ctl_groups *groups
 void control_free(struct control *control);
 /* Answers and closes; takes `json` over. A caller who has gone meanwhile is no error. */
 void control_answer(struct ctl_call *call, enum ctl_exit exit, json_t *json);
+
+/* A JSON document of its own before the answer, sent at once; takes `json` over. 0; -EAGAIN: the
+ * caller reads too slowly and does not get this one; -EPIPE: it has gone. At most 48 KiB. */
+int control_line(struct ctl_call *call, json_t *json);
+/* Of a caller that is sent lines. `room` once it reads again after -EAGAIN; `gone` when it has left
+ * (or cloisterd stops): the call is invalid afterwards, and needs no answer. */
+struct ctl_watch_ops {
+    void (*room)(void *ctx);
+    void (*gone)(void *ctx);
+};
+void control_watch(struct ctl_call *call, const struct ctl_watch_ops *ops, void *ctx);
+enum ctl_role control_role(const struct ctl_call *call);
 
 #endif

@@ -14,9 +14,8 @@ static const struct act {
     int (*run)(struct work *work);
     const char *arguments, *help;
 } acts[] = {
-#define LOCAL(name, act, arguments, help) {name, act, arguments, help},
+#define FRONTEND(name, act, arguments, help) {name, act, arguments, help},
 #include "supervisor/ctl_local.def"
-#undef LOCAL
 };
 
 void ctl_frontend_print_commands(void) {
@@ -38,10 +37,14 @@ static void print_help(void) {
         "  --return-to URL  where browsers may be sent back to, letter by letter; repeat for "
         "more.\n"
         "                   'loopback': any http address on the browser's own machine\n"
-        "  --may WORDS      what the key may be used for, some of: chat connect memory disconnect\n"
+        "  --may WORDS      what the key may be used for, some of: chat connect memory disconnect "
+        "business\n"
         "                   (default: all of them)\n"
         "  --requests-per-second N, --burst N\n"
         "                   its share (default %d and %d)\n"
+        "  --tokens-per-day N, --spend-per-day N\n"
+        "                   what all its users together may use in a day, in model tokens and in\n"
+        "                   millionths of your currency; 0: no limit (default: as [budgets] says)\n"
         "\nOptions of add and rotate:\n"
         "  --key-file FILE  write the key there, readable by you alone, and do not print it\n"
         "\nOptions of rotate:\n"
@@ -63,7 +66,16 @@ static void usage(const char *why, const char *what) {
     exit(CTL_USAGE);
 }
 
-enum { OPT_RETURN = 256, OPT_RATE, OPT_BURST, OPT_MAY, OPT_KEY_FILE, OPT_FINISH };
+enum {
+    OPT_RETURN = 256,
+    OPT_RATE,
+    OPT_BURST,
+    OPT_MAY,
+    OPT_KEY_FILE,
+    OPT_FINISH,
+    OPT_TOKENS,
+    OPT_SPEND
+};
 
 static void one_option(struct work *work, int option) {
     uint64_t number;
@@ -83,9 +95,14 @@ static void one_option(struct work *work, int option) {
         if (parse_u64(optarg, 1, 1000000, &number) < 0)
             usage("not a whole number from 1 to 1000000: ", optarg);
         *(option == OPT_RATE ? &work->wish.rate : &work->wish.burst) = optarg;
+    } else if (option == OPT_TOKENS || option == OPT_SPEND) {
+        if (parse_u64(optarg, 0, FRONTEND_BUDGET_MOST, &number) < 0)
+            usage("not a whole number: ", optarg);
+        *(option == OPT_TOKENS ? &work->wish.tokens : &work->wish.spend) = optarg;
     } else if (option == OPT_MAY) {
         if (frontend_rights_parse(optarg, &rights) < 0)
-            usage("--may takes some of the words chat, connect, memory, disconnect: ", optarg);
+            usage("--may takes some of the words chat, connect, memory, disconnect, business: ",
+                  optarg);
         work->wish.may = optarg;
     } else if (option == OPT_KEY_FILE) {
         work->key_file = optarg;
@@ -105,6 +122,8 @@ static void parse_options(int argc, char **argv, struct work *work) {
         {"return-to", required_argument, NULL, OPT_RETURN},
         {"requests-per-second", required_argument, NULL, OPT_RATE},
         {"burst", required_argument, NULL, OPT_BURST},
+        {"tokens-per-day", required_argument, NULL, OPT_TOKENS},
+        {"spend-per-day", required_argument, NULL, OPT_SPEND},
         {"may", required_argument, NULL, OPT_MAY},
         {"key-file", required_argument, NULL, OPT_KEY_FILE},
         {"finish", no_argument, NULL, OPT_FINISH},
@@ -139,8 +158,8 @@ static const struct act *parse_words(int argc, char **argv, struct work *work) {
         usage("a name has letters, digits and . _ - only, at most 64: ", work->name);
     bool adds = act->run == frontend_act_add, rotates = act->run == frontend_act_rotate;
     const struct frontend_wish *wish = &work->wish;
-    if (!adds &&
-        (wish->returns > 0 || wish->rate != NULL || wish->burst != NULL || wish->may != NULL))
+    if (!adds && (wish->returns > 0 || wish->rate != NULL || wish->burst != NULL ||
+                  wish->may != NULL || wish->tokens != NULL || wish->spend != NULL))
         usage("--return-to, --may and limits belong to 'frontend add'; later, edit the file", "");
     if ((work->finish && (!rotates || work->key_file != NULL)) ||
         (work->key_file != NULL && !adds && !rotates))

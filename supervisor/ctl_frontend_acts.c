@@ -49,14 +49,20 @@ static json_t *rights_of(const struct frontend *frontend) {
     return words;
 }
 
+/* null: the file says nothing, the default of [budgets] holds. */
+static json_t *budget(uint64_t limit) {
+    return limit == FRONTEND_BUDGET_DEFAULT ? json_null() : json_integer((json_int_t)limit);
+}
+
 static json_t *describe(const struct frontend *frontend) {
     json_t *addresses = json_array();
     for (size_t i = 0; i < frontend->returns; i++)
         (void)json_array_append_new(addresses, json_string(frontend->return_to[i]));
-    return json_pack("{s:s, s:I, s:o, s:I, s:I, s:o}", "name", frontend->name, "keys",
+    return json_pack("{s:s, s:I, s:o, s:I, s:I, s:o, s:o, s:o}", "name", frontend->name, "keys",
                      (json_int_t)frontend->keys, "may", rights_of(frontend), "requests_per_second",
-                     (json_int_t)frontend->rate, "burst", (json_int_t)frontend->burst, "return_to",
-                     addresses);
+                     (json_int_t)frontend->rate, "burst", (json_int_t)frontend->burst,
+                     "tokens_per_day", budget(frontend->tokens_per_day), "spend_per_day",
+                     budget(frontend->spend_per_day), "return_to", addresses);
 }
 
 /* Reads `text` as the gateway will. The sentence why it cannot be used, or NULL. */
@@ -232,12 +238,14 @@ static void join(json_t *row, const char *key) {
 
 /* Every row has the columns of the first. */
 static json_t *for_eyes(const json_t *row) {
-    json_t *flat =
-        json_pack("{s:O, s:O?, s:O?, s:O?, s:O?, s:O?, s:O?}", "name", json_object_get(row, "name"),
-                  "keys", json_object_get(row, "keys"), "may", json_object_get(row, "may"),
-                  "requests_per_second", json_object_get(row, "requests_per_second"), "burst",
-                  json_object_get(row, "burst"), "left_out", json_object_get(row, "left_out"),
-                  "return_to", json_object_get(row, "return_to"));
+    json_t *flat = json_pack(
+        "{s:O, s:O?, s:O?, s:O?, s:O?, s:O?, s:O?, s:O?, s:O?}", "name",
+        json_object_get(row, "name"), "keys", json_object_get(row, "keys"), "may",
+        json_object_get(row, "may"), "requests_per_second",
+        json_object_get(row, "requests_per_second"), "burst", json_object_get(row, "burst"),
+        "tokens_per_day", json_object_get(row, "tokens_per_day"), "spend_per_day",
+        json_object_get(row, "spend_per_day"), "left_out", json_object_get(row, "left_out"),
+        "return_to", json_object_get(row, "return_to"));
     join(flat, "may");
     join(flat, "return_to");
     return flat;

@@ -4,13 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "build_config.h"
 #include "gateway/frontend_file.h"
 
 #define LOCK_NAME    ".lock" /* no NAME.conf: the gateway does not look at it */
@@ -103,16 +101,14 @@ int frontend_dir_read(const struct frontend_dir *dir, const char *name, char **r
     return 0;
 }
 
-/* A new file is its maker's and readable by the gateway's group; where that group cannot be given,
- * by everybody: it holds no secret, a hash of 256 random bits. */
+/* A new file is its maker's and readable by everybody: by the gateway, which looks for its key, and
+ * by cloisterd, which looks for its budget. It holds no secret, a hash of 256 random bits. */
 static int make_readable(int fd, const struct stat *before) {
     if (before != NULL)
         return fchown(fd, before->st_uid, before->st_gid) == 0
                    ? (fchmod(fd, before->st_mode & 07777) < 0 ? -errno : 0)
                    : (fchmod(fd, (before->st_mode & 07777) | 0444) < 0 ? -errno : 0);
-    const struct passwd *gateway = geteuid() == 0 ? getpwnam(CLOISTER_USER_GATEWAY) : NULL;
-    bool given = gateway != NULL && fchown(fd, (uid_t)-1, gateway->pw_gid) == 0;
-    return fchmod(fd, given ? 0640 : 0644) < 0 ? -errno : 0;
+    return fchmod(fd, 0644) < 0 ? -errno : 0;
 }
 
 /* The new file's content under a name that nobody looks at; the lock makes it ours alone. */

@@ -43,6 +43,10 @@ char *frontend_text_new(const struct frontend_wish *wish, const char *sha256) {
         fprintf(out, "requests_per_second=%s\n", wish->rate);
     if (wish->burst != NULL)
         fprintf(out, "burst=%s\n", wish->burst);
+    if (wish->tokens != NULL)
+        fprintf(out, "tokens_per_day=%s\n", wish->tokens);
+    if (wish->spend != NULL)
+        fprintf(out, "spend_per_day=%s\n", wish->spend);
     if (fclose(out) != 0) {
         free(text);
         return NULL;

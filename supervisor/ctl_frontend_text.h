@@ -19,7 +19,7 @@ void frontend_key_wipe(struct frontend_key *key);
 struct frontend_wish {
     const char *const *return_to;
     size_t returns;
-    const char *rate, *burst, *may; /* NULL: no such line */
+    const char *rate, *burst, *may, *tokens, *spend; /* NULL: no such line */
 };
 /* malloc'd, or NULL without memory. */
 char *frontend_text_new(const struct frontend_wish *wish, const char *sha256) MUST_CHECK;

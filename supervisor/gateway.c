@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ipc/log.h"
+#include "supervisor/failures.h"
 #include "supervisor/gateway_open.h"
 #include "supervisor/gateway_requests.h"
 #include "supervisor/session_gate.h"
@@ -16,10 +17,16 @@ struct gateway {
     struct session_gate *gate;
     struct msg_peer peer;
     bool draining;
+    uint64_t held_until; /* 0: whoever is refused is told so, not held */
 };
 
 /* A handler may take the message out of *message; what stays is freed. */
 typedef void handler(struct gateway *gateway, Cloister__Message **message);
+
+static void not_here(struct gateway *gateway, uint64_t request) {
+    gateway_fail(gateway->end, request, failure_status("not_allowed"), "not_allowed",
+                 "This cannot be done from here.", false);
+}
 
 #define API_HANDLER(name, field)                                                                   \
     static void on_##name(struct gateway *gateway, Cloister__Message **message) {                  \
@@ -32,14 +39,23 @@ API_HANDLER(redeem, redeem)
 API_HANDLER(connection_get, connection_get)
 API_HANDLER(connection_delete, connection_delete)
 API_HANDLER(memory_list, memory_list)
+API_HANDLER(memory_put, memory_put)
 API_HANDLER(memory_delete, memory_delete)
 API_HANDLER(grants_revoke, grants_revoke)
 API_HANDLER(sign_in_begin, sign_in_begin)
 API_HANDLER(session_show, session_show)
 API_HANDLER(session_end, session_end)
+API_HANDLER(business_call, business_call)
 
+/* Who talks to a business is a customer, and those have an endpoint of their own. */
 static void on_chat_request(struct gateway *gateway, Cloister__Message **message) {
-    chat_begin(gateway->setup.chats, gateway->end, take_ptr(*message));
+    const Cloister__ChatRequest *request = (*message)->chat_request;
+    if (gateway->setup.is_public)
+        chat_customer_begin(gateway->setup.chats, gateway->end, take_ptr(*message));
+    else if (request->business[0] != '\0')
+        not_here(gateway, request->request);
+    else
+        chat_begin(gateway->setup.chats, gateway->end, take_ptr(*message));
 }
 
 static void on_session_delete(struct gateway *gateway, Cloister__Message **message) {
@@ -54,6 +70,21 @@ static void on_health_ask(struct gateway *gateway, Cloister__Message **message) 
     health.reasons = (char **)reasons;
     health.ready = health.n_reasons == 0;
     Cloister__Message reply = MSG_OF(HEALTH, health, &health);
+    gateway_send(gateway->end, &reply);
+}
+
+static void on_metrics_ask(struct gateway *gateway, Cloister__Message **message) {
+    static struct metrics all; /* tens of KiB, and one loop */
+    static uint64_t cells[METRICS_CELLS];
+    gateway->setup.collect(gateway->setup.ctx, &all);
+    Cloister__Metrics metrics = CLOISTER__METRICS__INIT;
+    metrics.request = (*message)->metrics_ask->request;
+    metrics.table = metrics_table();
+    metrics.cells = cells;
+    metrics.n_cells = metrics_pack(
+        &all, TELLER_SUPERVISOR | TELLER_KEYS | TELLER_EGRESS | TELLER_BUSINESS | TELLER_NOTIFY,
+        cells);
+    Cloister__Message reply = MSG_OF(METRICS, metrics, &metrics);
     gateway_send(gateway->end, &reply);
 }
 
@@ -74,6 +105,12 @@ static void on_chat_credit(struct gateway *gateway, Cloister__Message **message)
         chat_credit(chat, credit->bytes);
     else
         session_gate_credit(gateway->gate, gateway->end, credit->request, credit->bytes);
+}
+
+static void on_business_cancel(struct gateway *gateway, Cloister__Message **message) {
+    uint64_t request = (*message)->business_cancel->request;
+    session_gate_cancel(gateway->gate, gateway->end, request);
+    gateway_request_cancel(gateway->end, request);
 }
 
 #define CASE(name) CLOISTER__MESSAGE__BODY_##name
@@ -97,6 +134,15 @@ static const struct row *row_of(Cloister__Message__BodyCase body) {
         if (rows[i].body == body)
             return &rows[i];
     return NULL;
+}
+
+static bool for_the_public(Cloister__Message__BodyCase body) {
+#define X(CASE_, field)                                                                            \
+    if (body == CASE(CASE_))                                                                       \
+        return true;
+    REQUESTS_OF_THE_PUBLIC(X)
+#undef X
+    return false;
 }
 
 static uint64_t request_of(const Cloister__Message *message) {
@@ -138,19 +184,35 @@ static void on_admitted(void *ctx, struct gateway_end *end, Cloister__Message *m
         row->handle(gateway, &mine);
 }
 
-static void open_request(struct gateway *gateway, const struct row *row,
+static void open_request(struct gateway *gateway, const struct row *row, const struct about *about,
                          Cloister__Message **message) {
     uint64_t request = request_of(*message);
     int r = gateway_request_open(gateway->end, request);
+    if (r == 0)
+        gateway_request_set_about(gateway->end, request, about);
     if (r == -EEXIST)
         breach(gateway, "a request number that is in use");
     else if (r < 0)
         refuse_full(gateway, request);
-    else if (gateway->draining && row->body != CASE(HEALTH_ASK))
-        gateway_fail(gateway->end, request, 503, "draining",
+    else if (gateway->draining && row->body != CASE(HEALTH_ASK) && row->body != CASE(METRICS_ASK))
+        gateway_fail(gateway->end, request, 503, gateway->held_until != 0 ? "held" : "draining",
                      "The service is about to stop. Ask again shortly.", true);
+    else if (gateway->setup.is_public && !for_the_public(row->body))
+        not_here(gateway, request);
+    else if (gateway->setup.is_public)
+        row->handle(gateway, message);
     else
         session_gate_enter(gateway->gate, gateway->end, take_ptr(*message));
+}
+
+static void tell_hold(struct gateway *gateway) {
+    uint64_t now = clock_ms();
+    if (gateway->end == NULL || gateway->peer.phase != PHASE_READY || gateway->held_until <= now)
+        return;
+    Cloister__UpgradeHold hold = CLOISTER__UPGRADE_HOLD__INIT;
+    hold.ms = (uint32_t)(gateway->held_until - now);
+    Cloister__Message message = MSG_OF(UPGRADE_HOLD, upgrade_hold, &hold);
+    gateway_send(gateway->end, &message);
 }
 
 static void on_hello(struct gateway *gateway, const Cloister__GatewayHello *hello) {
@@ -160,7 +222,8 @@ static void on_hello(struct gateway *gateway, const Cloister__GatewayHello *hell
         breach(gateway, "an instance that belongs elsewhere");
     } else {
         gateway->peer.phase = PHASE_READY;
-        log_info("gateway connected");
+        log_info("gateway connected%s", gateway->setup.is_public ? " (public)" : "");
+        tell_hold(gateway);
     }
 }
 
@@ -170,10 +233,15 @@ static void dispatch(struct gateway *gateway, Cloister__Message **message) {
         return;
     }
     const struct row *row = row_of((*message)->body_case);
-    if (row == NULL)
+    struct about about;
+    int named = about_read((*message)->about, &about);
+    LOG_ABOUT(.request = about.request, .trace = about.trace);
+    if (named < 0)
+        breach(gateway, "a request whose id is none");
+    else if (row == NULL)
         breach(gateway, "a message without a handler");
     else if (row->opens)
-        open_request(gateway, row, message);
+        open_request(gateway, row, &about, message);
     else
         row->handle(gateway, message);
 }
@@ -249,6 +317,11 @@ void gateway_free(struct gateway *gateway) {
 
 void gateway_set_draining(struct gateway *gateway, bool draining) {
     gateway->draining = draining;
+}
+
+void gateway_hold(struct gateway *gateway, uint64_t ms) {
+    gateway->held_until = clock_ms() + ms;
+    tell_hold(gateway);
 }
 
 bool gateway_connected(const struct gateway *gateway) {

@@ -14,6 +14,9 @@ struct open_request {
     TAILQ_ENTRY(open_request) listed;
     uint64_t id;
     struct chat *chat;
+    gateway_cancel *cancel;
+    void *cancel_ctx;
+    struct about about;
 };
 
 struct gateway_end {
@@ -91,6 +94,34 @@ struct chat *gateway_request_chat(const struct gateway_end *end, uint64_t reques
     return open == NULL ? NULL : open->chat;
 }
 
+void gateway_request_set_cancel(struct gateway_end *end, uint64_t request, gateway_cancel *cancel,
+                                void *ctx) {
+    struct open_request *open = find(end, request);
+    if (open == NULL)
+        return;
+    open->cancel = cancel;
+    open->cancel_ctx = ctx;
+}
+
+void gateway_request_cancel(struct gateway_end *end, uint64_t request) {
+    struct open_request *open = find(end, request);
+    if (open != NULL && open->cancel != NULL)
+        open->cancel(open->cancel_ctx);
+}
+
+void gateway_request_set_about(struct gateway_end *end, uint64_t request,
+                               const struct about *about) {
+    struct open_request *open = find(end, request);
+    if (open != NULL)
+        open->about = *about;
+}
+
+const struct about *gateway_request_about(const struct gateway_end *end, uint64_t request) {
+    static const struct about none;
+    const struct open_request *open = end == NULL ? NULL : find(end, request);
+    return open == NULL ? &none : &open->about;
+}
+
 size_t gateway_end_open(const struct gateway_end *end) {
     return end->count;
 }
@@ -125,6 +156,8 @@ static bool is_final(const Cloister__Message *message, uint64_t *ret_request) {
     FINAL(MEMORIES, memories)
     FINAL(SESSION_STATE, session_state)
     FINAL(HEALTH, health)
+    FINAL(METRICS, metrics)
+    FINAL(BUSINESS_RESULT, business_result)
 #undef FINAL
     return false;
 }
@@ -162,6 +195,8 @@ void gateway_send(struct gateway_end *end, Cloister__Message *message) {
         log_error("a %s for a request that is not open; dropped", msg_name(message->body_case));
         return;
     }
+    const struct about about = *gateway_request_about(end, request);
+    LOG_ABOUT(.request = about.request, .trace = about.trace);
     int r = encode_and_send(end, message);
     if (r == -ENOBUFS || r == -ENOMEM) {
         log_error("the gateway does not read its replies (%s); dropping its connection",

@@ -3,6 +3,7 @@
 #ifndef CLOISTER_SUPERVISOR_GATEWAY_OPEN_H
 #define CLOISTER_SUPERVISOR_GATEWAY_OPEN_H
 
+#include "ipc/about.h"
 #include "ipc/nng_end.h"
 #include "supervisor/gateway_end.h"
 
@@ -24,6 +25,18 @@ void gateway_request_close(struct gateway_end *end, uint64_t request);
  */
 void gateway_request_set_chat(struct gateway_end *end, uint64_t request, struct chat *chat);
 struct chat *gateway_request_chat(const struct gateway_end *end, uint64_t request);
+
+/* What is no chat and may be cancelled all the same: `cancel` answers the request. Nothing is
+ * called when the gateway goes. */
+typedef void gateway_cancel(void *ctx);
+void gateway_request_set_cancel(struct gateway_end *end, uint64_t request, gateway_cancel *cancel,
+                                void *ctx);
+void gateway_request_cancel(struct gateway_end *end, uint64_t request);
+
+/* What an open request is called; empty when it is not open, or was not told. Never NULL. */
+void gateway_request_set_about(struct gateway_end *end, uint64_t request,
+                               const struct about *about);
+const struct about *gateway_request_about(const struct gateway_end *end, uint64_t request);
 
 size_t gateway_end_open(const struct gateway_end *end);
 

@@ -48,6 +48,10 @@ bool host_call_sound(const Cloister__HostCall *call) {
         return id_valid(call->delete_preference->id);
     case CLOISTER__HOST_CALL__OP_MARK_BROKEN:
         return text_valid(call->mark_broken->reason, 256);
+    case CLOISTER__HOST_CALL__OP_BUSINESS:
+        return word_valid(call->business->operation, 64) && call->business->arguments[0] == '{' &&
+               text_valid(call->business->arguments, SIZE_MAX) &&
+               text_valid(call->business->idempotency_key, 128);
     case CLOISTER__HOST_CALL__OP__NOT_SET:
     case _CLOISTER__HOST_CALL__OP__CASE_IS_INT_SIZE:
         return false;

@@ -13,7 +13,7 @@
 
 struct waiting {
     struct waiting *next;
-    uint64_t call, until;
+    uint64_t call, until, asked_us;
     int error; /* not 0: ends so at the next turn of the loop */
     keys_done *done;
     void *ctx;
@@ -33,6 +33,7 @@ struct keys_client {
     struct msg_peer peer;
     struct waiting *head, **tail; /* in the order of `until` */
     unsigned n;
+    struct metrics *metrics; /* NULL: nothing is counted */
 };
 
 static void arm(struct event *event, uint64_t ms) {
@@ -55,6 +56,11 @@ static struct waiting *unlink_at(struct keys_client *keys, struct waiting **at) 
 static void end_at(struct keys_client *keys, struct waiting **at, int error,
                    const Cloister__KeyResult *result) {
     struct waiting *waiting = unlink_at(keys, at);
+    if (keys->metrics != NULL && result != NULL)
+        metrics_observe(keys->metrics, METRIC_KEYS_CLIENT_SECONDS, 0,
+                        clock_us() - waiting->asked_us);
+    else if (keys->metrics != NULL)
+        metrics_add(keys->metrics, METRIC_KEYS_UNANSWERED, 0, 0, 1);
     waiting->done(waiting->ctx, error, result);
     free(waiting);
 }
@@ -170,6 +176,10 @@ bool keys_client_ready(const struct keys_client *keys) {
     return keys->fd >= 0;
 }
 
+void keys_client_count(struct keys_client *keys, struct metrics *metrics) {
+    keys->metrics = metrics;
+}
+
 /* ---- requests ---- */
 
 /* Registers the request and sends it. What cannot be sent ends at the next turn of the loop. */
@@ -180,6 +190,7 @@ static void ask(struct keys_client *keys, Cloister__Message *message, uint64_t c
         fatal("out of memory");
     *waiting =
         (struct waiting){.call = call, .until = clock_ms() + ANSWER_MS, .done = done, .ctx = ctx};
+    waiting->asked_us = clock_us();
     if (keys->fd < 0 || keys->n >= WAITING_MAX || seq_send(keys->fd, message, -1) < 0) {
         waiting->error = -EAGAIN;
         event_active(keys->deliver, EV_TIMEOUT, 1);

@@ -7,6 +7,7 @@
 
 #include "ipc/config.h"
 #include "ipc/message.h"
+#include "ipc/metrics.h"
 
 struct keys_client;
 typedef void keys_done(void *ctx, int error, const Cloister__KeyResult *result);
@@ -14,6 +15,8 @@ typedef void keys_done(void *ctx, int error, const Cloister__KeyResult *result);
 int keys_client_new(struct event_base *base, const struct config *config,
                     struct keys_client **ret) MUST_CHECK;
 void keys_client_free(struct keys_client *keys);
+/* From now on answers are counted there. */
+void keys_client_count(struct keys_client *keys, struct metrics *metrics);
 bool keys_client_ready(const struct keys_client *keys);
 /* Creating what exists is fine, destroying what does not exist too. */
 void keys_create(struct keys_client *keys, Cloister__KeyKind kind, const char *id, const char *user,

@@ -18,6 +18,7 @@ const char *agent_state_name(enum agent_state state) {
 
 void agent_change_state(struct agent *agent, enum agent_state state) {
     struct turns *turns = agent->turns;
+    watch_leaves(turns->watch, agent);
     TAILQ_REMOVE(&turns->lists[agent->state], agent, listed);
     turns->counts[agent->state]--;
     agent->state = state;
@@ -27,9 +28,15 @@ void agent_change_state(struct agent *agent, enum agent_state state) {
     agent_arm(agent);
 }
 
+static void tell(const struct agent *agent, enum event_word word, const struct turn_failure *why) {
+    events_note(agent->turns->setup.events, word, .user = agent->user, .origin = agent->origin,
+                .pid = agent->pid, .code = why == NULL ? NULL : why->code);
+}
+
 /* A connect cell has one purpose; others stay warm unless someone wants them gone. */
 static bool stays(const struct agent *agent) {
-    return !agent->park && !agent->turns->draining && strcmp(agent->origin, "connect") != 0;
+    return !agent->park && !agent->outdated && !agent->turns->draining &&
+           strcmp(agent->origin, "connect") != 0;
 }
 
 /* Towards its end: from here on its turns are told, not run. Without a process there is nothing to
@@ -55,13 +62,21 @@ static void act_impossible(struct agent *agent, const struct turn_failure *why) 
     panic("an agent that is %s got an event of another state", agent_state_name(agent->state));
 }
 
+/* A user with more to ask goes behind those who wait for room: its next turn gets another process.
+ * So does the next turn of an agent that would run it by old settings. */
+static bool yields(const struct agent *agent) {
+    return agent->outdated || (agent->state == AGENT_BUSY && spawn_full(agent->turns));
+}
+
 static void act_settle(struct agent *agent, const struct turn_failure *why) {
     bool more = !TAILQ_EMPTY(&agent->queue);
-    if (more && !agent->reaped) {
+    if (more && !agent->reaped && !yields(agent)) {
         turn_begin(agent);
-    } else if (more || stays(agent)) {
+    } else if ((more && agent->reaped) || (!more && stays(agent))) {
         agent_change_state(agent, AGENT_IDLE);
+        spawn_next(agent->turns); /* somebody may wait for just that */
     } else {
+        tell(agent, stays(agent) || agent->park ? EVENT_AGENT_PARKED : EVENT_AGENT_ENDED, NULL);
         end_process(agent);
         finish_if_gone(agent);
     }
@@ -77,6 +92,7 @@ static void act_run_soon(struct agent *agent, const struct turn_failure *why) {
 static void act_lose(struct agent *agent, const struct turn_failure *why) {
     bool never_ran = agent->state == AGENT_STARTING;
     agent->turns->counters.lost++;
+    tell(agent, EVENT_AGENT_LOST, why);
     end_process(agent);
     if (agent->running != NULL)
         turn_end_failed(agent->running, why);
@@ -86,6 +102,9 @@ static void act_lose(struct agent *agent, const struct turn_failure *why) {
 }
 
 static void act_stop(struct agent *agent, const struct turn_failure *why) {
+    if (why == &failure_full || why == &failure_memory)
+        agent->turns->counters.refused += agent->queue_len;
+    tell(agent, EVENT_AGENT_ENDED, why);
     end_process(agent);
     if (agent->running != NULL)
         turn_end_failed(agent->running, why);
@@ -100,6 +119,7 @@ static void act_stop_waiting(struct agent *agent, const struct turn_failure *why
 static void act_park(struct agent *agent, const struct turn_failure *why) {
     (void)why;
     agent->turns->counters.parked++;
+    tell(agent, EVENT_AGENT_PARKED, NULL);
     end_process(agent);
     finish_if_gone(agent);
 }
@@ -116,8 +136,10 @@ static void act_exited(struct agent *agent, const struct turn_failure *why) {
                                       : never_ran ? &failure_not_started
                                                   : &failure_lost;
     struct turns *turns = agent->turns;
-    if (agent->state != AGENT_ENDING)
+    if (agent->state != AGENT_ENDING) {
         turns->counters.lost++;
+        tell(agent, EVENT_AGENT_LOST, told);
+    }
     agent_change_state(agent, AGENT_ENDING);
     spawn_forget(agent);
     if (agent->running != NULL)

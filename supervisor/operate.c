@@ -4,7 +4,8 @@
 
 #include "supervisor/agents.h"
 
-static const char *const user_origins[] = {"owner", "customer", "scheduler"};
+static const char *const user_origins[] = {"owner",      "customer", "customer.1", "customer.2",
+                                           "customer.3", "front",    "scheduler"};
 
 static int wait_for(struct agent *agent, struct turns_ended *call) {
     struct end_note *note = malloc(sizeof(*note));
@@ -20,6 +21,7 @@ void turns_end_user(struct turns *turns, const char *user, void (*ended)(void *c
     const struct turns_hooks *hooks = &turns->setup.hooks;
     if (hooks->user_ended != NULL)
         hooks->user_ended(hooks->ctx, user);
+    early_forget(turns->early, user);
     struct turns_ended *call = calloc(1, sizeof(*call));
     if (call != NULL) {
         *call = (struct turns_ended){ended, ctx, 1};
@@ -36,6 +38,29 @@ void turns_end_user(struct turns *turns, const char *user, void (*ended)(void *c
         free(call);
     }
     ended(ctx);
+}
+
+struct agent *agent_longest_idle(struct turns *turns) {
+    struct agent *agent;
+    TAILQ_FOREACH(agent, &turns->lists[AGENT_IDLE], listed)
+    if (TAILQ_EMPTY(&agent->queue))
+        return agent;
+    return NULL;
+}
+
+unsigned turns_relieve(struct turns *turns, unsigned most) {
+    unsigned n = 0;
+    struct agent *agent;
+    for (; n < most && (agent = agent_longest_idle(turns)) != NULL; n++)
+        agent_event(agent, AGENT_EVENT_PARK, NULL);
+    turns->counters.relieved += n;
+    return n;
+}
+
+void turns_refuse(struct turns *turns, bool refuse) {
+    turns->refusing = refuse;
+    if (!refuse)
+        spawn_next(turns);
 }
 
 void turns_end_all(struct turns *turns, const struct turn_failure *why) {
@@ -62,10 +87,24 @@ void turns_drain(struct turns *turns, void (*drained)(void *ctx), void *ctx) {
     set_timer(turns->drain_limit, turns->setup.drain_ms);
 }
 
+void turns_hurry(struct turns *turns, uint64_t ms) {
+    if (turns->drained != NULL)
+        set_timer(turns->drain_limit, ms);
+}
+
 void turns_undrain(struct turns *turns) {
     turns->draining = false;
     turns->drained = NULL;
     (void)event_del(turns->drain_limit);
+}
+
+static size_t queued_now(const struct turns *turns) {
+    const struct agent *agent;
+    size_t n = 0;
+    for (size_t i = 0; i < AGENT_STATE_MAX; i++)
+        TAILQ_FOREACH(agent, &turns->lists[i], listed)
+    n += agent->queue_len;
+    return n;
 }
 
 static int by_value(const void *a, const void *b) {
@@ -79,7 +118,10 @@ void turns_status(const struct turns *turns, struct turns_status *ret) {
                                  .idle = turns->counts[AGENT_IDLE],
                                  .busy = turns->counts[AGENT_BUSY],
                                  .ending = turns->counts[AGENT_ENDING],
-                                 .draining = turns->draining};
+                                 .waiting = turns->wanting_count,
+                                 .refusing = turns->refusing,
+                                 .draining = turns->draining,
+                                 .queued = queued_now(turns)};
     uint32_t sorted[LATENCIES];
     size_t n = turns->latencies < LATENCIES ? (size_t)turns->latencies : LATENCIES;
     if (n == 0)
@@ -135,4 +177,31 @@ int turns_park_user(struct turns *turns, const char *user) {
 
 int turns_stop_user(struct turns *turns, const char *user) {
     return act_on_user(turns, user, AGENT_EVENT_STOP);
+}
+
+void turns_renew(struct turns *turns, unsigned model_provider) {
+    static const enum agent_state states[] = {AGENT_STARTING, AGENT_BUSY};
+    struct agent *agent;
+    turns->setup.model_provider = model_provider;
+    zygote_renew(turns->zygote);
+    for (size_t i = 0; i < COUNT_OF(states); i++)
+        TAILQ_FOREACH(agent, &turns->lists[states[i]], listed)
+    agent->outdated = !agent->wanting;
+    while ((agent = TAILQ_FIRST(&turns->lists[AGENT_IDLE])) != NULL)
+        agent_event(agent, AGENT_EVENT_PARK, NULL);
+}
+
+void turns_set_limits(struct turns *turns, uint64_t max, uint64_t idle_park_ms,
+                      unsigned queued_per_user) {
+    struct agent *agent;
+    turns->setup.max = max;
+    turns->setup.idle_park_ms = idle_park_ms;
+    turns->setup.queued_per_user = queued_per_user;
+    TAILQ_FOREACH(agent, &turns->lists[AGENT_IDLE], listed)
+    agent_arm(agent);
+    while (turns->live > turns->counts[AGENT_ENDING] &&
+           turns->live - turns->counts[AGENT_ENDING] > max &&
+           (agent = agent_longest_idle(turns)) != NULL)
+        agent_event(agent, AGENT_EVENT_PARK, NULL);
+    spawn_next(turns);
 }

@@ -5,9 +5,11 @@
 #include <time.h>
 
 #include "build_config.h"
-#include "supervisor/daemon.h"
+#include "supervisor/metrics.h"
+#include "supervisor/operators.h"
+#include "supervisor/store_turns.h"
 
-static json_t *time_json(int64_t ms) {
+json_t *operators_time(int64_t ms) {
     char text[40];
     struct tm t;
     time_t seconds = (time_t)(ms / 1000);
@@ -18,21 +20,27 @@ static json_t *time_json(int64_t ms) {
     return json_string(text);
 }
 
-static json_t *number(uint64_t value) {
+json_t *operators_number(uint64_t value) {
     return json_integer((json_int_t)value);
 }
 
-static json_t *error_json(const char *why) {
-    return json_pack("{s:s}", "error", why);
+void operators_fail(struct ctl_call *call, enum ctl_exit exit, const char *why) {
+    control_answer(call, exit, json_pack("{s:s}", "error", why));
 }
 
-static json_t *walls_json(const Cloister__ZygoteHello *hello) {
+/* What the zygote found holding, and what cloisterd puts around each agent beside. */
+static json_t *walls_json(const struct zygote_status *zygote) {
+    const Cloister__ZygoteHello *hello = zygote->hello;
     json_t *walls = json_array();
-    for (size_t i = 0; hello != NULL && i < hello->n_walls; i++)
-        (void)json_array_append_new(
-            walls, json_pack("{s:s, s:s, s:b, s:s}", "property", hello->walls[i]->property,
-                             "layers", hello->walls[i]->layers, "held", (int)hello->walls[i]->held,
-                             "missing", hello->walls[i]->through));
+    for (size_t i = 0; hello != NULL && i < hello->n_walls; i++) {
+        const Cloister__WallReport *wall = hello->walls[i];
+        bool grouped = zygote->cgroup[0] != '\0' && strcmp(wall->property, "exhaustion") == 0;
+        (void)json_array_append_new(walls, json_pack("{s:s, s:s++, s:b, s:s}", "property",
+                                                     wall->property, "layers", wall->layers,
+                                                     grouped && wall->layers[0] != '\0' ? "+" : "",
+                                                     grouped ? zygote->cgroup : "", "held",
+                                                     (int)wall->held, "missing", wall->through));
+    }
     return walls;
 }
 
@@ -41,15 +49,22 @@ static json_t *zygote_json(const struct daemon *daemon) {
     zygote_status(daemon->zygote, &zygote);
     return json_pack("{s:b, s:i, s:i, s:o, s:o}", "ready", (int)zygote_ready(daemon->zygote), "pid",
                      (int)zygote.pid, "deaths", (int)zygote.deaths, "next_start_ms",
-                     number(zygote.next_start_ms), "walls", walls_json(zygote.hello));
+                     operators_number(zygote.next_start_ms), "walls", walls_json(&zygote));
 }
 
 static json_t *counters_json(const struct turns_counters *counters) {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "turns", number(counters->turns),
-                     "failures", number(counters->failures), "spawns", number(counters->spawns),
-                     "spawn_failures", number(counters->spawn_failures), "breaches",
-                     number(counters->breaches), "lost", number(counters->lost), "parked",
-                     number(counters->parked));
+    return json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "turns",
+        operators_number(counters->turns), "failures", operators_number(counters->failures),
+        "spawns", operators_number(counters->spawns), "spawn_failures",
+        operators_number(counters->spawn_failures), "breaches",
+        operators_number(counters->breaches), "lost", operators_number(counters->lost), "parked",
+        operators_number(counters->parked), "relieved", operators_number(counters->relieved),
+        "refused", operators_number(counters->refused), "runaways",
+        operators_number(counters->runaways), "timeouts", operators_number(counters->timeouts),
+        "computing", operators_number(counters->computing), "out_of_memory",
+        operators_number(counters->out_of_memory), "logs_closed",
+        operators_number(counters->logs_closed));
 }
 
 static json_t *reasons_json(struct daemon *daemon) {
@@ -61,44 +76,137 @@ static json_t *reasons_json(struct daemon *daemon) {
     return list;
 }
 
-static void run_status(struct daemon *daemon, struct ctl_call *call, char *const *arguments,
-                       size_t n) {
-    (void)arguments, (void)n;
+/* All users together, since midnight (UTC); null while the database is away. */
+static json_t *today_json(const struct daemon *daemon, int error, const struct store_today *today) {
+    if (error != 0)
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "turns", operators_number(today->turns), "tokens",
+                     operators_number(today->tokens), "tokens_limit",
+                     operators_number(config_u64(daemon->config, CONFIG_budgets_tokens_per_day)),
+                     "spend", operators_number(today->spend), "spend_limit",
+                     operators_number(config_u64(daemon->config, CONFIG_budgets_spend_per_day)));
+}
+
+static json_t *memory_json(const struct daemon *daemon) {
+    struct pressure_reading reading = relief_reading(daemon->relief);
+    return json_pack("{s:s, s:o, s:o, s:i}", "short", pressure_level_name(reading.level),
+                     "free_bytes", operators_number(reading.free), "whole_bytes",
+                     operators_number(reading.whole), "stalled_percent", (int)reading.stalled);
+}
+
+static const char *health_word(const struct events_recent *recent, unsigned failed) {
+    return recent->turns == 0            ? "unknown"
+           : failed == 0                 ? "ok"
+           : failed * 2 >= recent->turns ? "failing"
+                                         : "degraded";
+}
+
+/* The latest turns, and what waits. */
+static json_t *recent_json(const struct daemon *daemon, const struct turns_status *turns) {
+    struct events_recent recent;
+    events_recent(daemon->events, &recent);
+    json_t *providers = json_pack(
+        "{s:{s:s, s:i}, s:{s:s, s:i}}", "model", "health",
+        health_word(&recent, recent.model_failed), "failed", (int)recent.model_failed, "google",
+        "health", health_word(&recent, recent.google_failed), "failed", (int)recent.google_failed);
+    return json_pack("{s:i, s:i, s:i, s:f, s:o, s:o, s:o, s:o, s:o}", "seconds", EVENTS_RECENT_S,
+                     "turns", (int)recent.turns, "failed", (int)recent.failed, "per_second",
+                     recent.per_second, "p50_ms", operators_number(recent.p50_ms), "p99_ms",
+                     operators_number(recent.p99_ms), "queued", operators_number(turns->queued),
+                     "agents_waiting", operators_number(turns->waiting), "providers", providers);
+}
+
+static json_t *gateway_json(const struct gateway *gateway) {
+    return gateway == NULL
+               ? json_null()
+               : json_pack("{s:b, s:o}", "connected", (int)gateway_connected(gateway),
+                           "open_requests", operators_number(gateway_open_requests(gateway)));
+}
+
+/* What cloister-business and cloister-notify told last; null for one that does not run. */
+static json_t *front_door_json(struct daemon *daemon) {
+    static struct metrics all; /* too large for a stack */
+    metrics_collect(daemon, &all);
+    const struct business_link *link =
+        daemon->front_door != NULL ? front_door_link(daemon->front_door) : NULL;
+    bool notify = metrics_get(&all, METRIC_UP, PROGRAM_NOTIFY, 0) > 0;
+    json_t *notices =
+        !notify
+            ? json_null()
+            : json_pack("{s:b, s:o, s:o}", "database",
+                        metrics_get(&all, METRIC_NOTIFY_DATABASE_UP, 0, 0) > 0, "waiting",
+                        operators_number(metrics_get(&all, METRIC_NOTICES_WAITING, 0, 0)),
+                        "oldest_ms",
+                        operators_number(metrics_get(&all, METRIC_NOTICES_OLDEST, 0, 0) / 1000));
+    return json_pack("{s:b, s:b, s:o}", "connected", link != NULL && business_link_up(link),
+                     "database", metrics_get(&all, METRIC_BUSINESS_DATABASE_UP, 0, 0) > 0,
+                     "notices", notices);
+}
+
+static json_t *status_json(struct daemon *daemon, json_t *today) {
     struct turns_status turns;
     turns_status(daemon->turns, &turns);
     json_t *reasons = reasons_json(daemon);
     json_t *agents =
-        json_pack("{s:o, s:o, s:o, s:o, s:o}", "starting", number(turns.starting), "idle",
-                  number(turns.idle), "busy", number(turns.busy), "ending", number(turns.ending),
-                  "max", number(config_u64(daemon->config, CONFIG_agents_max)));
-    json_t *sessions = json_pack("{s:o, s:o}", "blobs", number(sessions_count(daemon->sessions)),
-                                 "bytes", number(sessions_bytes(daemon->sessions)));
-    json_t *gateway = json_pack("{s:b, s:o}", "connected", (int)gateway_connected(daemon->gateway),
-                                "open_requests", number(gateway_open_requests(daemon->gateway)));
-    json_t *spawn = json_pack("{s:o, s:o}", "p50", number(turns.spawn_p50_us), "p99",
-                              number(turns.spawn_p99_us));
-    json_t *status = json_pack("{s:b, s:o, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "ready",
-                               (int)(json_array_size(reasons) == 0), "reasons", reasons, "draining",
-                               (int)turns.draining, "version", CLOISTER_VERSION, "since",
-                               time_json(daemon->since_ms), "agents", agents, "counters",
-                               counters_json(&turns.counters), "spawn_us", spawn, "sessions",
-                               sessions, "gateway", gateway, "zygote", zygote_json(daemon));
-    control_answer(call, CTL_DONE, status);
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "starting", operators_number(turns.starting),
+                  "waiting", operators_number(turns.waiting), "idle", operators_number(turns.idle),
+                  "busy", operators_number(turns.busy), "ending", operators_number(turns.ending),
+                  "max", operators_number(config_u64(daemon->config, CONFIG_agents_max)));
+    json_t *sessions =
+        json_pack("{s:o, s:o, s:o}", "users", operators_number(sessions_users(daemon->sessions)),
+                  "blobs", operators_number(sessions_count(daemon->sessions)), "bytes",
+                  operators_number(sessions_bytes(daemon->sessions)));
+    json_t *spawn = json_pack("{s:o, s:o}", "p50", operators_number(turns.spawn_p50_us), "p99",
+                              operators_number(turns.spawn_p99_us));
+    return json_pack(
+        "{s:b, s:o, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "ready",
+        (int)(json_array_size(reasons) == 0), "reasons", reasons, "draining", (int)turns.draining,
+        "version", CLOISTER_VERSION, "since", operators_time(daemon->since_ms), "agents", agents,
+        "counters", counters_json(&turns.counters), "today", today, "spawn_us", spawn, "sessions",
+        sessions, "gateway", gateway_json(daemon->gateway), "gateway_public",
+        gateway_json(daemon->gateway_public), "business", front_door_json(daemon), "zygote",
+        zygote_json(daemon), "memory", memory_json(daemon), "recent", recent_json(daemon, &turns));
+}
+
+struct status_call {
+    struct daemon *daemon;
+    struct ctl_call *call;
+};
+
+static void on_today(void *ctx, int error, const struct store_today *today) {
+    struct status_call *waiting = ctx;
+    struct daemon *daemon = waiting->daemon;
+    if (daemon->control != NULL) /* otherwise the call is gone with it */
+        control_answer(waiting->call, CTL_DONE,
+                       status_json(daemon, today_json(daemon, error, today)));
+    free(waiting);
+}
+
+void operators_status(struct daemon *daemon, struct ctl_call *call, char *const *arguments,
+                      size_t n) {
+    (void)arguments, (void)n;
+    struct status_call *waiting = calloc(1, sizeof(*waiting));
+    if (waiting == NULL) {
+        operators_fail(call, CTL_FAILED, "out of memory");
+        return;
+    }
+    *waiting = (struct status_call){daemon, call};
+    store_today(daemon->store, on_today, waiting);
 }
 
 /* pss_kib is filled in by cloisterctl, when its caller may read it: cloisterd may not. */
 static void add_agent(void *ctx, const struct agent_view *view) {
     (void)json_array_append_new(
-        ctx,
-        json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:n}", "user", view->user, "origin",
-                  view->origin, "pid", view->pid != 0 ? number((uint64_t)view->pid) : json_null(),
-                  "state", view->state, "since", time_json(view->since_ms), "idle_ms",
-                  number(view->idle_ms), "turns", number(view->turns), "queued",
-                  number(view->queued), "pss_kib"));
+        ctx, json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:n}", "user", view->user,
+                       "origin", view->origin, "pid",
+                       view->pid != 0 ? operators_number((uint64_t)view->pid) : json_null(),
+                       "state", view->state, "since", operators_time(view->since_ms), "idle_ms",
+                       operators_number(view->idle_ms), "turns", operators_number(view->turns),
+                       "queued", operators_number(view->queued), "pss_kib"));
 }
 
-static void run_list(struct daemon *daemon, struct ctl_call *call, char *const *arguments,
-                     size_t n) {
+void operators_list(struct daemon *daemon, struct ctl_call *call, char *const *arguments,
+                    size_t n) {
     (void)arguments, (void)n;
     json_t *agents = json_array();
     turns_each(daemon->turns, NULL, add_agent, agents);
@@ -107,8 +215,8 @@ static void run_list(struct daemon *daemon, struct ctl_call *call, char *const *
 
 static const char no_agent[] = "no agent of such a user (ids as cloisterctl list shows them)";
 
-static void run_show(struct daemon *daemon, struct ctl_call *call, char *const *arguments,
-                     size_t n) {
+void operators_show(struct daemon *daemon, struct ctl_call *call, char *const *arguments,
+                    size_t n) {
     (void)n;
     json_t *agents = json_array();
     turns_each(daemon->turns, arguments[0], add_agent, agents);
@@ -117,44 +225,45 @@ static void run_show(struct daemon *daemon, struct ctl_call *call, char *const *
         return;
     }
     json_decref(agents);
-    control_answer(call, CTL_UNKNOWN, error_json(no_agent));
+    operators_fail(call, CTL_UNKNOWN, no_agent);
 }
 
 static void answer_count(struct ctl_call *call, int count) {
     if (count < 0)
-        control_answer(call, CTL_UNKNOWN, error_json(no_agent));
+        operators_fail(call, CTL_UNKNOWN, no_agent);
     else
         control_answer(call, CTL_DONE, json_pack("{s:i}", "agents", count));
 }
 
-static void run_park(struct daemon *daemon, struct ctl_call *call, char *const *arguments,
-                     size_t n) {
+void operators_park(struct daemon *daemon, struct ctl_call *call, char *const *arguments,
+                    size_t n) {
     (void)n;
     answer_count(call, turns_park_user(daemon->turns, arguments[0]));
 }
 
-static void run_stop(struct daemon *daemon, struct ctl_call *call, char *const *arguments,
-                     size_t n) {
+void operators_stop(struct daemon *daemon, struct ctl_call *call, char *const *arguments,
+                    size_t n) {
     (void)n;
     answer_count(call, turns_stop_user(daemon->turns, arguments[0]));
 }
 
 static void on_drained(void *ctx) {
     struct daemon *daemon = ctx;
+    events_note(daemon->events, EVENT_DRAIN_OVER);
     if (daemon->drainer != NULL)
         control_answer(take_ptr(daemon->drainer), CTL_DONE, json_pack("{s:b}", "drained", 1));
 }
 
-static void run_drain(struct daemon *daemon, struct ctl_call *call, char *const *arguments,
-                      size_t n) {
+void operators_drain(struct daemon *daemon, struct ctl_call *call, char *const *arguments,
+                     size_t n) {
     bool off = n == 1 && strcmp(arguments[0], "off") == 0;
     if (n == 1 && !off) {
-        control_answer(call, CTL_USAGE, error_json("drain takes nothing, or the word off"));
+        operators_fail(call, CTL_USAGE, "drain takes nothing, or the word off");
     } else if (daemon->stopping || (!off && daemon->drainer != NULL)) {
-        control_answer(call, CTL_FAILED, error_json("a drain is under way already"));
+        operators_fail(call, CTL_FAILED, "a drain is under way already");
     } else if (off) {
         if (daemon->drainer != NULL)
-            control_answer(take_ptr(daemon->drainer), CTL_FAILED, error_json("called off"));
+            operators_fail(take_ptr(daemon->drainer), CTL_FAILED, "called off");
         daemon_drain(daemon, false, NULL);
         control_answer(call, CTL_DONE, json_pack("{s:b}", "draining", 0));
     } else {
@@ -165,9 +274,9 @@ static void run_drain(struct daemon *daemon, struct ctl_call *call, char *const 
 
 static const struct {
     const char *name;
-    void (*run)(struct daemon *daemon, struct ctl_call *call, char *const *arguments, size_t n);
+    operators_runner *run;
 } runners[] = {
-#define COMMAND(name, role, min, max, arguments, help) {#name, run_##name},
+#define COMMAND(name, ...) {#name, operators_##name},
 #include "supervisor/commands.def"
 #undef COMMAND
 };

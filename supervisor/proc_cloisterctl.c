@@ -1,58 +1,66 @@
 /* cloisterctl: the operators' side of cloisterd's control socket, and of the files that say who may
  * call.
  *
- * Exit status: 0 done, 1 failed, 2 no such user, agent or frontend, 3 not permitted, 4 cloisterd
- * cannot be reached, 100 wrong usage. */
-#include <errno.h>
+ * Exit status: as ctl_exit.def says. */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
+#include <unistd.h>
 
 #include "build_config.h"
-#include "ipc/config.h"
-#include "ipc/message.h"
-#include "supervisor/control.h"
+#include "supervisor/ctl_ask.h"
 #include "supervisor/ctl_frontend.h"
+#include "supervisor/ctl_lines.h"
+#include "supervisor/ctl_local.h"
+#include "supervisor/ctl_policy.h"
+#include "supervisor/ctl_reload.h"
+#include "supervisor/ctl_rotate.h"
 #include "supervisor/ctl_table.h"
 
-#define ANSWER_MAX     (64u << 20)
-#define ANSWER_WAIT_MS 60000
-#define DEFAULT_CONFIG "/etc/cloister/cloister.conf"
+#define RESUME_MS      60000
+#define RESUME_STEP_US 200000
 
-static void print_help(void) {
+static void print_row(const char *name, const char *arguments, const char *help, const char *more) {
+    char left[64];
+    char typed[CTL_NAME_MAX];
+    ctl_command_typed(name, typed);
+    int n =
+        snprintf(left, sizeof(left), "%s%s%s", typed, arguments[0] != '\0' ? " " : "", arguments);
+    if (n > 16) /* too wide for the column */
+        printf("  %s\n  %-16s %s%s\n", left, "", help, more);
+    else
+        printf("  %-16s %s%s\n", left, help, more);
+}
+
+void ctl_print_help(void) {
     printf(
         "Usage: cloisterctl [OPTIONS] COMMAND [ARGUMENT]\n\n"
         "Shows and steers the agents of a running Cloister, and says which frontends may call it.\n"
         "Never shows any content.\n\n"
         "Commands to a running cloisterd:\n");
     const struct ctl_command *command;
-    for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++) {
-        char left[40];
-        (void)snprintf(left, sizeof(left), "%s %s", command->name, command->arguments);
-        printf("  %-14s %s%s\n", left, command->help,
-               command->role == CTL_LOOK ? "" : " (operators)");
-    }
+    for (size_t i = 0; (command = ctl_command_at(i)) != NULL; i++)
+        print_row(command->name, command->arguments, command->help,
+                  command->role == CTL_LOOK ? "" : " (operators)");
+#define LOCAL(name, arguments, help, manual) print_row(#name, arguments, help, "");
+#include "supervisor/ctl_local.def"
     printf("\nCommands on the files of this machine (more: cloisterctl frontend --help):\n");
     ctl_frontend_print_commands();
-    printf("\nOptions:\n"
-           "  --config FILE  find socket and files by this configuration (default %s)\n"
-           "  --socket PATH  the control socket itself\n"
-           "  --json         print the answer as JSON\n"
-           "  --help         show this text\n"
-           "  --version      show the version\n\n"
-           "Root and members of the group in [control] group are operators; members of\n"
+    printf("\nCommands that ask nobody:\n");
+    print_row("show policy", "",
+              "what turns may do: tool, on whose behalf, before / after reading\n"
+              "                   other people's text",
+              "");
+    printf("\nOptions:\n");
+#define OPTION(words, text) print_row(words, "", text, "");
+#include "supervisor/ctl_options.def"
+#undef OPTION
+    printf("\nRoot and members of the group in [control] group are operators; members of\n"
            "[control] observer_group may look. USER is an id as 'list' shows it.\n\n"
-           "Exit status: 0 done, 1 failed, 2 no such user, agent or frontend,\n"
-           "3 not permitted, 4 cloisterd cannot be reached, 100 wrong usage.\n",
-           DEFAULT_CONFIG);
-}
-
-static void usage(const char *why, const char *what) NORETURN;
-static void usage(const char *why, const char *what) {
-    fprintf(stderr, "cloisterctl: %s%s\nTry 'cloisterctl --help'.\n", why, what);
-    exit(CTL_USAGE);
+           "Exit status:\n");
+#define EXIT(name, number, text) printf("  %3d  %s\n", number, text);
+#include "supervisor/ctl_exit.def"
+#undef EXIT
 }
 
 /* `words`: "+" ends at the first word that is no option, "" takes options behind the words as well.
@@ -73,7 +81,7 @@ static void parse_options(int argc, char **argv, const char *words, struct ctl_o
         } else if (c == 'j') {
             ret->json = true;
         } else if (c == 'h') {
-            print_help();
+            ctl_print_help();
             exit(CTL_DONE);
         } else if (c == 'v') {
             printf("cloisterctl %s\n", CLOISTER_VERSION);
@@ -82,109 +90,6 @@ static void parse_options(int argc, char **argv, const char *words, struct ctl_o
             fprintf(stderr, "Try 'cloisterctl --help'.\n");
             exit(CTL_USAGE);
         }
-    }
-}
-
-/* Who may use the socket may not read the configuration: then the usual place is tried. */
-static void find_socket(const struct ctl_options *options, char *out, size_t cap) {
-    struct config *config = NULL;
-    char why[512];
-    int n = 0;
-    if (options->socket != NULL) {
-        n = snprintf(out, cap, "%s", options->socket);
-    } else if (config_load(options->config, &config, why, sizeof(why)) == 0) {
-        const char *named = config_str(config, CONFIG_control_socket);
-        n = named[0] != '\0'
-                ? snprintf(out, cap, "%s", named)
-                : snprintf(out, cap, "%s/control.sock", config_str(config, CONFIG_runtime_dir));
-        config_free(config);
-    } else if (options->config != NULL) {
-        fprintf(stderr, "cloisterctl: %s\n", why);
-        exit(CTL_FAILED);
-    } else {
-        n = snprintf(out, cap, "/run/cloister/control.sock");
-    }
-    if (n < 0 || (size_t)n >= cap)
-        usage("the socket's name is too long", "");
-}
-
-static int connect_to(const char *path) {
-    int fd = seq_connect(path);
-    if (fd == -EACCES || fd == -EPERM) {
-        fprintf(stderr, "cloisterctl: %s: not permitted\n", path);
-        exit(CTL_FORBIDDEN);
-    }
-    if (fd < 0) {
-        fprintf(stderr, "cloisterctl: %s: %s (is cloisterd running?)\n", path, strerror(-fd));
-        exit(CTL_UNREACHABLE);
-    }
-    return fd;
-}
-
-static void unreachable(int error) NORETURN;
-static void unreachable(int error) {
-    fprintf(stderr, "cloisterctl: no answer from cloisterd: %s\n", strerror(-error));
-    exit(CTL_UNREACHABLE);
-}
-
-/* The whole answer, malloc'd. */
-static char *ask(int fd, char *command, char **arguments, size_t n, int *ret_exit) {
-    Cloister__CtlRequest request = CLOISTER__CTL_REQUEST__INIT;
-    request.protocol = PROTOCOL_VERSION;
-    request.command = command;
-    request.arguments = arguments;
-    request.n_arguments = n;
-    Cloister__Message message = MSG_OF(CTL_REQUEST, ctl_request, &request);
-    int r = seq_send(fd, &message, -1);
-    if (r == -EMSGSIZE)
-        usage("an argument is too long", "");
-    if (r < 0)
-        unreachable(r);
-    struct msg_peer peer = {ROLE_SUPERVISOR, ROLE_CTL, PHASE_READY, {0}};
-    char *text = NULL;
-    size_t len = 0;
-    for (bool more = true; more;) {
-        SCOPE_MSG Cloister__Message *reply = NULL;
-        r = seq_recv_wait(fd, &peer, ANSWER_WAIT_MS, &reply, NULL);
-        if (r < 0)
-            unreachable(r);
-        size_t size = strlen(reply->ctl_reply->json);
-        char *longer = len + size < ANSWER_MAX ? realloc(text, len + size + 1) : NULL;
-        if (longer == NULL)
-            unreachable(-ENOMEM);
-        memcpy(longer + len, reply->ctl_reply->json, size + 1);
-        text = longer;
-        len += size;
-        more = reply->ctl_reply->more;
-        *ret_exit = reply->ctl_reply->exit;
-    }
-    return text;
-}
-
-/* Agents are not dumpable, so only root may read this: that is why cloisterd does not. */
-static json_t *pss_kib(json_int_t pid) {
-    char path[64], line[256];
-    long long kib;
-    json_t *value = NULL;
-    (void)snprintf(path, sizeof(path), "/proc/%lld/smaps_rollup", (long long)pid);
-    FILE *file = fopen(path, "re");
-    while (file != NULL && value == NULL && fgets(line, sizeof(line), file) != NULL)
-        if (sscanf(line, "Pss: %lld kB", &kib) == 1)
-            value = json_integer(kib);
-    if (file != NULL)
-        (void)fclose(file);
-    return value != NULL ? value : json_null();
-}
-
-static void add_memory(json_t *agents) {
-    size_t i;
-    json_t *agent;
-    if (geteuid() != 0 || !json_is_array(agents))
-        return;
-    json_array_foreach(agents, i, agent) {
-        json_t *pid = json_object_get(agent, "pid");
-        if (json_is_integer(pid))
-            (void)json_object_set_new(agent, "pss_kib", pss_kib(json_integer_value(pid)));
     }
 }
 
@@ -203,32 +108,137 @@ static int print_answer(json_t *answer, int exit_status, bool as_json) {
     return fflush(stdout) != 0 ? CTL_FAILED : exit_status;
 }
 
+static int print_policy(bool as_json) {
+    json_t *policy = ctl_policy(!as_json);
+    if (!as_json)
+        printf(
+            "What a turn may do, by who it is for (owner, scheduler, customer). Where there are "
+            "two "
+            "words, the\nfirst holds until the turn has read what other people wrote, the second "
+            "from then on.\n\n");
+    int status = policy == NULL ? CTL_FAILED : print_answer(policy, CTL_DONE, as_json);
+    json_decref(policy);
+    return status;
+}
+
+struct lines {
+    bool as_json, heard;
+    bool gap; /* the next one comes after one */
+};
+
+static bool on_line(void *ctx, const json_t *line) {
+    struct lines *lines = ctx;
+    if (lines->gap)
+        ctl_print_resumed(lines->as_json);
+    lines->gap = false;
+    lines->heard = true;
+    return ctl_print_line(&lines->as_json, line);
+}
+
+/* Whoever watches goes on when cloisterd was restarted or upgraded. */
+static enum ctl_exit ask_on(const struct ctl_question *question, struct lines *lines,
+                            json_t **answer, char *why, size_t why_len) {
+    uint64_t since = clock_ms();
+    for (;;) {
+        enum ctl_exit status = ctl_ask(question, answer, why, why_len);
+        if (lines->heard)
+            since = clock_ms();
+        lines->gap = lines->gap || lines->heard;
+        lines->heard = false;
+        if (question->command->kind != CTL_STREAM || status != CTL_UNREACHABLE || !lines->gap ||
+            clock_ms() - since > RESUME_MS)
+            return status;
+        (void)usleep(RESUME_STEP_US);
+    }
+}
+
+static int ask(const struct ctl_command *command, char **arguments, size_t n,
+               const struct ctl_options *options) {
+    char path[108], why[256];
+    ctl_find_socket(options, path, sizeof(path));
+    struct lines lines = {.as_json = options->json};
+    struct ctl_question question = {path, command, arguments, n, on_line, &lines};
+    json_t *answer;
+    enum ctl_exit status = ask_on(&question, &lines, &answer, why, sizeof(why));
+    if (answer == NULL && status == CTL_USAGE)
+        ctl_usage(why, "");
+    if (answer == NULL && status != CTL_DONE && options->json)
+        answer = json_pack("{s:s}", "error", why); /* a program reads standard output */
+    else if (answer == NULL && status != CTL_DONE)
+        fprintf(stderr, "cloisterctl: %s\n", why);
+    if (answer == NULL)
+        return status;
+    ctl_add_memory(answer, 0);
+    status = (enum ctl_exit)print_answer(answer, status, options->json);
+    json_decref(answer);
+    return status;
+}
+
+/* Both halves of a reload; a mistake in either is found before anything changes. */
+static int reload(const struct ctl_command *command, const struct ctl_options *options) {
+    char path[108], why[512] = "", untaken[512] = "";
+    struct ctl_reload *secrets = NULL;
+    json_t *answer = NULL;
+    if (ctl_reload_open(options, &secrets, why, sizeof(why)) < 0) {
+        fprintf(stderr, "cloisterctl: not reloaded, nothing has changed: %s\n", why);
+        return CTL_FAILED;
+    }
+    const int handed = ctl_reload_hand_over(secrets, untaken, sizeof(untaken));
+    ctl_find_socket(options, path, sizeof(path));
+    char *host = (char *)(uintptr_t)ctl_reload_host(secrets);
+    struct ctl_question question = {path, command, &host, host != NULL, NULL, NULL};
+    enum ctl_exit status = ctl_ask(&question, &answer, why, sizeof(why));
+    if (status == CTL_DONE && answer != NULL)
+        ctl_reload_finish(secrets, answer);
+    ctl_reload_free(secrets);
+    if (status != CTL_DONE && why[0] != '\0')
+        fprintf(stderr, "cloisterctl: %s\n", why);
+    if (handed < 0)
+        fprintf(stderr, "cloisterctl: %s\n", untaken);
+    if (handed < 0 && status == CTL_DONE)
+        status = CTL_FAILED;
+    if (answer == NULL)
+        return status;
+    status = (enum ctl_exit)print_answer(answer, status, options->json);
+    json_decref(answer);
+    return status;
+}
+
+static int run_command(char **words, size_t n, const struct ctl_options *options) {
+    const struct ctl_command *command = ctl_command_find(words[0]);
+    if (command == NULL)
+        ctl_usage("no such command: ", words[0]);
+    if (n < command->min || n > command->max)
+        ctl_usage(n < command->min ? "an argument is missing: " : "too many arguments: ",
+                  command->name);
+    if (strcmp(command->name, "show") == 0 && strcmp(words[1], "policy") == 0)
+        return print_policy(options->json);
+    if (strcmp(command->name, "reload") == 0 && n > 0)
+        ctl_usage("too many arguments: ", command->name);
+    if (strcmp(command->name, "reload") == 0)
+        return reload(command, options);
+    return ask(command, words + 1, n, options);
+}
+
+static const struct {
+    const char *name;
+    ctl_local *run;
+} locals[] = {
+    {"frontend", ctl_frontend},
+#define LOCAL(name, ...) {#name, ctl_##name},
+#include "supervisor/ctl_local.def"
+};
+
 int main(int argc, char **argv) {
     struct ctl_options options = {0};
-    char path[108];
     parse_options(argc, argv, "+", &options);
-    if (optind < argc && strcmp(argv[optind], "frontend") == 0)
-        return ctl_frontend(argc - optind, argv + optind, options);
+    for (size_t i = 0; i < COUNT_OF(locals) && optind < argc; i++)
+        if (strcmp(argv[optind], locals[i].name) == 0)
+            return locals[i].run(argc - optind, argv + optind, options);
     parse_options(argc, argv, "", &options);
     if (optind == argc)
-        usage("a command is missing", "");
-    const struct ctl_command *command = ctl_command_find(argv[optind]);
-    size_t n = (size_t)(argc - optind - 1);
-    if (command == NULL)
-        usage("no such command: ", argv[optind]);
-    if (n < command->min || n > command->max)
-        usage(n < command->min ? "an argument is missing: " : "too many arguments: ",
-              command->name);
-    find_socket(&options, path, sizeof(path));
-    SCOPE_FD int fd = connect_to(path);
-    int exit_status = CTL_FAILED;
-    SCOPE_FREE char *text = ask(fd, argv[optind], argv + optind + 1, n, &exit_status);
-    json_error_t error;
-    json_t *answer = json_loads(text, JSON_DECODE_ANY, &error);
-    if (answer == NULL)
-        unreachable(-EPROTO);
-    add_memory(answer);
-    exit_status = print_answer(answer, exit_status, options.json);
-    json_decref(answer);
-    return exit_status;
+        ctl_usage("a command is missing", "");
+    if (strcmp(argv[optind], "rotate-key") == 0)
+        return ctl_rotate(&options, argv[optind + 1]); /* NULL behind the last */
+    return run_command(argv + optind, (size_t)(argc - optind - 1), &options);
 }

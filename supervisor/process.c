@@ -125,10 +125,11 @@ static bool reap(int pidfd, int flags, siginfo_t *info) {
     return r < 0 ? errno == ECHILD : info->si_pid != 0;
 }
 
-bool process_reap(int pidfd, char *how, size_t how_len) {
+bool process_reap_signal(int pidfd, char *how, size_t how_len, int *ret_signal) {
     siginfo_t info;
     if (!reap(pidfd, WNOHANG, &info))
         return false;
+    *ret_signal = info.si_pid != 0 && info.si_code != CLD_EXITED ? info.si_status : 0;
     if (how != NULL && info.si_code == CLD_EXITED)
         (void)snprintf(how, how_len, "exit status %d", info.si_status);
     else if (how != NULL && info.si_pid != 0)
@@ -136,6 +137,11 @@ bool process_reap(int pidfd, char *how, size_t how_len) {
     else if (how != NULL)
         (void)snprintf(how, how_len, "reaped already");
     return true;
+}
+
+bool process_reap(int pidfd, char *how, size_t how_len) {
+    int signal;
+    return process_reap_signal(pidfd, how, how_len, &signal);
 }
 
 bool process_reap_now(int pidfd) {

@@ -17,6 +17,8 @@ int process_kill(int pidfd);
 /* Reaps it when it has ended: true, with "exit status 1" or "killed by signal 9" in `how` (which
  * may be NULL). Also true when it was reaped elsewhere. Never blocks. */
 bool process_reap(int pidfd, char *how, size_t how_len);
+/* The same with the number of the signal as well; 0: it ended by itself, or nobody knows. */
+bool process_reap_signal(int pidfd, char *how, size_t how_len, int *ret_signal);
 /* Waits for the end of a process that was just killed. */
 bool process_reap_now(int pidfd);
 /* True while it has not ended. */

@@ -2,21 +2,43 @@
  * registry, then handed on. An agent that says what it may not is ended; nothing worse can happen.
  */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "ipc/log.h"
 #include "supervisor/agents.h"
 #include "supervisor/host_calls.h"
+#include "supervisor/relay_proposals.h"
 #include "supervisor/relay_rules.h"
 
 #define WORD_BYTES   48
 #define DETAIL_BYTES 1024
 
-static void breach(struct agent *agent, const char *what) {
+/* Who waits behind it would have it started again at once, and is told when to ask again. */
+static void rest(struct agent *agent) {
+    struct turns *turns = agent->turns;
+    struct turn_failure why = failure_resting;
+    rest_begin(turns->rest, agent->key, clock_ms());
+    why.retry_after_ms = rest_left(turns->rest, agent->key, clock_ms());
+    if (why.retry_after_ms > 0)
+        agent_fail_queue(agent, &why);
+}
+
+void agent_breach(struct agent *agent, const char *what) {
     agent->turns->counters.breaches++;
+    events_note(agent->turns->setup.events, EVENT_AGENT_BREACH, .user = agent->user,
+                .origin = agent->origin, .pid = agent->pid);
     log_error("agent %d (%s) broke the protocol: %s; ending it", (int)agent->pid, agent->origin,
               what);
+    rest(agent);
     agent_event(agent, AGENT_EVENT_FAULT, &failure_lost);
+}
+
+void agent_runs_away(struct agent *agent, const char *what) {
+    agent->turns->counters.runaways++;
+    log_error("agent %d (%s) runs away: %s; ending it", (int)agent->pid, agent->origin, what);
+    rest_begin(agent->turns->rest, agent->key, clock_ms());
+    agent_event(agent, AGENT_EVENT_STOP, &failure_runaway);
 }
 
 static const char *on_hello(struct agent *agent, const Cloister__AgentHello *hello) {
@@ -59,7 +81,9 @@ static const char *on_delta(struct turn *turn, const Cloister__Message *message)
 }
 
 static bool tool_writes(const char *name) {
-    static const char *const writes[] = {"create_event", "update_event", "delete_event"};
+    static const char *const writes[] = {"create_event",       "update_event",   "delete_event",
+                                         "create_booking",     "cancel_booking", "send_inquiry",
+                                         "reschedule_booking", "edit_business"};
     for (size_t i = 0; i < COUNT_OF(writes); i++)
         if (strcmp(name, writes[i]) == 0)
             return true;
@@ -85,7 +109,8 @@ static const char *on_host_call(struct turn *turn, const Cloister__HostCall *cal
         return "a host call that its origin may not make";
     if (!host_call_sound(call))
         return "a malformed host call";
-    const char *wrong = relay_host_calls(turn);
+    const char *const rules[] = {relay_business(turn, call), relay_host_calls(turn)};
+    const char *wrong = first_wrong(rules, COUNT_OF(rules));
     if (wrong != NULL)
         return wrong;
     if (turn->ops != NULL)
@@ -103,7 +128,15 @@ static const char *on_done(struct turn *turn, const Cloister__TurnDone *done) {
                                  relay_memories(turn, done),
                                  relay_grant_form(done->grant),
                                  relay_grant_kind(turn, done->grant),
-                                 relay_account(turn, done)};
+                                 relay_account(turn, done),
+                                 relay_front(turn, done),
+                                 relay_proposals_kind(turn, done),
+                                 relay_proposals_count(done),
+                                 relay_proposals_sizes(done),
+                                 relay_proposals_text(done),
+                                 relay_proposals_ids(done),
+                                 relay_proposals_arguments(done),
+                                 relay_settled(turn, done->settled, done->n_settled)};
     const char *wrong = first_wrong(rules, COUNT_OF(rules));
     if (wrong != NULL)
         return wrong;
@@ -115,7 +148,8 @@ static const char *on_done(struct turn *turn, const Cloister__TurnDone *done) {
 static const char *on_error(struct turn *turn, const Cloister__TurnError *error) {
     struct agent *agent = turn->agent;
     const char *const rules[] = {relay_kept_sizes(turn, error->notes.len, error->access.len),
-                                 relay_kept_kind(turn, error->notes.len, error->access.len)};
+                                 relay_kept_kind(turn, error->notes.len, error->access.len),
+                                 relay_settled(turn, error->settled, error->n_settled)};
     const char *wrong = first_wrong(rules, COUNT_OF(rules));
     if (wrong != NULL)
         return wrong;
@@ -130,10 +164,17 @@ static const char *on_error(struct turn *turn, const Cloister__TurnError *error)
 
 static const char *on_turn_exited(struct turn *turn, const Cloister__TurnExited *exited) {
     struct agent *agent = turn->agent;
-    if (!turn->cancelled && !turn->timed_out)
-        log_warn("a turn of agent %d ended without a word (signal %d, status %d)", (int)agent->pid,
-                 exited->signal, exited->status);
-    turn_end_failed(turn, turn->timed_out ? &failure_timeout : &failure_lost);
+    bool memory = false;
+    if (!turn->cancelled && !turn->timed_out) {
+        memory = count_death(agent, PROCESS_TURN, exited->signal);
+        log_warn("a turn of agent %d ended without a word (signal %d, status %d)%s",
+                 (int)agent->pid, exited->signal, exited->status,
+                 memory ? ", for it had used up its memory" : "");
+    }
+    turn_end_failed(turn, turn->timed_out             ? &failure_timeout
+                          : exited->signal == SIGXCPU ? &failure_computing
+                          : memory                    ? &failure_greedy
+                                                      : &failure_lost);
     agent_event(agent, AGENT_EVENT_TURN_OVER, NULL);
     return NULL;
 }
@@ -166,9 +207,12 @@ static const char *dispatch(struct agent *agent, const Cloister__Message *messag
 void relay_message(struct agent *agent, const uint8_t *data, size_t len) {
     if (agent->state == AGENT_ENDING)
         return;
+    struct about about; /* a copy: the turn may end in here, the agent is buried later */
+    agent_about(agent, &about);
+    LOG_ABOUT(.request = about.request, .user = agent->user, .trace = about.trace);
     SCOPE_MSG Cloister__Message *message = NULL;
     int r = msg_decode(&agent->peer, data, len, 0, &message);
     const char *wrong = r < 0 ? strerror(-r) : dispatch(agent, message);
     if (wrong != NULL)
-        breach(agent, wrong);
+        agent_breach(agent, wrong);
 }

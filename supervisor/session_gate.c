@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "business/api/operations.h"
 #include "ipc/log.h"
 #include "supervisor/failures.h"
 #include "supervisor/gateway_open.h"
@@ -109,19 +110,34 @@ static Cloister__Caller **caller_at(Cloister__Message *message, uint64_t *ret_re
     return NULL;
 }
 
+/* Of an operation that there is not nothing is known: it is refused later. */
+static bool changes(const Cloister__Message *message, enum request_effect effect) {
+    if (effect != BY_OPERATION)
+        return effect == CHANGES;
+    const struct operation *operation = operation_find(message->business_call->operation);
+    return operation == NULL || operation->changes;
+}
+
 static bool word_bounded(const char *text, size_t min, size_t max) {
     size_t len = strlen(text);
     return len >= min && len <= max && utf8_valid(text, len);
 }
 
+/* Whose a proposal is, is known here: who decides on one may leave out the user. */
+static bool is_decision(const Cloister__Message *message) {
+    return message->body_case == CLOISTER__MESSAGE__BODY_CHAT_REQUEST &&
+           message->chat_request->proposal[0] != '\0';
+}
+
 /* Either a frontend with its user, or a browser. */
-static bool sound(const Cloister__Caller *caller) {
+static bool sound(const Cloister__Caller *caller, bool nameless) {
     if (caller == NULL || !word_bounded(caller->session, 0, 128) ||
         !word_bounded(caller->csrf, 0, 128))
         return false;
     if (caller->session[0] != '\0')
         return caller->frontend[0] == '\0' && caller->user[0] == '\0' && caller->grant[0] == '\0';
-    return word_bounded(caller->frontend, 1, 64) && word_bounded(caller->user, 1, 256) &&
+    return word_bounded(caller->frontend, 1, 64) &&
+           word_bounded(caller->user, nameless ? 0 : 1, 256) &&
            word_bounded(caller->grant, 0, 1024) && caller->csrf[0] == '\0';
 }
 
@@ -207,14 +223,14 @@ void session_gate_enter(struct session_gate *gate, struct gateway_end *end,
         return;
     }
     const Cloister__Caller *caller = *at;
-    if (!sound(caller))
+    if (!sound(caller, is_decision(message)))
         gateway_fail(end, request, 400, "invalid_field", "The caller is not given properly.",
                      false);
     else if (strcmp(caller->frontend, WEB_FRONTEND) == 0)
         gateway_fail(end, request, 403, "not_allowed",
                      "Users of the web pages act through their sessions alone.", false);
     else if (caller->session[0] != '\0') {
-        look_up(gate, end, request, effect == CHANGES, message, caller);
+        look_up(gate, end, request, changes(message, effect), message, caller);
         return;
     } else {
         gate->go(gate->ctx, end, message);

@@ -1,5 +1,6 @@
 #include "supervisor/sessions.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sodium.h>
@@ -9,32 +10,37 @@
 #include "supervisor/hash.h"
 
 #define DIGEST_LEN 16
+#define OVERHEAD   64
 
-/* One sealed blob. Every blob is on its user's list and on the list by last use. */
+/* Whose limit it counts against, and among whom the longest unused goes. */
+enum share { SHARE_OWNERS, SHARE_CUSTOMERS, SHARE_COUNT };
+
+/* One sealed blob, in one piece of memory with its name and its bytes: a hundred thousand users are
+ * parked in here. Every blob is on its user's list and on its share's list by last use. */
 struct blob {
     TAILQ_ENTRY(blob) by_use;
     LIST_ENTRY(blob) of_user;
     struct session_user *user;
-    char connection[ID_LEN + 1];
     uint64_t version; /* of the refresh token, for an access token; 0 for notes */
     uint64_t used_ms;
     uint64_t order; /* of use; milliseconds may be equal */
-    uint8_t *data;
-    size_t len;
+    uint32_t len, name_len;
+    char connection[ID_LEN + 1];
     bool access;
-    char name[]; /* of notes_name; empty for an access token */
+    uint8_t share;
+    char name[]; /* of notes_name, empty for an access token; behind its end the bytes */
 };
 
 struct session_user {
     struct hash_node node;
     LIST_HEAD(, blob) blobs;
-    size_t count; /* of conversations */
     char id[];
 };
 
 struct sessions {
     struct hash users;
-    TAILQ_HEAD(blob_list, blob) by_use; /* longest unused first */
+    TAILQ_HEAD(blob_list, blob) by_use[SHARE_COUNT]; /* longest unused first */
+    size_t share_bytes[SHARE_COUNT];
     struct sessions_limits limits;
     struct event *expiry;
     size_t bytes, count;
@@ -42,36 +48,57 @@ struct sessions {
     uint8_t digest_key[crypto_generichash_KEYBYTES];
 };
 
-static size_t cost_of(const struct blob *blob) {
-    return sizeof(*blob) + strlen(blob->name) + 1 + blob->len;
+static size_t size_of(const struct blob *blob) {
+    return sizeof(*blob) + blob->name_len + 1 + blob->len;
 }
 
-static void blob_drop_data(struct blob *blob) {
-    if (blob->data != NULL)
-        explicit_bzero(blob->data, blob->len);
-    free(take_ptr(blob->data));
-    blob->len = 0;
+/* What the allocator and, by and large, the user's own entry add. */
+static size_t cost_of(const struct blob *blob) {
+    return size_of(blob) + OVERHEAD;
+}
+
+/* Of notes_name, "" an access token. */
+static enum share share_of(const char *name) {
+    return strncmp(name, "customer:", 9) == 0 ? SHARE_CUSTOMERS : SHARE_OWNERS;
+}
+
+/* The longest unused of all; NULL: there is none. */
+static struct blob *oldest_of_all(const struct sessions *sessions) {
+    struct blob *oldest = NULL;
+    for (size_t i = 0; i < SHARE_COUNT; i++) {
+        struct blob *first = TAILQ_FIRST(&sessions->by_use[i]);
+        if (first != NULL && (oldest == NULL || first->order < oldest->order))
+            oldest = first;
+    }
+    return oldest;
+}
+
+static const uint8_t *data_of(const struct blob *blob) {
+    return (const uint8_t *)blob->name + blob->name_len + 1;
+}
+
+static void blob_free(struct blob *blob) {
+    explicit_bzero(blob, size_of(blob));
+    free(blob);
 }
 
 static void blob_forget(struct sessions *sessions, struct blob *blob) {
     struct session_user *user = blob->user;
-    TAILQ_REMOVE(&sessions->by_use, blob, by_use);
+    TAILQ_REMOVE(&sessions->by_use[blob->share], blob, by_use);
     LIST_REMOVE(blob, of_user);
     sessions->bytes -= cost_of(blob);
+    sessions->share_bytes[blob->share] -= cost_of(blob);
     sessions->count--;
-    if (!blob->access)
-        user->count--;
-    blob_drop_data(blob);
-    free(blob);
+    blob_free(blob);
     if (LIST_EMPTY(&user->blobs)) {
         hash_remove(&sessions->users, &user->node);
         free(user);
     }
 }
 
-/* All blobs live equally long, so the head of the list is the next to go. */
+/* All blobs live equally long, so the longest unused is the next to go. */
 static void arm_expiry(struct sessions *sessions) {
-    struct blob *first = TAILQ_FIRST(&sessions->by_use);
+    struct blob *first = oldest_of_all(sessions);
     if (first == NULL) {
         (void)event_del(sessions->expiry);
         return;
@@ -86,7 +113,7 @@ static void arm_expiry(struct sessions *sessions) {
 static void expire(struct sessions *sessions) {
     uint64_t now = clock_ms();
     struct blob *first;
-    while ((first = TAILQ_FIRST(&sessions->by_use)) != NULL &&
+    while ((first = oldest_of_all(sessions)) != NULL &&
            first->used_ms + sessions->limits.ttl_ms <= now)
         blob_forget(sessions, first);
 }
@@ -102,7 +129,8 @@ int sessions_new(struct event_base *base, const struct sessions_limits *limits,
     struct sessions *sessions = calloc(1, sizeof(*sessions));
     if (sessions == NULL)
         return -ENOMEM;
-    TAILQ_INIT(&sessions->by_use);
+    for (size_t i = 0; i < SHARE_COUNT; i++)
+        TAILQ_INIT(&sessions->by_use[i]);
     sessions->limits = *limits;
     int r = hash_init(&sessions->users);
     randombytes_buf(sessions->digest_key, sizeof(sessions->digest_key));
@@ -119,7 +147,7 @@ void sessions_free(struct sessions *sessions) {
     if (sessions == NULL)
         return;
     struct blob *blob;
-    while ((blob = TAILQ_FIRST(&sessions->by_use)) != NULL)
+    while ((blob = oldest_of_all(sessions)) != NULL)
         blob_forget(sessions, blob);
     if (sessions->expiry != NULL)
         event_free(sessions->expiry);
@@ -154,39 +182,60 @@ static struct blob *find_blob(struct session_user *user, const char *name, bool 
     return NULL;
 }
 
-static struct blob *oldest_conversation(struct session_user *user) {
+/* Customers' conversations never make room at the cost of their owner's. */
+static bool of_same_origin(const struct blob *blob, const struct blob *other) {
+    size_t len = strcspn(other->name, ":");
+    return !blob->access && strncmp(blob->name, other->name, len + 1) == 0;
+}
+
+/* The conversation that goes for the new one's sake; NULL: there is room. */
+static struct blob *one_too_many(const struct sessions *sessions, const struct blob *added) {
     struct blob *blob, *oldest = NULL;
-    LIST_FOREACH(blob, &user->blobs, of_user)
-    if (!blob->access && (oldest == NULL || blob->order < oldest->order))
-        oldest = blob;
-    return oldest;
+    size_t count = 0;
+    LIST_FOREACH(blob, &added->user->blobs, of_user) {
+        if (!of_same_origin(blob, added))
+            continue;
+        count++;
+        if (oldest == NULL || blob->order < oldest->order)
+            oldest = blob;
+    }
+    return count > sessions->limits.conversations ? oldest : NULL;
 }
 
 static void touch(struct sessions *sessions, struct blob *blob) {
-    TAILQ_REMOVE(&sessions->by_use, blob, by_use);
+    TAILQ_REMOVE(&sessions->by_use[blob->share], blob, by_use);
     blob->used_ms = clock_ms();
     blob->order = ++sessions->uses;
-    TAILQ_INSERT_TAIL(&sessions->by_use, blob, by_use);
+    TAILQ_INSERT_TAIL(&sessions->by_use[blob->share], blob, by_use);
     arm_expiry(sessions);
 }
 
-static int add_blob(struct sessions *sessions, const char *id, const char *name, bool access,
-                    struct blob *blob) {
-    strcpy(blob->name, name);
-    blob->access = access;
+/* Until everything fits: first whoever has more than their share, which the others may use as long
+ * as it is free. */
+static void make_room(struct sessions *sessions) {
+    while (sessions->share_bytes[SHARE_CUSTOMERS] > sessions->limits.customers_bytes)
+        blob_forget(sessions, TAILQ_FIRST(&sessions->by_use[SHARE_CUSTOMERS]));
+    while (sessions->bytes > sessions->limits.total_bytes) {
+        struct blob *first = TAILQ_FIRST(&sessions->by_use[SHARE_OWNERS]);
+        blob_forget(sessions, first != NULL ? first : oldest_of_all(sessions));
+    }
+}
+
+static int add_blob(struct sessions *sessions, const char *id, struct blob *blob) {
     blob->user = need_user(sessions, id);
     if (blob->user == NULL)
         return -ENOMEM;
     blob->used_ms = clock_ms();
     blob->order = ++sessions->uses;
-    TAILQ_INSERT_TAIL(&sessions->by_use, blob, by_use);
+    TAILQ_INSERT_TAIL(&sessions->by_use[blob->share], blob, by_use);
     LIST_INSERT_HEAD(&blob->user->blobs, blob, of_user);
     sessions->bytes += cost_of(blob);
+    sessions->share_bytes[blob->share] += cost_of(blob);
     sessions->count++;
-    if (!access && ++blob->user->count > sessions->limits.conversations)
-        blob_forget(sessions, oldest_conversation(blob->user));
-    while (sessions->bytes > sessions->limits.total_bytes)
-        blob_forget(sessions, TAILQ_FIRST(&sessions->by_use));
+    struct blob *gone = blob->access ? NULL : one_too_many(sessions, blob);
+    if (gone != NULL)
+        blob_forget(sessions, gone);
+    make_room(sessions);
     arm_expiry(sessions);
     return 0;
 }
@@ -200,30 +249,25 @@ static int put(struct sessions *sessions, const char *id, const char *name, bool
     if (strlen(connection) > ID_LEN)
         return -EINVAL;
     struct blob *blob = NULL;
-    uint8_t *copy = NULL;
     if (len > 0) {
-        blob = calloc(1, sizeof(*blob) + strlen(name) + 1);
-        copy = malloc(len);
-        if (blob == NULL || copy == NULL) {
-            free(blob);
-            free(copy);
+        size_t name_len = strlen(name);
+        blob = calloc(1, sizeof(*blob) + name_len + 1 + len);
+        if (blob == NULL)
             return -ENOMEM;
-        }
+        blob->name_len = (uint32_t)name_len;
+        blob->len = (uint32_t)len;
+        blob->access = access;
+        blob->share = (uint8_t)share_of(name);
+        blob->version = version;
+        memcpy(blob->name, name, name_len);
+        memcpy(blob->name + name_len + 1, data, len);
+        strcpy(blob->connection, connection);
     }
     if (old != NULL)
         blob_forget(sessions, old);
-    if (blob == NULL)
-        return 0;
-    memcpy(copy, data, len);
-    blob->data = copy;
-    blob->len = len;
-    blob->version = version;
-    strcpy(blob->connection, connection);
-    int r = add_blob(sessions, id, name, access, blob);
-    if (r < 0) {
-        blob_drop_data(blob);
-        free(blob);
-    }
+    int r = blob == NULL ? 0 : add_blob(sessions, id, blob);
+    if (r < 0)
+        blob_free(blob);
     return r;
 }
 
@@ -235,7 +279,7 @@ static struct session_blob get(struct sessions *sessions, const char *id, const 
     if (blob == NULL || strcmp(blob->connection, connection) != 0 || blob->version != version)
         return (struct session_blob){0};
     touch(sessions, blob);
-    return (struct session_blob){blob->data, blob->len};
+    return (struct session_blob){data_of(blob), blob->len};
 }
 
 /* A conversation's name is its caller's text, which may say as much as a message does, and notes
@@ -312,4 +356,56 @@ size_t sessions_bytes(const struct sessions *sessions) {
 
 size_t sessions_count(const struct sessions *sessions) {
     return sessions->count;
+}
+
+size_t sessions_users(const struct sessions *sessions) {
+    return sessions->users.count;
+}
+
+/* ---- from one cloisterd to the next ---- */
+
+static_assert(SESSIONS_KEY_LEN == crypto_generichash_KEYBYTES, "handover.h says how long");
+
+const uint8_t *sessions_key(const struct sessions *sessions) {
+    return sessions->digest_key;
+}
+
+void sessions_take_key(struct sessions *sessions, const uint8_t key[static SESSIONS_KEY_LEN]) {
+    memcpy(sessions->digest_key, key, sizeof(sessions->digest_key));
+}
+
+int sessions_hand_over(struct sessions *sessions,
+                       int (*put_one)(void *ctx, const struct session_kept *kept), void *ctx) {
+    expire(sessions);
+    for (struct blob *blob; (blob = oldest_of_all(sessions)) != NULL;) {
+        const struct session_kept kept = {.user = blob->user->id,
+                                          .name = blob->name,
+                                          .connection = blob->connection,
+                                          .version = blob->version,
+                                          .used_ms = blob->used_ms,
+                                          .access = blob->access,
+                                          .data = data_of(blob),
+                                          .len = blob->len};
+        int r = put_one(ctx, &kept);
+        if (r < 0)
+            return r;
+        blob_forget(sessions, blob);
+    }
+    arm_expiry(sessions);
+    return 0;
+}
+
+int sessions_take(struct sessions *sessions, const struct session_kept *kept) {
+    uint64_t now = clock_ms();
+    if (!id_valid(kept->user) || kept->access != (kept->name[0] == '\0') || kept->len == 0)
+        return -EINVAL;
+    if (kept->used_ms > now || kept->used_ms + sessions->limits.ttl_ms <= now)
+        return -ESTALE;
+    int r = put(sessions, kept->user, kept->name, kept->access, kept->connection, kept->version,
+                kept->data, kept->len);
+    struct blob *last = TAILQ_LAST(&sessions->by_use[share_of(kept->name)], blob_list);
+    if (r == 0 && last != NULL) /* the one just put, unless there was no room */
+        last->used_ms = kept->used_ms;
+    arm_expiry(sessions);
+    return r;
 }

@@ -14,8 +14,11 @@ struct sessions_limits {
     uint64_t ttl_ms;      /* without use */
     size_t notes_bytes;   /* of one conversation */
     size_t access_bytes;  /* of one access token */
-    size_t conversations; /* of one user */
+    size_t conversations; /* of one user, of each origin */
     size_t total_bytes;   /* of everything; the longest unused goes first */
+    /* Of these at most for the notes of customers' conversations, whoever they are with: what
+     * anybody can fill at will makes no room at the cost of owners. */
+    size_t customers_bytes;
 };
 
 struct session_blob {
@@ -47,8 +50,33 @@ struct session_blob sessions_access(struct sessions *sessions, const char *user,
 void sessions_forget(struct sessions *sessions, const char *user, const char *conversation,
                      bool also_access);
 
+/* ---- from one cloisterd to the next (handover.c) ---- */
+
+#define SESSIONS_KEY_LEN 32u /* of the digests that stand for conversations' names */
+
+/* One blob as it is kept. */
+struct session_kept {
+    const char *user, *name, *connection;
+    uint64_t version, used_ms; /* clock_ms */
+    bool access;
+    const uint8_t *data;
+    size_t len;
+};
+const uint8_t *sessions_key(const struct sessions *sessions);
+/* Of sessions that hold nothing yet. */
+void sessions_take_key(struct sessions *sessions, const uint8_t key[static SESSIONS_KEY_LEN]);
+/* Gives every blob to `put`, the longest unused first, and forgets it. 0 or what `put` said. */
+int sessions_hand_over(struct sessions *sessions,
+                       int (*put)(void *ctx, const struct session_kept *kept),
+                       void *ctx) MUST_CHECK;
+/* Keeps one that was handed over, in that order. -EINVAL: it cannot be one of ours; -EMSGSIZE;
+ * -ESTALE: its time is over; -ENOMEM. */
+int sessions_take(struct sessions *sessions, const struct session_kept *kept) MUST_CHECK;
+
 /* For status. */
 size_t sessions_bytes(const struct sessions *sessions);
 size_t sessions_count(const struct sessions *sessions);
+/* Users of whom something is kept, whether an agent of theirs lives or not. */
+size_t sessions_users(const struct sessions *sessions);
 
 #endif

@@ -23,8 +23,8 @@ void spawn_want(struct agent *agent) {
     agent->started_ms = clock_ms();
     agent->begun_us = now_us();
     agent->since_ms = wall_ms();
-    agent->hello = agent->park = false;
-    agent->pings = agent->pongs = agent->turns_done = 0;
+    agent->hello = agent->park = agent->hung_up = agent->outdated = false;
+    agent->pings = agent->pongs = agent->turns_done = agent->oom_kills = 0;
     agent->pid = agent->peer_pid = 0;
     agent->wanting = true;
     TAILQ_INSERT_TAIL(&turns->wanting, agent, wants);
@@ -45,17 +45,36 @@ void spawn_forget(struct agent *agent) {
     spawn_unwant(agent);
     if (agent->end != NULL)
         nng_end_close(take_ptr(agent->end));
+    if (agent->log != NULL)
+        log_pipe_drain(agent->log);
+    log_pipe_free(take_ptr(agent->log));
     if (agent->exited != NULL)
         event_free(take_ptr(agent->exited));
     if (agent->pidfd >= 0)
         (void)close(take_fd(&agent->pidfd));
-    if (agent->spawn != 0)
+    if (agent->spawn != 0) {
         hash_remove(&turns->by_spawn, &agent->by_spawn);
+        zygote_forget(turns->zygote, agent->spawn);
+    }
     if (agent->counted)
         turns->live--;
     agent->spawn = 0;
     agent->pid = 0;
     agent->asked = agent->counted = agent->reaped = false;
+}
+
+static void on_line(void *ctx, enum log_level level, const char *text) {
+    const struct agent *agent = ctx;
+    log_line(level, "agent %d: %s", (int)agent->pid, text);
+}
+
+static void on_log_closed(void *ctx) {
+    struct agent *agent = ctx;
+    agent->turns->counters.logs_closed++;
+    log_warn("agent %d (spawn %llu, user %s, %s) wrote too many lines to the log; nothing more of "
+             "it is read",
+             (int)agent->pid, (unsigned long long)agent->spawn,
+             agent->user[0] != '\0' ? agent->user : "none yet", agent->origin);
 }
 
 /* -EAGAIN: the zygote cannot take it now. */
@@ -83,19 +102,52 @@ static int ask(struct agent *agent) {
     spawn.origin = agent->origin;
     spawn.connection = agent->connection;
     spawn.socket = agent->socket;
-    r = zygote_spawn(turns->zygote, &spawn);
+    r = log_pipe_new_agent(turns->base, &turns->log_share, on_line, on_log_closed, agent,
+                           &agent->log);
+    if (r == 0)
+        r = zygote_spawn(turns->zygote, &spawn, log_pipe_fd(agent->log));
     if (r < 0)
         return r;
+    log_pipe_handed(agent->log);
     agent->asked = agent->counted = true;
+    agent->started_ms = clock_ms(); /* what it waited for room is not the zygote's */
+    agent_arm(agent);
     turns->live++;
     turns->counters.spawns++;
     return 0;
 }
 
-void spawn_next(struct turns *turns) {
+bool spawn_full(const struct turns *turns) {
+    return turns->wanting_count > 0 && turns->live >= turns->setup.max &&
+           zygote_ready(turns->zygote);
+}
+
+bool spawn_admits(const struct turns *turns) {
+    size_t go = turns->counts[AGENT_ENDING] + turns->counts[AGENT_IDLE];
+    return turns->live + turns->wanting_count < turns->setup.max + go + turns->setup.full_waiting;
+}
+
+/* agents.max is a number of processes, not of users: whoever is idle longest goes. Each that ends
+ * comes back to spawn_next. */
+static void make_room(struct turns *turns) {
     struct agent *agent;
-    while (zygote_ready(turns->zygote) && turns->live < turns->setup.max &&
+    while (turns->counts[AGENT_ENDING] < turns->wanting_count &&
+           (agent = agent_longest_idle(turns)) != NULL)
+        agent_event(agent, AGENT_EVENT_PARK, NULL);
+}
+
+static void start_wanting(struct turns *turns) {
+    struct agent *agent;
+    while (zygote_ready(turns->zygote) && !turns->refusing &&
            (agent = TAILQ_FIRST(&turns->wanting)) != NULL) {
+        if (TAILQ_EMPTY(&agent->queue) && !agent->early) { /* who asked has gone */
+            agent_event(agent, AGENT_EVENT_STOP, NULL);
+            continue;
+        }
+        if (turns->live >= turns->setup.max) {
+            make_room(turns);
+            return;
+        }
         int r = ask(agent);
         if (r == 0) {
             spawn_unwant(agent);
@@ -117,15 +169,31 @@ void spawn_next(struct turns *turns) {
     }
 }
 
+void spawn_next(struct turns *turns) {
+    if (turns->spawning)
+        return;
+    turns->spawning = true;
+    start_wanting(turns);
+    turns->spawning = false;
+}
+
 static void on_exited(evutil_socket_t fd, short what, void *arg) {
     (void)fd, (void)what;
     struct agent *agent = arg;
     char how[64];
-    if (!process_reap(agent->pidfd, how, sizeof(how)))
+    int signal = 0;
+    if (!process_reap_signal(agent->pidfd, how, sizeof(how), &signal))
         return;
-    if (agent->state != AGENT_ENDING)
-        log_warn("agent %d (%s) ended while %s: %s", (int)agent->pid, agent->origin,
-                 agent_state_name(agent->state), how);
+    struct about about = agent->hung_about;
+    if (!agent->hung_up)
+        agent_about(agent, &about);
+    LOG_ABOUT(.request = about.request, .user = agent->user, .trace = about.trace);
+    if (agent->state != AGENT_ENDING || agent->hung_up) {
+        bool memory = count_death(agent, PROCESS_AGENT, signal);
+        log_warn("agent %d (%s) ended while %s: %s%s", (int)agent->pid, agent->origin,
+                 agent->hung_up ? "hanging up" : agent_state_name(agent->state), how,
+                 memory ? ", for it had used up its memory" : "");
+    }
     agent->reaped = true;
     event_free(take_ptr(agent->exited));
     if (agent->state == AGENT_ENDING || agent->peer_pid == 0)
@@ -139,6 +207,9 @@ static void record_latency(struct agent *agent) {
     uint64_t took = now_us() - agent->begun_us;
     turns->latency_us[turns->latencies++ % LATENCIES] =
         took > UINT32_MAX ? UINT32_MAX : (uint32_t)took;
+    count_ready(agent, took);
+    events_note(turns->setup.events, EVENT_AGENT_STARTED, .user = agent->user,
+                .origin = agent->origin, .pid = agent->pid, .took_us = took);
 }
 
 void spawn_check_ready(struct agent *agent) {
@@ -150,6 +221,8 @@ void spawn_check_ready(struct agent *agent) {
         log_error("agent %d: someone else (%d) answered in its place; ending it", (int)agent->pid,
                   (int)agent->peer_pid);
         agent->turns->counters.breaches++;
+        events_note(agent->turns->setup.events, EVENT_AGENT_BREACH, .user = agent->user,
+                    .origin = agent->origin, .pid = agent->pid);
         agent_event(agent, AGENT_EVENT_FAULT, &failure_not_started);
         return;
     }
@@ -162,6 +235,7 @@ void spawn_check_ready(struct agent *agent) {
 static void have_process(struct agent *agent, pid_t pid, int pidfd) {
     agent->pid = pid;
     agent->pidfd = pidfd;
+    agent->watched = (struct watched){0};
     agent->exited = event_new(agent->turns->base, pidfd, EV_READ | EV_PERSIST, on_exited, agent);
     if (agent->exited == NULL || event_add(agent->exited, NULL) < 0)
         fatal("cannot watch an agent: out of memory");
@@ -281,7 +355,11 @@ static void on_message(void *ctx, const uint8_t *data, size_t len) {
 static void on_down(void *ctx) {
     struct agent *agent = ctx;
     if (agent->peer_pid == 0)
-        return; /* the stranger above */
+        return;                                           /* the stranger above */
+    if (!agent->reaped && agent->state != AGENT_ENDING) { /* how, is told when it is reaped */
+        agent->hung_up = true;
+        agent_about(agent, &agent->hung_about);
+    }
     agent_event(agent, agent->reaped ? AGENT_EVENT_EXITED : AGENT_EVENT_FAULT,
                 agent->state == AGENT_STARTING ? &failure_not_started : &failure_lost);
 }

@@ -13,24 +13,11 @@
 
 #include "build_config.h"
 #include "ipc/confine.h"
+#include "ipc/folder.h"
 #include "ipc/log.h"
 
 #define FDS_PER_AGENT 8
 #define FDS_OTHER     1024
-
-char *start_config_path(int argc, char **argv) {
-    const char *given = "/etc/cloister/cloister.conf";
-    for (int i = 1; i < argc; i++) {
-        if ((strcmp(argv[i], "--config") == 0 || strcmp(argv[i], "-c") == 0) && i + 1 < argc)
-            given = argv[i + 1];
-        else if (strncmp(argv[i], "--config=", 9) == 0)
-            given = argv[i] + 9;
-    }
-    char *path = realpath(given, NULL);
-    if (path == NULL)
-        fatal("%s: %s", given, strerror(errno));
-    return path;
-}
 
 /* Each with arguments that a kernel which knows the call answers at once, and with what. */
 void start_kernel(void) {
@@ -57,8 +44,9 @@ static void need_directory(const char *path, bool make) {
     if (make && mkdir(path, 0711) == 0) {
         if (user_lookup(CLOISTER_USER_SUPERVISOR, &uid, &gid) < 0)
             fatal("there is no system user %s", CLOISTER_USER_SUPERVISOR);
-        if (chown(path, uid, gid) < 0 || chmod(path, 0711) < 0)
-            fatal("%s: %s", path, strerror(errno));
+        int r = folder_give(path, uid, gid, 0711);
+        if (r < 0)
+            fatal("%s: %s", path, strerror(-r));
     }
     if (stat(path, &st) < 0)
         fatal("%s: %s (the launcher or systemd makes it, owned by %s, mode 0711)", path,
@@ -84,6 +72,8 @@ void start_directories(const struct config *config, struct start_paths *ret) {
     join(ret->agents, sizeof(ret->agents), run, "agents");
     join(gateway_dir, sizeof(gateway_dir), run, "gateway");
     join(ret->gateway, sizeof(ret->gateway), gateway_dir, "owner.ipc");
+    join(ret->gateway_public, sizeof(ret->gateway_public), gateway_dir, "public.ipc");
+    join(ret->business, sizeof(ret->business), run, "business/supervisor.sock");
     if (control[0] == '\0')
         join(ret->control, sizeof(ret->control), run, "control.sock");
     else if (strlen(control) < sizeof(ret->control))

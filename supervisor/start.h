@@ -7,11 +7,9 @@
 #include "supervisor/control.h"
 
 struct start_paths {
-    char run[80], agents[96], gateway[108], control[108];
+    char run[80], agents[96], gateway[108], gateway_public[108], business[108], control[108];
 };
 
-/* Absolute path of the configuration file that the command line names. malloc'd. */
-char *start_config_path(int argc, char **argv);
 /* The kernel knows the calls without which no wall stands. */
 void start_kernel(void);
 /* Makes what is missing of the runtime directory (root only), checks the rest. */

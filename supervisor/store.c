@@ -8,6 +8,7 @@
 #include "ipc/log.h"
 #include "memory/migrate.h"
 #include "supervisor/store_internal.h"
+#include "supervisor/store_turns.h"
 
 #define PURGE_MS 300000
 
@@ -85,6 +86,7 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx) {
     (void)what;
     if (store->migrated) {
         purge(store);
+        store_turns_purge(store);
         arm(store, backoff_ms(0, PURGE_MS, PURGE_MS));
     } else if (!store->migrating) {
         store->migrating = true;

@@ -21,13 +21,21 @@ int store_new(struct event_base *base, const struct config *config, struct store
 void store_free(struct store *store);
 bool store_ready(const struct store *store);
 
-/* What a turn needs: the user, its connection and its sealed state, in one round trip. */
+/* What was counted of a day (UTC). */
+struct store_used {
+    uint64_t tokens, spend; /* spend: millionths of the operator's currency */
+};
+
+/* What a turn needs: the user, its connection, its sealed state and what was used of today's
+ * budgets, in one round trip. */
 struct store_session {
     char user[ID_LEN + 1];
     char connection[ID_LEN + 1];  /* "" when not connected */
     char connection_state[16];    /* "none", "active", "broken", "disconnecting" */
     Cloister__SealedState *state; /* refresh, token_version, preferences, scopes; others empty */
     bool repeated;                /* the idempotency key was already recorded */
+    struct store_used user_today, frontend_today, server_today;
+    char frontend[65]; /* whose user it is */
 };
 typedef void store_session_done(void *ctx, int error, const struct store_session *session);
 /* Looks (frontend, name) up; -ENOENT when there is no such user. A 32-byte `idempotency` hash
@@ -36,15 +44,18 @@ typedef void store_session_done(void *ctx, int error, const struct store_session
 void store_session(struct store *store, const char *frontend, const char *name,
                    const uint8_t *idempotency, store_session_done *done, void *ctx);
 
+/* The same by the user's opaque id, for a turn that is not theirs: without preferences. */
+void store_session_of(struct store *store, const char *user, store_session_done *done, void *ctx);
+
 /* The opaque id of (frontend, name); -ENOENT when there is no such user. */
 typedef void store_user_done(void *ctx, int error, const char *user);
 void store_user(struct store *store, const char *frontend, const char *name, store_user_done *done,
                 void *ctx);
 
 typedef void store_done(void *ctx, int error);
+/* -ENOSPC over 64, -EINVAL over 1280 bytes; -ENOENT: there is none to correct. */
 void store_put_preference(struct store *store, const char *user, const Cloister__PutPreference *put,
-                          store_done *done,
-                          void *ctx); /* -ENOSPC over 64, -EINVAL over 1280 bytes */
+                          store_done *done, void *ctx);
 void store_delete_preference(struct store *store, const char *user, const char *id,
                              store_done *done, void *ctx); /* "" deletes all */
 void store_mark_broken(struct store *store, const char *connection, store_done *done, void *ctx);

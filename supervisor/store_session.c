@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "supervisor/store_internal.h"
+#include "supervisor/store_turns.h"
 #include "supervisor/words.h"
 
 #define PREFERENCES_MAX 64
@@ -18,9 +19,14 @@ static_assert(PREFERENCES_MAX == 64, "the statements below say so too");
     " WHERE user_id = (SELECT id FROM u) AND state IN ('active', 'broken', 'disconnecting')"       \
     " ORDER BY state = 'disconnecting', changed_at DESC LIMIT 1"
 
+#define TODAY                                                                                      \
+    "  LEFT JOIN user_days ud ON ud.user_id = u.id AND ud.day = $4::date"                          \
+    "  LEFT JOIN frontend_days fd ON fd.day = $4::date AND fd.frontend = u.frontend"               \
+    "  LEFT JOIN frontend_days sd ON sd.day = $4::date AND sd.frontend = ''"
+
 /* One row per preference, at least one. A key that was seen more than a day ago counts as new. */
 static const char session_sql[] =
-    "WITH u AS (SELECT id FROM users WHERE frontend = $1 AND name = $2),"
+    "WITH u AS (SELECT id, frontend FROM users WHERE frontend = $1 AND name = $2),"
     " c AS (" CURRENT_CONNECTION "),"
     " r AS (INSERT INTO requests AS old (user_id, key_hash)"
     "  SELECT id, $3::bytea FROM u WHERE $3::bytea IS NOT NULL"
@@ -28,11 +34,36 @@ static const char session_sql[] =
     "   WHERE old.created_at < now() - interval '1 day' RETURNING 1)"
     " SELECT u.id::text, c.id::text, c.state, c.sealed_refresh, c.token_version,"
     "  array_to_string(c.scopes, ' '), $3::bytea IS NOT NULL AND NOT EXISTS (SELECT 1 FROM r),"
-    "  p.id::text, p.sealed, (extract(epoch FROM p.created_at) * 1000)::bigint"
-    " FROM u LEFT JOIN c ON true LEFT JOIN preferences p ON p.user_id = u.id"
+    "  p.id::text, p.sealed, (extract(epoch FROM p.created_at) * 1000)::bigint,"
+    "  ud.tokens, ud.spend, fd.tokens, fd.spend, sd.tokens, sd.spend, u.frontend"
+    " FROM u LEFT JOIN c ON true LEFT JOIN preferences p ON p.user_id = u.id" TODAY
     " ORDER BY p.created_at, p.id";
 
-enum { USER, CONNECTION, STATE, REFRESH, VERSION, SCOPES, REPEATED, PREF_ID, PREF_SEALED, PREF_AT };
+/* The same columns. $1 to $3 as there, and not looked at, but for the id. */
+static const char session_of_sql[] =
+    "WITH u AS (SELECT id, frontend FROM users WHERE id = $1), c AS (" CURRENT_CONNECTION ")"
+    " SELECT u.id::text, c.id::text, c.state, c.sealed_refresh, c.token_version,"
+    "  array_to_string(c.scopes, ' '), $2::text IS NOT NULL AND $3::bytea IS NOT NULL,"
+    "  NULL::text, NULL::bytea, NULL::bigint,"
+    "  ud.tokens, ud.spend, fd.tokens, fd.spend, sd.tokens, sd.spend, u.frontend"
+    " FROM u LEFT JOIN c ON true" TODAY;
+
+enum {
+    USER,
+    CONNECTION,
+    STATE,
+    REFRESH,
+    VERSION,
+    SCOPES,
+    REPEATED,
+    PREF_ID,
+    PREF_SEALED,
+    PREF_AT,
+    USER_TODAY, /* tokens, then spend */
+    FRONTEND_TODAY = USER_TODAY + 2,
+    SERVER_TODAY = FRONTEND_TODAY + 2,
+    FRONTEND = SERVER_TODAY + 2
+};
 
 static ProtobufCBinaryData bytes_of(const struct pg_rows *rows, unsigned row, unsigned column) {
     ProtobufCBinaryData data;
@@ -65,6 +96,12 @@ static void fill_state(const struct pg_rows *rows, const struct words *scopes,
     }
 }
 
+/* 0 where there is no row yet. */
+static struct store_used used_of(const struct pg_rows *rows, unsigned column) {
+    return (struct store_used){.tokens = (uint64_t)pg_int(rows, 0, column),
+                               .spend = (uint64_t)pg_int(rows, 0, column + 1)};
+}
+
 static void on_session(void *ctx, int error, const struct pg_rows *rows) {
     struct store_call *call = ctx;
     store_session_done *done = (store_session_done *)call->any;
@@ -78,11 +115,16 @@ static void on_session(void *ctx, int error, const struct pg_rows *rows) {
     struct state_space space;
     SCOPE_WORDS struct words scopes = {0};
     Cloister__SealedState state = CLOISTER__SEALED_STATE__INIT;
-    struct store_session session = {.state = &state, .repeated = pg_bool(rows, 0, REPEATED)};
+    struct store_session session = {.state = &state,
+                                    .repeated = pg_bool(rows, 0, REPEATED),
+                                    .user_today = used_of(rows, USER_TODAY),
+                                    .frontend_today = used_of(rows, FRONTEND_TODAY),
+                                    .server_today = used_of(rows, SERVER_TODAY)};
     words_split(pg_text(rows, 0, SCOPES), &scopes);
     fill_state(rows, &scopes, &space, &state);
     store_id(rows, 0, USER, session.user);
     store_id(rows, 0, CONNECTION, session.connection);
+    snprintf(session.frontend, sizeof(session.frontend), "%s", pg_text(rows, 0, FRONTEND));
     snprintf(session.connection_state, sizeof(session.connection_state), "%s",
              session.connection[0] == '\0' ? "none" : pg_text(rows, 0, STATE));
     done(call->ctx, 0, &session);
@@ -91,8 +133,19 @@ static void on_session(void *ctx, int error, const struct pg_rows *rows) {
 
 void store_session(struct store *store, const char *frontend, const char *name,
                    const uint8_t *idempotency, store_session_done *done, void *ctx) {
-    struct pg_param params[] = {PG_TEXT(frontend), PG_TEXT(name), PARAM_HASH(idempotency)};
+    char day[STORE_DAY_SIZE];
+    store_day(wall_ms(), day);
+    struct pg_param params[] = {PG_TEXT(frontend), PG_TEXT(name), PARAM_HASH(idempotency),
+                                PG_TEXT(day)};
     store_ask(store, session_sql, params, COUNT_OF(params), on_session, (void (*)(void))done, ctx);
+}
+
+void store_session_of(struct store *store, const char *user, store_session_done *done, void *ctx) {
+    char day[STORE_DAY_SIZE];
+    store_day(wall_ms(), day);
+    struct pg_param params[] = {PG_TEXT(user), PG_NULL, PG_NULL, PG_TEXT(day)};
+    store_ask(store, session_of_sql, params, COUNT_OF(params), on_session, (void (*)(void))done,
+              ctx);
 }
 
 static void on_user(void *ctx, int error, const struct pg_rows *rows) {
@@ -121,7 +174,9 @@ static void on_preference(void *ctx, int error, const struct pg_rows *rows) {
     if (error == 0 && pg_count(rows) == 0)
         error = -ENOENT; /* no such user */
     else if (error == 0 && !pg_bool(rows, 0, 0))
-        error = pg_int(rows, 0, 1) >= PREFERENCES_MAX ? -ENOSPC : -EEXIST;
+        error = pg_bool(rows, 0, 2)                     ? -ENOENT
+                : pg_int(rows, 0, 1) >= PREFERENCES_MAX ? -ENOSPC
+                                                        : -EEXIST;
     call->done(call->ctx, error);
     free(call);
 }
@@ -134,13 +189,15 @@ void store_put_preference(struct store *store, const char *user, const Cloister_
                               "coalesce(bool_or(p.id = $2), false) AS again"
                               "  FROM u LEFT JOIN preferences p ON p.user_id = u.id GROUP BY u.id),"
                               " made AS (INSERT INTO preferences AS p (id, user_id, sealed)"
-                              "  SELECT $2, user_id, $3::bytea FROM held WHERE n < 64 OR again"
+                              "  SELECT $2, user_id, $3::bytea FROM held"
+                              "  WHERE again OR (n < 64 AND NOT $4::boolean)"
                               "  ON CONFLICT (id) DO UPDATE SET sealed = excluded.sealed WHERE "
                               "p.user_id = excluded.user_id"
                               "  RETURNING 1)"
-                              " SELECT EXISTS (SELECT 1 FROM made), n FROM held";
+                              " SELECT EXISTS (SELECT 1 FROM made), n, $4::boolean FROM held";
     struct pg_param params[] = {PG_TEXT(user), PG_TEXT(put->id),
-                                PG_BYTES(put->sealed.data, put->sealed.len)};
+                                PG_BYTES(put->sealed.data, put->sealed.len),
+                                PG_TEXT(put->correct ? "t" : "f")};
     store_ask(store, sql, params, COUNT_OF(params), on_preference, (void (*)(void))done, ctx);
 }
 

@@ -24,8 +24,9 @@ struct turn_ops {
     void (*started)(void *ctx, const char *turn_id);
     /* TURN_DELTA, TURN_TOOL. */
     void (*event)(void *ctx, const Cloister__Message *message);
-    /* HOST_CALL: answer with turn_host_reply, now or later. Only put_token for origin "connect",
-     * the others for "owner"; turns.c has checked that before. */
+    /* HOST_CALL: answer with turn_host_reply, now or later. Only what host_calls.def
+     * allows its origin, and of cloister-business's operations what operations.def does; relay.c
+     * has checked that before. */
     void (*host_call)(void *ctx, const Cloister__HostCall *call);
     /* Exactly one of these ends the turn; `turn` is invalid afterwards. `error` carries the turn's
      * own words (code and detail); `failure` is cloisterd's (agent gone, busy, full, deadline). */
@@ -34,17 +35,41 @@ struct turn_ops {
     void (*failed)(void *ctx, const struct turn_failure *failure);
 };
 
-/* Queues a turn for (user, origin). `start` is copied; turn id, deadline and origin are filled in
- * here. For a connect cell `user` is "" and `key` the connection id. Returns NULL and fills
- * *ret_failure when refused at once (user's queue full: 429 "busy"; agents.max reached: 503 "full";
- * draining: 503). */
+/* Several agents of one user and origin, so that one customer of a business does not wait for
+ * another: wherever a cell is named, "customer" may be "customer.1" to "customer.3" as well. */
+#define CELLS_PER_ORIGIN 4
+#define CELL_SIZE        17
+/* The length of the origin in a cell's name. */
+size_t cell_origin(const char *cell);
+/* The one where a turn begins soonest: idle, not started yet, or with the fewest waiting. */
+void turns_choose_cell(struct turns *turns, const char *user, const char *origin,
+                       char out[static CELL_SIZE]);
+
+/* Queues a turn for (user, origin); `origin` may be a cell. `start` is copied; turn id, deadline
+ * and origin are filled in here. For a connect cell `user` is "" and `key` the connection id.
+ * Returns NULL and fills *ret_failure when refused at once (user's queue full: 429 "busy"; too many
+ * wait for room already, or memory is short: 503 "full"; draining: 503). While all of agents.max
+ * are busy it waits for room, at most full_wait_ms. */
 struct turn *turns_submit(struct turns *turns, const char *user, const char *origin,
                           const char *connection, const Cloister__TurnStart *start,
                           const struct turn_ops *ops, void *ctx, struct turn_failure *ret_failure);
+/* For owners' chats: a request of this user begins to be looked up; the process that its turn will
+ * run in is begun meanwhile if the user is remembered from before and nobody waits for room. */
+void turns_wake(struct turns *turns, const char *frontend, const char *name);
+/* The look-up found this; remembered, until turns_end_user. */
+void turns_seen(struct turns *turns, const char *frontend, const char *name, const char *user,
+                const char *connection);
 /* Also removes it from the queue. `failed` is not called. `turn` is invalid afterwards. */
 void turn_cancel(struct turn *turn);
 void turn_credit(struct turn *turn, uint32_t bytes);
 void turn_host_reply(struct turn *turn, uint64_t call, int error, const char *detail);
+
+/* The same with what cloister-business said; too much for one reply becomes a refusal. */
+void turn_business_reply(struct turn *turn, uint64_t call, const Cloister__BusinessResult *result);
+
+/* Its agent runs a turn that waits for the answer to a host call: what is queued behind it waits as
+ * long. */
+bool turns_awaits_host(struct turns *turns, const char *user, const char *cell);
 
 /* Ends every agent of this user (disconnect): running turns fail with "disconnected". `ended` is
  * called when the last process has been reaped (at once when there is none). */

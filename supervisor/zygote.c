@@ -10,14 +10,17 @@
 
 #include "ipc/log.h"
 #include "supervisor/process.h"
+#include "supervisor/relay_rules.h"
 
-#define HELLO_TIMEOUT_MS 15000
+#define HELLO_TIMEOUT_MS 15000 /* the first time; then twice and four times as long: */
+#define HELLO_DOUBLINGS  2     /* trying all walls takes a slow machine longer, each time anew */
 #define SILENCE_MS       4000
 #define WHY_LEN          1024
 #define STEADY_MS        10000 /* it lived this long after its hello: the next death starts anew */
 #define RETRY_BASE_MS    100
 #define RETRY_SOON_MS    2000 /* the longest wait while its peers may merely be restarting */
 #define RETRY_MAX_MS     60000
+#define RETIRE_LATER_MS  1000 /* when it is old enough, but still owes an answer */
 #define MANY_DEATHS      20
 #define STARTED_DEATHS                                                                             \
     2 /* one that got ready is back within half a second, however often it dies */
@@ -29,7 +32,7 @@ struct zygote {
     void *ctx;
     struct msg_peer peer;
     Cloister__Message *hello; /* the last one, kept for status */
-    struct event *timer;      /* next start, or the hello's deadline */
+    struct event *timer;      /* next start, the hello's deadline, or its age */
     struct event *readable, *writable, *exited;
     int channel, pidfd;
     pid_t pid;
@@ -37,6 +40,9 @@ struct zygote {
     uint64_t heard_ms; /* clock of its last message */
     uint64_t start_ms; /* clock of the next attempt; 0 while one runs */
     unsigned deaths, in_a_row;
+    unsigned owed; /* spawns that it was asked for and has not answered */
+    bool retired;  /* ended for its age, or to be renewed */
+    bool outdated; /* knows a configuration that has changed, and spawns nothing more */
 };
 
 static void start(struct zygote *zygote);
@@ -69,6 +75,13 @@ static void retry_later(struct zygote *zygote) {
 /* A zygote that ran for a while may start anew at once; one that keeps dying waits longer and
  * longer. */
 static void tally_death(struct zygote *zygote, const char *how) {
+    events_note(zygote->setup.events, zygote->retired ? EVENT_ZYGOTE_REPLACED : EVENT_ZYGOTE_LOST,
+                .pid = zygote->pid);
+    if (zygote->retired) {
+        log_info("zygote %d was replaced for its %s; its agents live on", (int)zygote->pid,
+                 zygote->outdated ? "settings" : "age");
+        return;
+    }
     bool was_ready = zygote->ready_ms != 0;
     if (was_ready && zygote->in_a_row > STARTED_DEATHS)
         zygote->in_a_row = STARTED_DEATHS;
@@ -86,6 +99,7 @@ static void tally_death(struct zygote *zygote, const char *how) {
 
 static void on_exit_event(evutil_socket_t fd, short what, void *arg);
 static void receive_all(struct zygote *zygote);
+static void retire(struct zygote *zygote);
 
 static void gone(struct zygote *zygote, const char *how) {
     tally_death(zygote, how);
@@ -95,8 +109,15 @@ static void gone(struct zygote *zygote, const char *how) {
         (void)close(take_fd(&zygote->pidfd));
     zygote->pid = 0;
     zygote->ready_ms = 0;
-    retry_later(zygote);
-    zygote->in_a_row++;
+    zygote->owed = 0;
+    zygote->outdated = false;
+    if (zygote->retired) {
+        zygote->retired = false;
+        start(zygote);
+    } else {
+        retry_later(zygote);
+        zygote->in_a_row++;
+    }
     if (zygote->ops != NULL)
         zygote->ops->lost(zygote->ctx);
 }
@@ -137,13 +158,21 @@ static bool walls_missing(const Cloister__ZygoteHello *hello, char *why, size_t 
     return true;
 }
 
-static void log_walls(const Cloister__ZygoteHello *hello) {
+static const char *cgroup_layer(const struct zygote *zygote, const char *property) {
+    return zygote->setup.cgroups != NULL && strcmp(property, "exhaustion") == 0
+               ? cgroups_layer(zygote->setup.cgroups)
+               : "";
+}
+
+static void log_walls(const struct zygote *zygote, const Cloister__ZygoteHello *hello) {
     if (hello->lacking[0] != '\0')
         log_warn("walls: %s", hello->lacking);
     for (size_t i = 0; i < hello->n_walls; i++) {
         const Cloister__WallReport *wall = hello->walls[i];
         if (wall->held)
-            log_info("wall: no %s: %s", wall->property, wall->layers);
+            log_info("wall: no %s: %s%s%s", wall->property, wall->layers,
+                     cgroup_layer(zygote, wall->property)[0] != '\0' ? "+" : "",
+                     cgroup_layer(zygote, wall->property));
         else
             log_warn("wall: no %s: MISSING, accepted by configuration; an agent can %s",
                      wall->property, wall->through);
@@ -168,17 +197,37 @@ static bool accept_hello(struct zygote *zygote, Cloister__Message *message) {
     zygote->peer.phase = PHASE_READY;
     zygote->ready_ms = clock_ms();
     (void)event_del(zygote->timer);
+    if (zygote->setup.max_age_ms > 0)
+        arm(zygote, zygote->setup.max_age_ms);
     log_info("zygote %d ready", (int)zygote->pid);
-    log_walls(hello);
-    if (zygote->ops != NULL)
+    events_note(zygote->setup.events, EVENT_ZYGOTE_READY, .pid = zygote->pid);
+    log_walls(zygote, hello);
+    if (zygote->outdated)
+        retire(zygote);
+    else if (zygote->ops != NULL)
         zygote->ops->ready(zygote->ctx);
     return true;
 }
 
+/* It answers once what it was asked: so it can neither keep cloisterd busy nor fill the log. */
 static void accept_spawned(struct zygote *zygote, const Cloister__Spawned *spawned, int *pidfd) {
+    const char *wrong = relay_spawned(zygote->owed);
+    if (wrong != NULL) {
+        kill_zygote(zygote, wrong);
+        return;
+    }
+    if (zygote->owed > 0)
+        zygote->owed--;
     if (zygote->ops == NULL)
         return;
     int fd = spawned->error == 0 ? take_fd(pidfd) : -1;
+    struct cgroups *cgroups = zygote->setup.cgroups;
+    if (cgroups != NULL && fd >= 0 && !spawned->in_cgroup) {
+        int r = cgroups_move(cgroups, spawned->spawn, spawned->pid);
+        if (r < 0 && r != -ESRCH)
+            log_warn("agent %d is not in a control group of its own: %s", (int)spawned->pid,
+                     strerror(-r));
+    }
     zygote->ops->spawned(zygote->ctx, spawned->spawn, spawned->pid, fd, spawned->error);
 }
 
@@ -218,6 +267,19 @@ static void on_writable(evutil_socket_t fd, short what, void *arg) {
         zygote->ops->ready(zygote->ctx);
 }
 
+/* It has no state worth an orderly end. */
+static void retire(struct zygote *zygote) {
+    if (zygote->channel < 0)
+        return; /* it is being ended already */
+    if (zygote->owed > 0) {
+        arm(zygote, RETIRE_LATER_MS);
+        return;
+    }
+    zygote->retired = true;
+    close_channel(zygote);
+    (void)process_kill(zygote->pidfd);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg) {
     (void)fd, (void)what;
     struct zygote *zygote = arg;
@@ -225,9 +287,11 @@ static void on_timer(evutil_socket_t fd, short what, void *arg) {
         start(zygote);
     else if (zygote->ready_ms == 0)
         kill_zygote(zygote, "no hello in time");
+    else
+        retire(zygote);
 }
 
-static int watch_new(struct zygote *zygote) {
+static int watch_channel(struct zygote *zygote) {
     zygote->peer = (struct msg_peer){ROLE_ZYGOTE, ROLE_SUPERVISOR, PHASE_START, {0}};
     zygote->readable =
         event_new(zygote->base, zygote->channel, EV_READ | EV_PERSIST, on_readable, zygote);
@@ -255,13 +319,30 @@ static int start_process(struct zygote *zygote) {
     return r;
 }
 
+/* Without its place no agent could be born into a group: then they do without. */
+static void adopt(struct zygote *zygote) {
+    int r = zygote->setup.cgroups == NULL
+                ? 0
+                : cgroups_adopt_zygote(zygote->setup.cgroups, zygote->pid);
+    if (r == 0 || r == -ESRCH)
+        return;
+    log_error("the zygote cannot have a control group (%s): agents have none either", strerror(-r));
+    zygote->setup.cgroups = NULL;
+}
+
+static uint64_t hello_ms(const struct zygote *zygote) {
+    unsigned doublings = zygote->in_a_row < HELLO_DOUBLINGS ? zygote->in_a_row : HELLO_DOUBLINGS;
+    return (uint64_t)HELLO_TIMEOUT_MS << doublings;
+}
+
 static void start(struct zygote *zygote) {
     zygote->start_ms = 0;
     int r = start_process(zygote);
     if (r == 0)
-        r = watch_new(zygote);
+        r = watch_channel(zygote);
     if (r == 0) {
-        arm(zygote, HELLO_TIMEOUT_MS);
+        adopt(zygote);
+        arm(zygote, hello_ms(zygote));
         return;
     }
     zygote->deaths++;
@@ -316,15 +397,38 @@ void zygote_free(struct zygote *zygote) {
     free(zygote);
 }
 
-bool zygote_ready(const struct zygote *zygote) {
+static bool answers(const struct zygote *zygote) {
     return zygote->ready_ms != 0 && zygote->channel >= 0;
 }
 
-int zygote_spawn(struct zygote *zygote, Cloister__Spawn *spawn) {
+bool zygote_ready(const struct zygote *zygote) {
+    return answers(zygote) && !zygote->outdated;
+}
+
+/* One that is just starting may have read the file already: it is replaced when it is ready. */
+void zygote_renew(struct zygote *zygote) {
+    if (zygote->pid == 0 || zygote->channel < 0)
+        return; /* the next one reads it */
+    zygote->outdated = true;
+    if (zygote->ready_ms != 0)
+        retire(zygote);
+}
+
+int zygote_spawn(struct zygote *zygote, Cloister__Spawn *spawn, int log_fd) {
     if (!zygote_ready(zygote))
         return -EAGAIN;
+    SCOPE_FD int cgroup = -1;
+    int r = 0;
+    if (zygote->setup.cgroups != NULL)
+        r = cgroups_make(zygote->setup.cgroups, spawn->spawn, &cgroup);
+    if (r < 0)
+        return r;
+    spawn->in_cgroup = cgroup >= 0;
+    const int fds[] = {log_fd, cgroup};
     Cloister__Message message = MSG_OF(SPAWN, spawn, spawn);
-    int r = seq_send(zygote->channel, &message, -1);
+    r = seq_send_fds(zygote->channel, &message, fds, spawn->in_cgroup ? 2 : 1);
+    if (r == 0)
+        zygote->owed++;
     if (r == -EAGAIN)
         (void)event_add(zygote->writable, NULL);
     if (r == -EPIPE) /* it just died; `lost` and then `ready` follow */
@@ -332,8 +436,17 @@ int zygote_spawn(struct zygote *zygote, Cloister__Spawn *spawn) {
     return r;
 }
 
+void zygote_forget(struct zygote *zygote, uint64_t spawn) {
+    if (zygote->setup.cgroups != NULL)
+        cgroups_remove(zygote->setup.cgroups, spawn);
+}
+
+const struct cgroups *zygote_cgroups(const struct zygote *zygote) {
+    return zygote->setup.cgroups;
+}
+
 void zygote_suspect(struct zygote *zygote) {
-    if (zygote_ready(zygote) && clock_ms() - zygote->heard_ms >= SILENCE_MS)
+    if (answers(zygote) && clock_ms() - zygote->heard_ms >= SILENCE_MS)
         kill_zygote(zygote, "does not answer");
 }
 
@@ -344,4 +457,5 @@ void zygote_status(const struct zygote *zygote, struct zygote_status *ret) {
         ret->next_start_ms = zygote->start_ms - now;
     if (zygote->hello != NULL)
         ret->hello = zygote->hello->zygote_hello;
+    ret->cgroup = cgroup_layer(zygote, "exhaustion");
 }

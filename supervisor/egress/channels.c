@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <string.h>
 #include <sys/socket.h>
 
+#include "ipc/limit.h"
 #include "ipc/log.h"
-#include "supervisor/egress/limit.h"
+#include "supervisor/egress/counts.h"
 
 #define SWEEP_MS     250
 #define CHANNELS_MAX 32768u
@@ -19,7 +21,13 @@
 #define ACCEPT_PAUSE_MS 200
 #define READS_MAX       16 /* messages of one channel before the others have their turn */
 
-enum channel_kind { CHANNEL_ZYGOTE, CHANNEL_AGENT, CHANNEL_TURN };
+/* cloister-notify: deliveries at once, and dials. */
+#define NOTIFY_LIVE   16u
+#define NOTIFY_BURST  64u
+#define NOTIFY_SECOND 16u
+
+/* NOTIFY: one delivery of cloister-notify; it dials as a turn does. */
+enum channel_kind { CHANNEL_ZYGOTE, CHANNEL_AGENT, CHANNEL_TURN, CHANNEL_NOTIFY };
 
 struct channel {
     struct channel *prev, *next;
@@ -31,15 +39,17 @@ struct channel {
     struct channel *agent;     /* of a turn; NULL once the agent is gone */
     struct limit turns, dials; /* of an agent */
     unsigned live_turns;       /* of an agent */
-    struct turn *turn;         /* of a turn */
+    struct turn *turn;         /* of a turn, or a delivery */
+    char request[ID_LEN + 1];  /* of a turn: for the log */
 };
 
 struct channels {
     struct event_base *base;
     int listener;
-    uid_t uid;
-    const struct allow *allow;
-    struct pool *pool;
+    struct channels_party agents, notify;
+    bool has_notify;
+    unsigned deliveries; /* of cloister-notify, at once */
+    struct limit notify_dials;
     struct event *accepting, *resume, *sweep;
     struct channel *first;
     size_t count;
@@ -66,6 +76,8 @@ static void channel_close(struct channel *channel) {
     all->count--;
     if (channel->agent != NULL)
         channel->agent->live_turns--;
+    if (channel->kind == CHANNEL_NOTIFY)
+        all->deliveries--;
     turn_free(channel->turn);
     event_free(channel->event);
     (void)close(channel->fd);
@@ -74,8 +86,10 @@ static void channel_close(struct channel *channel) {
 
 static void on_readable(evutil_socket_t fd, short what, void *ctx);
 
-static const uint32_t role_of[] = {
-    [CHANNEL_ZYGOTE] = ROLE_ZYGOTE, [CHANNEL_AGENT] = ROLE_AGENT, [CHANNEL_TURN] = ROLE_TURN};
+static const uint32_t role_of[] = {[CHANNEL_ZYGOTE] = ROLE_ZYGOTE,
+                                   [CHANNEL_AGENT] = ROLE_AGENT,
+                                   [CHANNEL_TURN] = ROLE_TURN,
+                                   [CHANNEL_NOTIFY] = ROLE_NOTIFY};
 
 /* Takes `fd` on success. 0 or -errno. */
 static int channel_open(struct channels *all, enum channel_kind kind, int fd,
@@ -86,8 +100,9 @@ static int channel_open(struct channels *all, enum channel_kind kind, int fd,
         channel->event = event_new(all->base, fd, EV_READ | EV_PERSIST, on_readable, channel);
         r = channel->event == NULL ? -ENOMEM : 0;
     }
-    if (r == 0 && kind == CHANNEL_TURN) {
-        channel->turn = turn_new(fd, all->allow, all->pool);
+    if (r == 0 && (kind == CHANNEL_TURN || kind == CHANNEL_NOTIFY)) {
+        const struct channels_party *party = kind == CHANNEL_TURN ? &all->agents : &all->notify;
+        channel->turn = turn_new(fd, party->allow, party->pool);
         r = channel->turn == NULL ? -ENOMEM : 0;
     }
     if (r < 0 || event_add(channel->event, NULL) < 0) {
@@ -112,6 +127,8 @@ static int channel_open(struct channels *all, enum channel_kind kind, int fd,
     all->count++;
     if (agent != NULL)
         agent->live_turns++;
+    if (kind == CHANNEL_NOTIFY)
+        all->deliveries++;
     return 0;
 }
 
@@ -123,21 +140,27 @@ static bool is_channel(int fd) {
            getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
 }
 
-static int open_passed(struct channel *channel, enum channel_kind kind, int *fd) {
+static int open_passed(struct channel *channel, enum channel_kind kind, const char *request,
+                       int *fd) {
     if (!is_channel(*fd))
         return -EBADMSG;
     struct channel *agent = kind == CHANNEL_TURN ? channel : NULL;
     int r = channel_open(channel->all, kind, *fd, agent);
-    if (r == 0)
+    if (r == 0) {
         (void)take_fd(fd);
-    else
+        if (id_valid(request)) /* the new one is the first */
+            memcpy(channel->all->first->request, request, sizeof(channel->request));
+    } else {
+        count_refusal(REFUSAL_FULL);
         log_warn("no room for another channel (error %d)", -r);
+    }
     return 0; /* the sender's own channel stays; the one it passed is closed */
 }
 
-static int take_turn(struct channel *channel, int *fd) {
+static int take_turn(struct channel *channel, const char *request, int *fd) {
     if (channel->live_turns < TURNS_LIVE && limit_take(&channel->turns, clock_ms()))
-        return open_passed(channel, CHANNEL_TURN, fd);
+        return open_passed(channel, CHANNEL_TURN, request, fd);
+    count_refusal(REFUSAL_TOO_MANY_TURNS);
     if (limit_take(&channel->all->noise, clock_ms()))
         log_warn("an agent starts too many turns; one was refused");
     return 0;
@@ -150,9 +173,14 @@ static int take_dial(struct channel *channel, const Cloister__Dial *dial) {
     struct channels *all = channel->all;
     if (!evtimer_pending(all->sweep, NULL))
         (void)evtimer_add(all->sweep, &sweep_every);
-    if (!limit_take(&channel->agent->dials, now))
+    count_dial();
+    bool is_turn = channel->kind == CHANNEL_TURN;
+    if (!limit_take(is_turn ? &channel->agent->dials : &all->notify_dials, now)) {
+        count_refusal(REFUSAL_TOO_MANY_DIALS);
         return turn_refuse(channel->turn, dial->call, EAGAIN, "too many dials");
-    if (allow_find(all->allow, dial->host, dial->port) == NULL && limit_take(&all->noise, now))
+    }
+    const struct allow *allow = is_turn ? all->agents.allow : all->notify.allow;
+    if (allow_find(allow, dial->host, dial->port) == NULL && limit_take(&all->noise, now))
         log_warn("refused a host that is not listed (see [egress] allow)");
     return turn_dial(channel->turn, dial);
 }
@@ -161,12 +189,14 @@ static int take_message(struct channel *channel, const Cloister__Message *messag
     switch (channel->kind) {
     case CHANNEL_ZYGOTE:
         return message->body_case == CLOISTER__MESSAGE__BODY_EGRESS_BIND
-                   ? open_passed(channel, CHANNEL_AGENT, fd)
+                   ? open_passed(channel, CHANNEL_AGENT, "", fd)
                    : -EPERM;
     case CHANNEL_AGENT:
-        return message->body_case == CLOISTER__MESSAGE__BODY_EGRESS_TURN ? take_turn(channel, fd)
-                                                                         : -EPERM;
+        return message->body_case == CLOISTER__MESSAGE__BODY_EGRESS_TURN
+                   ? take_turn(channel, message->egress_turn->request, fd)
+                   : -EPERM;
     case CHANNEL_TURN:
+    case CHANNEL_NOTIFY:
         return message->body_case == CLOISTER__MESSAGE__BODY_DIAL
                    ? take_dial(channel, message->dial)
                    : -EPERM;
@@ -178,6 +208,9 @@ static void on_readable(evutil_socket_t socket, short what, void *ctx) {
     (void)socket;
     (void)what;
     struct channel *channel = ctx;
+    char request[sizeof(channel->request)]; /* the channel may end in here */
+    memcpy(request, channel->request, sizeof(request));
+    LOG_ABOUT(.request = request);
     for (int i = 0; i < READS_MAX; i++) {
         SCOPE_MSG Cloister__Message *message = NULL;
         SCOPE_FD int fd = -1;
@@ -188,7 +221,10 @@ static void on_readable(evutil_socket_t socket, short what, void *ctx) {
             r = take_message(channel, message, &fd);
         if (r == 0)
             continue;
-        if (r != -ECONNRESET && r != -EPIPE && limit_take(&channel->all->noise, clock_ms()))
+        bool ended = r == -ECONNRESET || r == -EPIPE;
+        if (!ended)
+            count_refusal(REFUSAL_BAD_MESSAGE);
+        if (!ended && limit_take(&channel->all->noise, clock_ms()))
             log_warn("closed a channel after a bad message (error %d)", -r);
         channel_close(channel);
         return;
@@ -240,22 +276,34 @@ static void on_accept(evutil_socket_t listener, short what, void *ctx) {
             accept_pause(all);
         return;
     }
-    if (peer_identity(fd, &uid, &pid) < 0 || uid != all->uid) {
+    bool known = peer_identity(fd, &uid, &pid) == 0;
+    bool agents = known && uid == all->agents.uid;
+    bool notify = known && all->has_notify && uid == all->notify.uid;
+    if (!agents && !notify) {
+        count_refusal(REFUSAL_STRANGER);
         if (limit_take(&all->noise, clock_ms()))
-            log_warn("refused a connection from a uid that is not the agents'");
+            log_warn("refused a connection from a uid that is neither the agents' nor "
+                     "cloister-notify's");
         return;
     }
-    if (channel_open(all, CHANNEL_ZYGOTE, fd, NULL) == 0)
+    if (notify && all->deliveries >= NOTIFY_LIVE) {
+        count_refusal(REFUSAL_TOO_MANY_CONNECTIONS);
+        return;
+    }
+    if (channel_open(all, agents ? CHANNEL_ZYGOTE : CHANNEL_NOTIFY, fd, NULL) == 0)
         (void)take_fd(&fd);
 }
 
-int channels_new(struct event_base *base, int listener, uid_t uid, const struct allow *allow,
-                 struct pool *pool, struct channels **ret) {
+int channels_new(struct event_base *base, int listener, const struct channels_party *agents,
+                 const struct channels_party *notify, struct channels **ret) {
     struct channels *all = calloc(1, sizeof(*all));
     if (all == NULL)
         return -ENOMEM;
-    *all = (struct channels){
-        .base = base, .listener = listener, .uid = uid, .allow = allow, .pool = pool};
+    *all = (struct channels){.base = base, .listener = listener, .agents = *agents};
+    all->has_notify = notify != NULL;
+    if (notify != NULL)
+        all->notify = *notify;
+    all->notify_dials = limit_make(NOTIFY_BURST, NOTIFY_SECOND);
     all->noise = limit_make(5, 1);
     all->accepting = event_new(base, listener, EV_READ | EV_PERSIST, on_accept, all);
     all->resume = evtimer_new(base, on_resume, all);

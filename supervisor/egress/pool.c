@@ -94,7 +94,7 @@ static void judge(struct slot *slot, int fd) {
     struct tcp_info info;
     socklen_t len = sizeof(info);
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
-        slot->worth = info.tcpi_rtt >= WORTH_US;
+        slot->worth = !slot->d->speaks_first && info.tcpi_rtt >= WORTH_US;
 }
 
 static void on_attempt(void *ctx, int fd, int error) {
@@ -220,7 +220,7 @@ static void on_tick(evutil_socket_t fd, short what, void *ctx) {
 
 int pool_new(struct event_base *base, struct resolver *resolver, const struct allow *allow,
              struct pool **ret) {
-    size_t count = allow_count(allow);
+    const size_t count = allow_places(allow);
     struct pool *pool = calloc(1, sizeof(*pool) + count * sizeof(struct slot));
     if (pool == NULL)
         return -ENOMEM;

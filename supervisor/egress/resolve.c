@@ -64,7 +64,7 @@ static void read_conf(struct resolver *resolver) {
 }
 
 int resolver_new(struct event_base *base, const struct allow *allow, struct resolver **ret) {
-    size_t count = allow_count(allow);
+    const size_t count = allow_places(allow);
     struct resolver *resolver = calloc(1, sizeof(*resolver) + count * sizeof(struct name));
     if (resolver == NULL)
         return -ENOMEM;

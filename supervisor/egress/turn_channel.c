@@ -7,8 +7,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "ipc/limit.h"
 #include "ipc/log.h"
-#include "supervisor/egress/limit.h"
+#include "supervisor/egress/counts.h"
 
 struct held {
     int fd;
@@ -18,7 +19,7 @@ struct held {
 struct dialling {
     struct turn *turn;
     const struct destination *d;
-    uint64_t call;
+    uint64_t call, asked_us;
     struct pool_request *request; /* NULL: this place is free */
 };
 
@@ -26,7 +27,7 @@ struct turn {
     int channel; /* the owner's */
     const struct allow *allow;
     struct pool *pool;
-    unsigned dials;
+    unsigned dials, refusals;
     bool broken, over;
     uint64_t bytes_ended; /* of connections that are gone */
     size_t held_n;
@@ -44,9 +45,14 @@ struct turn *turn_new(int channel, const struct allow *allow, struct pool *pool)
     return turn;
 }
 
+static const struct linger at_once = {.l_onoff = 0};
+
 static void held_end(struct turn *turn, size_t i) {
     turn->bytes_ended += turn->held[i].bytes;
+    count_closed(turn->held[i].bytes);
     (void)shutdown(turn->held[i].fd, SHUT_RDWR);
+    /* Whoever had it may have told it to keep close() waiting; ours may be the last one. */
+    (void)setsockopt(turn->held[i].fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
     (void)close(turn->held[i].fd);
     turn->held[i] = turn->held[--turn->held_n];
 }
@@ -71,17 +77,21 @@ static int reply(struct turn *turn, uint64_t call, int fd, int error, const char
 }
 
 int turn_refuse(struct turn *turn, uint64_t call, int error, const char *detail) {
+    if (++turn->refusals > TURN_REFUSALS_MAX) /* it only keeps us busy */
+        return -EDQUOT;
     return reply(turn, call, -1, error, detail);
 }
 
 /* The turn gets a copy; ours stays to count and to revoke. */
-static int hand_over(struct turn *turn, uint64_t call, int fd) {
+static int hand_over(struct turn *turn, uint64_t call, uint64_t asked_us, int fd) {
     int r = reply(turn, call, fd, 0, "");
     if (r < 0) {
         (void)close(fd);
         return r;
     }
     turn->held[turn->held_n++] = (struct held){.fd = fd};
+    count_opened();
+    count_given(clock_us() - asked_us);
     return 0;
 }
 
@@ -111,11 +121,13 @@ static void on_connected(void *ctx, int fd, int error) {
     struct dialling *dialling = ctx;
     struct turn *turn = dialling->turn;
     dialling->request = NULL;
-    if (error != 0)
+    if (error != 0) {
+        count_failure(error);
         log_failure(dialling->d, error);
+    }
     int r;
     if (error == 0)
-        r = hand_over(turn, dialling->call, fd);
+        r = hand_over(turn, dialling->call, dialling->asked_us, fd);
     else
         r = turn_refuse(turn, dialling->call, error,
                         error == EACCES ? "resolves to an address that is not public"
@@ -125,27 +137,37 @@ static void on_connected(void *ctx, int fd, int error) {
 }
 
 static int dial_listed(struct turn *turn, const struct destination *d, uint64_t call) {
+    uint64_t now = clock_us();
     int fd = pool_take(turn->pool, d);
     if (fd >= 0)
-        return hand_over(turn, call, fd);
+        return hand_over(turn, call, now, fd);
     struct dialling *place = turn->dialling;
     while (place->request != NULL) /* open_count left a free one */
         place++;
-    *place = (struct dialling){.turn = turn, .d = d, .call = call};
+    *place = (struct dialling){.turn = turn, .d = d, .call = call, .asked_us = now};
     place->request = pool_request_new(turn->pool, d, on_connected, place);
-    return place->request != NULL ? 0 : turn_refuse(turn, call, ENOMEM, "egress is full");
+    if (place->request != NULL)
+        return 0;
+    count_refusal(REFUSAL_FULL);
+    return turn_refuse(turn, call, ENOMEM, "egress is full");
 }
 
 int turn_dial(struct turn *turn, const Cloister__Dial *dial) {
-    if (turn->over || ++turn->dials > TURN_DIALS_MAX)
+    if (turn->over || ++turn->dials > TURN_DIALS_MAX) {
+        count_refusal(turn->over ? REFUSAL_TOO_MANY_BYTES : REFUSAL_TOO_MANY_DIALS);
         return turn_refuse(turn, dial->call, EDQUOT, "this turn has had its share of the network");
+    }
     if (open_count(turn) >= TURN_OPEN_MAX)
         (void)turn_sweep(turn);
-    if (open_count(turn) >= TURN_OPEN_MAX)
+    if (open_count(turn) >= TURN_OPEN_MAX) {
+        count_refusal(REFUSAL_TOO_MANY_CONNECTIONS);
         return turn_refuse(turn, dial->call, EDQUOT, "too many connections at once");
+    }
     const struct destination *d = allow_find(turn->allow, dial->host, dial->port);
-    if (d == NULL)
+    if (d == NULL) {
+        count_refusal(REFUSAL_NOT_LISTED);
         return turn_refuse(turn, dial->call, EACCES, "not a listed host");
+    }
     return dial_listed(turn, d, dial->call);
 }
 
@@ -175,6 +197,7 @@ bool turn_sweep(struct turn *turn) {
     if (turn->over || bytes + turn->bytes_ended <= TURN_BYTES_MAX)
         return false;
     turn->over = true;
+    count_refusal(REFUSAL_TOO_MANY_BYTES);
     while (turn->held_n > 0)
         held_end(turn, 0);
     return true;

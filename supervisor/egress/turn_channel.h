@@ -7,9 +7,10 @@
 #include "ipc/message.h"
 #include "supervisor/egress/pool.h"
 
-#define TURN_DIALS_MAX 32u /* in a turn's life */
-#define TURN_OPEN_MAX  8u  /* at once, under way or connected */
-#define TURN_BYTES_MAX (64ull << 20)
+#define TURN_DIALS_MAX    32u /* in a turn's life */
+#define TURN_REFUSALS_MAX 64u /* answered so often with no; then its channel is closed */
+#define TURN_OPEN_MAX     8u  /* at once, under way or connected */
+#define TURN_BYTES_MAX    (64ull << 20)
 
 struct turn;
 

@@ -6,6 +6,7 @@
 #include "supervisor/keys/grants.h"
 
 #define STATE_TOKEN_MAX 256
+#define SUBJECT_MAX     255 /* https://openid.net/specs/openid-connect-core-1_0.html#IDToken */
 
 static bool id_or_empty(const char *id) {
     return id[0] == '\0' || id_valid(id);
@@ -57,13 +58,38 @@ static ProtobufCBinaryData bytes_of(const void *data, size_t len) {
 
 struct gathered {
     struct keyring_row connection, user;
-    char *subject; /* secret */
+    char verifier[PKCE_LEN + 1];
+    uint8_t booking[SEAL_KEY_LEN]; /* of what bookings' events are known by; made from the user's */
+    bool has_booking;
 };
 
 static void gathered_clear(struct gathered *gathered) {
     keyring_row_clear(&gathered->connection);
     keyring_row_clear(&gathered->user);
-    secret_free(take_ptr(gathered->subject));
+    explicit_bzero(gathered->verifier, sizeof(gathered->verifier));
+    explicit_bzero(gathered->booking, sizeof(gathered->booking));
+}
+
+static int make_verifier(const struct answers *answers, const char *state_token,
+                         char out[static PKCE_LEN + 1]) {
+    SCOPE_SECRET char *own = NULL;
+    int r = keyring_pkce_key(answers->keyring, &own);
+    if (r == 0)
+        pkce_verifier((const uint8_t *)own, state_token, out);
+    return r;
+}
+
+/* A key that can be made from the user's, and that key not from it. */
+static int make_booking(const struct answers *answers, const struct binding *binding,
+                        struct gathered *ret) {
+    struct keyring_row user = {0};
+    int r = keyring_get(answers->keyring, KEY_KIND_USER, binding->user, &user);
+    if (r == 0) {
+        key_derive((const uint8_t *)user.key, "booking-event", ret->booking);
+        ret->has_booking = true;
+    }
+    keyring_row_clear(&user);
+    return r;
 }
 
 static int gather(const struct answers *answers, const struct binding *binding,
@@ -79,13 +105,16 @@ static int gather(const struct answers *answers, const struct binding *binding,
         r = 0; /* somebody signs in: such a cell has an id to be told apart by, and no connection */
     if (r == 0 && origin_may(binding->origin, ORIGIN_USER_KEY))
         r = keyring_get(answers->keyring, KEY_KIND_USER, binding->user, &ret->user);
-    if (r == 0 && origin_may(binding->origin, ORIGIN_SUBJECT))
-        r = keyring_subject_key(answers->keyring, &ret->subject);
+    if (r == 0 && origin_may(binding->origin, ORIGIN_BOOKING))
+        r = make_booking(answers, binding, ret);
+    if (r == 0 && ask->state_token[0] != '\0')
+        r = make_verifier(answers, ask->state_token, ret->verifier);
     return r;
 }
 
 static void fill_grant(const struct answers *answers, const struct binding *binding,
-                       const struct gathered *gathered, Cloister__KeyGrant *grant) {
+                       const struct gathered *gathered, const char *model_host,
+                       Cloister__KeyGrant *grant) {
     const struct secrets *secrets = answers->secrets;
     const struct keyring_row *connection = &gathered->connection, *user = &gathered->user;
     grant->user = (char *)(uintptr_t)binding->user;
@@ -99,33 +128,36 @@ static void fill_grant(const struct answers *answers, const struct binding *bind
         grant->user_key = bytes_of(user->key, SEAL_KEY_LEN);
         grant->user_epoch = user->epoch;
     }
-    if (gathered->subject != NULL)
-        grant->subject_key = bytes_of(gathered->subject, SEAL_KEY_LEN);
-    grant->google_client_secret =
-        bytes_of(secrets->google_client_secret.text, secrets->google_client_secret.len);
-    if (origin_may(binding->origin, ORIGIN_MODEL_KEY))
-        grant->model_api_key = bytes_of(secrets->model_api_key.text, secrets->model_api_key.len);
+    if (gathered->has_booking)
+        grant->booking_key = bytes_of(gathered->booking, SEAL_KEY_LEN);
+    if (origin_may(binding->origin, ORIGIN_GOOGLE))
+        grant->google_client_secret =
+            bytes_of(secrets->google_client_secret.text, secrets->google_client_secret.len);
+    const struct model_key *model = origin_may(binding->origin, ORIGIN_MODEL_KEY)
+                                        ? model_keys_find(&secrets->model, model_host)
+                                        : NULL;
+    if (model != NULL) {
+        grant->model_host = (char *)(uintptr_t)model_host;
+        grant->model_api_key = bytes_of(model->key.text, model->key.len);
+    }
 }
 
 static int give_keys(const struct answers *answers, const struct binding *binding,
                      const Cloister__KeyAsk *ask, int fd, int *ret_error) {
     struct gathered gathered = {0};
     Cloister__KeyGrant grant = CLOISTER__KEY_GRANT__INIT;
-    char verifier[PKCE_LEN + 1];
-    if (!id_or_empty(ask->connection) || strlen(ask->state_token) > STATE_TOKEN_MAX)
+    if (!id_or_empty(ask->connection) || strlen(ask->state_token) > STATE_TOKEN_MAX ||
+        strlen(ask->model_host) >= URL_PAIR_SIZE)
         return -EPROTO;
     int r = gather(answers, binding, ask, &gathered);
     if (r == 0) {
-        fill_grant(answers, binding, &gathered, &grant);
-        if (ask->state_token[0] != '\0') {
-            pkce_verifier(answers->secrets->kek, ask->state_token, verifier);
-            grant.pkce_verifier = bytes_of(verifier, PKCE_LEN);
-        }
+        fill_grant(answers, binding, &gathered, ask->model_host, &grant);
+        if (ask->state_token[0] != '\0')
+            grant.pkce_verifier = bytes_of(gathered.verifier, PKCE_LEN);
     }
     grant.error = *ret_error = -r;
     Cloister__Message message = MSG_OF(KEY_GRANT, key_grant, &grant);
     r = seq_send(fd, &message, -1);
-    explicit_bzero(verifier, sizeof(verifier));
     gathered_clear(&gathered);
     return r;
 }
@@ -169,6 +201,38 @@ static int commit_token(const struct answers *answers, const struct binding *bin
     return send_result(fd, 0, -r, NULL);
 }
 
+/* Whom Google named only the cell has seen. So its word is taken, for one account: it is one
+ * person's cell, and has no key to make such tags with. */
+static int make_tag(const struct answers *answers, struct binding *binding, const char *subject,
+                    uint8_t out[static SUBJECT_TAG_LEN]) {
+    SCOPE_SECRET char *own = NULL;
+    int r = origin_may(binding->origin, ORIGIN_SUBJECT)
+                ? keyring_subject_key(answers->keyring, &own)
+                : -EACCES;
+    if (r < 0)
+        return r;
+    key_mac((const uint8_t *)own, subject, strlen(subject), out, SUBJECT_TAG_LEN);
+    if (binding->named && memcmp(binding->subject_tag, out, SUBJECT_TAG_LEN) != 0)
+        return -EACCES;
+    memcpy(binding->subject_tag, out, SUBJECT_TAG_LEN);
+    binding->named = true;
+    return 0;
+}
+
+static int give_tag(const struct answers *answers, struct binding *binding,
+                    const Cloister__SubjectAsk *ask, int fd, int *ret_error) {
+    uint8_t tag[SUBJECT_TAG_LEN];
+    Cloister__KeyResult result = CLOISTER__KEY_RESULT__INIT;
+    Cloister__Message message = MSG_OF(KEY_RESULT, key_result, &result);
+    if (ask->subject[0] == '\0' || strlen(ask->subject) > SUBJECT_MAX)
+        return -EPROTO;
+    int r = make_tag(answers, binding, ask->subject, tag);
+    if (r == 0)
+        result.digest = bytes_of(tag, sizeof(tag));
+    result.error = *ret_error = -r;
+    return seq_send(fd, &message, -1);
+}
+
 /* ---- the supervisor ---- */
 
 static int create(const struct answers *answers, const Cloister__KeyCreate *create) {
@@ -197,15 +261,17 @@ static int destroy(const struct answers *answers, const Cloister__KeyDestroy *de
     return -EPROTO;
 }
 
-static int give_challenge(const struct answers *answers, const Cloister__KeyChallenge *ask,
-                          int fd) {
+static int give_challenge(const struct answers *answers, const Cloister__KeyChallenge *ask, int fd,
+                          int *ret_error) {
     char verifier[PKCE_LEN + 1], challenge[PKCE_LEN + 1];
     if (ask->state_token[0] == '\0' || strlen(ask->state_token) > STATE_TOKEN_MAX)
         return -EPROTO;
-    pkce_verifier(answers->secrets->kek, ask->state_token, verifier);
-    pkce_challenge(verifier, challenge);
+    int r = make_verifier(answers, ask->state_token, verifier);
+    if (r == 0)
+        pkce_challenge(verifier, challenge);
     explicit_bzero(verifier, sizeof(verifier));
-    return send_result(fd, ask->call, 0, challenge);
+    *ret_error = -r;
+    return send_result(fd, ask->call, -r, r == 0 ? challenge : NULL);
 }
 
 static int give_minted(const struct grants *grants, const Cloister__GrantMint *request, int fd,
@@ -231,7 +297,7 @@ static int serve_supervisor(const struct answers *answers, const Cloister__Messa
     uint64_t call = 0;
     int r = -EPROTO;
     if (message->body_case == CLOISTER__MESSAGE__BODY_KEY_CHALLENGE)
-        return give_challenge(answers, message->key_challenge, fd);
+        return give_challenge(answers, message->key_challenge, fd, ret_error);
     if (message->body_case == CLOISTER__MESSAGE__BODY_GRANT_MINT)
         return give_minted(&grants, message->grant_mint, fd, ret_error);
     if (message->body_case == CLOISTER__MESSAGE__BODY_GRANT_CHECK)
@@ -259,7 +325,7 @@ static int serve_supervisor(const struct answers *answers, const Cloister__Messa
     return send_result(fd, call, -r, NULL);
 }
 
-int answers_give(const struct answers *answers, const struct binding *binding,
+int answers_give(const struct answers *answers, struct binding *binding,
                  const Cloister__Message *message, int fd, int *ret_error) {
     *ret_error = 0;
     if (binding == NULL)
@@ -268,5 +334,7 @@ int answers_give(const struct answers *answers, const struct binding *binding,
         return give_keys(answers, binding, message->key_ask, fd, ret_error);
     if (message->body_case == CLOISTER__MESSAGE__BODY_TOKEN_COMMIT)
         return commit_token(answers, binding, message->token_commit, fd, ret_error);
+    if (message->body_case == CLOISTER__MESSAGE__BODY_SUBJECT_ASK)
+        return give_tag(answers, binding, message->subject_ask, fd, ret_error);
     return -EPROTO;
 }

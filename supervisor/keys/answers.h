@@ -8,11 +8,16 @@
 #include "supervisor/keys/origins.h"
 #include "supervisor/keys/secrets.h"
 
-/* Whom an agent's channel speaks for, fixed when the zygote made it. */
+#define SUBJECT_TAG_LEN 32
+
+/* Whom an agent's channel speaks for, fixed when the zygote made it but for the account. */
 struct binding {
     const struct origin_rule *origin;
     char user[ID_LEN + 1];       /* empty: a connect cell for nobody yet */
     char connection[ID_LEN + 1]; /* empty: the user has none */
+    /* Of a connect cell: whose Google account it said it is, once it has. */
+    bool named;
+    uint8_t subject_tag[SUBJECT_TAG_LEN];
 };
 
 struct answers {
@@ -30,12 +35,13 @@ const char *binding_origin(const struct binding *binding);
  * `binding`, or from the supervisor when that is NULL. *ret_error is the (positive) errno that the
  * answer carries. Negative: the channel must be closed (-EPROTO: a malformed field; otherwise the
  * send failed). */
-int answers_give(const struct answers *answers, const struct binding *binding,
+int answers_give(const struct answers *answers, struct binding *binding,
                  const Cloister__Message *message, int fd, int *ret_error) MUST_CHECK;
 
-/* PKCE verifier of a state token (RFC 7636: 43 characters and a NUL), and its S256 challenge. */
+/* PKCE verifier of a state token (RFC 7636: 43 characters and a NUL) by the keyring's own key for
+ * that, and its S256 challenge. */
 #define PKCE_LEN 43
-void pkce_verifier(const uint8_t *kek, const char *state_token, char out[static PKCE_LEN + 1]);
+void pkce_verifier(const uint8_t *own, const char *state_token, char out[static PKCE_LEN + 1]);
 void pkce_challenge(const char *verifier, char out[static PKCE_LEN + 1]);
 
 #endif

@@ -11,17 +11,18 @@
 #define PEERS_MAX      64  /* supervisors and zygotes, old and new */
 #define ASKS_BURST     200 /* requests that an agent's channel may make at once, … */
 #define ASKS_PER_S     100 /* … and in the long run; a turn makes one or two */
+#define COMMIT_COSTS   100 /* of them: each waits for the disk, and everybody for it */
 #define LINES_BURST    50  /* log lines about peers' doings */
 #define LINES_PER_S    10
 #define PAUSE_MS       50
 #define ACCEPT_WAIT_MS 200
 
-enum channel_kind { CHANNEL_SUPERVISOR, CHANNEL_ZYGOTE, CHANNEL_AGENT };
+enum channel_kind { CHANNEL_SUPERVISOR, CHANNEL_ZYGOTE, CHANNEL_ROOT, CHANNEL_AGENT };
 enum waiting_for { WAIT_READ, WAIT_WRITE, WAIT_PAUSE };
 
 /* Tokens refill with time; each request or line takes one. */
 struct bucket {
-    uint64_t milli; /* thousandths of a token */
+    int64_t milli; /* thousandths of a token; below nothing it owes some */
     uint64_t at_ms;
 };
 
@@ -47,11 +48,12 @@ struct channels {
     uint64_t lines_dropped;
 };
 
-static bool bucket_take(struct bucket *bucket, uint64_t burst, uint64_t per_s) {
-    const uint64_t now = clock_ms(), passed = now - bucket->at_ms;
-    uint64_t milli = passed > burst * 1000 ? burst * 1000 : bucket->milli + passed * per_s;
+static bool bucket_take(struct bucket *bucket, int64_t burst, int64_t per_s) {
+    const uint64_t now = clock_ms();
+    const int64_t passed = (int64_t)(now - bucket->at_ms), full = burst * 1000;
+    int64_t milli = passed > full ? full : bucket->milli + passed * per_s;
     bucket->at_ms = now;
-    bucket->milli = milli > burst * 1000 ? burst * 1000 : milli;
+    bucket->milli = milli > full ? full : milli;
     if (bucket->milli < 1000)
         return false;
     bucket->milli -= 1000;
@@ -76,6 +78,8 @@ static const char *kind_word(const struct channel *channel) {
         return "supervisor";
     case CHANNEL_ZYGOTE:
         return "zygote";
+    case CHANNEL_ROOT:
+        return "root";
     case CHANNEL_AGENT:
         return binding_origin(&channel->binding);
     }
@@ -133,6 +137,7 @@ static int channel_wait(struct channel *channel, enum waiting_for waiting) {
 static struct channel *channel_add(struct channels *channels, enum channel_kind kind, int *fd) {
     static const uint32_t roles[] = {[CHANNEL_SUPERVISOR] = ROLE_SUPERVISOR,
                                      [CHANNEL_ZYGOTE] = ROLE_ZYGOTE,
+                                     [CHANNEL_ROOT] = ROLE_CTL,
                                      [CHANNEL_AGENT] = ROLE_TURN};
     struct channel *channel = calloc(1, sizeof(*channel));
     if (channel == NULL)
@@ -195,15 +200,58 @@ static int bind_agent(struct channels *channels, const Cloister__KeysBind *bind,
 
 /* ---- messages ---- */
 
+/* What a turn says it answers; only for the log, and only an id. */
+static const char *request_of(const Cloister__Message *message) {
+    return message->body_case == CLOISTER__MESSAGE__BODY_KEY_ASK &&
+                   id_valid(message->key_ask->request)
+               ? message->key_ask->request
+               : NULL;
+}
+
+static unsigned ask_of(const Cloister__Message *message) {
+    static const struct {
+        Cloister__Message__BodyCase body;
+        unsigned ask;
+    } asks[] = {{CLOISTER__MESSAGE__BODY_KEY_ASK, ASK_KEY_ASK},
+                {CLOISTER__MESSAGE__BODY_TOKEN_COMMIT, ASK_TOKEN_COMMIT},
+                {CLOISTER__MESSAGE__BODY_KEY_CREATE, ASK_KEY_CREATE},
+                {CLOISTER__MESSAGE__BODY_KEY_DESTROY, ASK_KEY_DESTROY},
+                {CLOISTER__MESSAGE__BODY_KEY_BIND_USER, ASK_KEY_BIND_USER},
+                {CLOISTER__MESSAGE__BODY_KEY_CHALLENGE, ASK_KEY_CHALLENGE},
+                {CLOISTER__MESSAGE__BODY_GRANT_MINT, ASK_GRANT_MINT},
+                {CLOISTER__MESSAGE__BODY_GRANT_CHECK, ASK_GRANT_CHECK},
+                {CLOISTER__MESSAGE__BODY_GRANT_REVOKE, ASK_GRANT_REVOKE}};
+    for (size_t i = 0; i < COUNT_OF(asks); i++)
+        if (asks[i].body == message->body_case)
+            return asks[i].ask;
+    return ASK_OTHER;
+}
+
+static void count_answer(struct metrics *metrics, const Cloister__Message *message, bool good,
+                         uint64_t began_us) {
+    if (metrics == NULL)
+        return;
+    metrics_add(metrics, METRIC_KEYS_ANSWERS, ask_of(message), good ? RESULT_OK : RESULT_REFUSED,
+                1);
+    metrics_observe(metrics, METRIC_KEYS_SECONDS, 0, clock_us() - began_us);
+}
+
 static int answer(struct channel *channel, const Cloister__Message *message, int *fd) {
     int error = 0, r;
     if (channel->kind == CHANNEL_ZYGOTE) /* messages.def lets nothing else through */
         return bind_agent(channel->owner, message->keys_bind, fd);
+    if (channel->kind == CHANNEL_ROOT)
+        return offers_take(channel->owner->setup.offers, message, *fd, channel->fd);
+    uint64_t began = clock_us();
+    if (message->body_case == CLOISTER__MESSAGE__BODY_TOKEN_COMMIT)
+        channel->asks.milli -= (COMMIT_COSTS - 1) * 1000;
     r = answers_give(channel->owner->setup.answers,
                      channel->kind == CHANNEL_AGENT ? &channel->binding : NULL, message,
                      channel->fd, &error);
+    count_answer(channel->owner->setup.metrics, message, r == 0 && error == 0, began);
     if (r == 0 && error != 0 && may_log(channel->owner))
-        log_warn("%s of %s, user %s, refused: %s", msg_name(message->body_case), kind_word(channel),
+        log_with(LOG_LEVEL_WARN, &(struct log_fields){.request = request_of(message)},
+                 "%s of %s, user %s, refused: %s", msg_name(message->body_case), kind_word(channel),
                  user_word(channel), strerror(error));
     return r;
 }
@@ -275,6 +323,8 @@ static void admit(struct channels *channels, int *fd) {
         kind = CHANNEL_SUPERVISOR;
     } else if (uid == channels->setup.agent_uid) {
         kind = CHANNEL_ZYGOTE;
+    } else if (uid == 0) {
+        kind = CHANNEL_ROOT;
     } else {
         if (may_log(channels))
             log_warn("refused a connection from uid %u, pid %d", (unsigned)uid, (int)pid);

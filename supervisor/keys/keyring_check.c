@@ -7,6 +7,7 @@
 
 #include "memory/seal.h"
 #include "supervisor/keys/keyring_file.h"
+#include "supervisor/keys/keyring_meta.h"
 
 #define CHECK_TEXT "cloister keyring"
 
@@ -20,41 +21,25 @@ static int refuse(int error, char *why, size_t why_len, const char *format, ...)
 }
 
 static const struct seal_label check_label = {"kek-check", "keyring", 1, 1};
+static const char *const names[] = {[CHECK_CURRENT] = "kek-check", [CHECK_NEXT] = "kek-next-check"};
 
-/* What only the right key-encryption key opens; written when the keyring is made, never again. */
-static int write_check(sqlite3 *db, const uint8_t *kek) {
-    SCOPE_FREE uint8_t *blob = NULL;
-    size_t len = 0;
-    sqlite3_stmt *statement = NULL;
-    int r = seal_box(kek, &check_label, CHECK_TEXT, strlen(CHECK_TEXT), &blob, &len);
-    if (r < 0)
-        return r;
-    r = sqlite3_prepare_v2(db, "INSERT INTO meta (name, value) VALUES ('kek-check', ?1)", -1,
-                           &statement, NULL);
-    if (r == SQLITE_OK) {
-        (void)sqlite3_bind_blob(statement, 1, blob, (int)len, SQLITE_STATIC);
-        r = sqlite3_step(statement);
-    }
-    (void)sqlite3_finalize(statement);
-    return keyring_file_error(r);
+/* What only the right key-encryption key opens. */
+int keyring_check_put(sqlite3 *db, enum check_of which, const uint8_t *kek) {
+    return keyring_meta_put(db, names[which], &check_label, kek, CHECK_TEXT, strlen(CHECK_TEXT));
 }
 
-int keyring_check_verify(sqlite3 *db, const uint8_t *kek) {
+int keyring_check_promote(sqlite3 *db) {
+    return keyring_file_error(
+        sqlite3_exec(db,
+                     "DELETE FROM meta WHERE name = 'kek-check';"
+                     "UPDATE meta SET name = 'kek-check' WHERE name = 'kek-next-check';",
+                     NULL, NULL, NULL));
+}
+
+int keyring_check_verify(sqlite3 *db, enum check_of which, const uint8_t *kek) {
     SCOPE_SECRET char *plain = NULL;
     size_t plain_len = 0;
-    sqlite3_stmt *statement = NULL;
-    int step = sqlite3_prepare_v2(db, "SELECT value FROM meta WHERE name = 'kek-check'", -1,
-                                  &statement, NULL);
-    if (step == SQLITE_OK)
-        step = sqlite3_step(statement);
-    int r = keyring_file_error(step);
-    if (step == SQLITE_DONE)
-        r = -ENOKEY;
-    if (step == SQLITE_ROW)
-        r = seal_open(kek, &check_label, sqlite3_column_blob(statement, 0),
-                      (size_t)sqlite3_column_bytes(statement, 0), &plain, &plain_len);
-    (void)sqlite3_finalize(statement);
-    return r == -EPROTO ? -EBADMSG : r;
+    return keyring_meta_open(db, names[which], &check_label, kek, &plain, &plain_len);
 }
 
 int keyring_make(const char *path, const uint8_t *kek, char *why, size_t why_len) {
@@ -67,7 +52,7 @@ int keyring_make(const char *path, const uint8_t *kek, char *why, size_t why_len
     int r = keyring_file_open(made, &db, why, why_len);
     if (r < 0)
         return r;
-    r = write_check(db, kek);
+    r = keyring_check_put(db, CHECK_CURRENT, kek);
     if (sqlite3_close(db) != SQLITE_OK && r == 0)
         r = -EIO;
     if (r == 0)

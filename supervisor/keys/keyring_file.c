@@ -25,6 +25,9 @@ static const char *const migrations[] = {
     " PRIMARY KEY (kind, id)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE meta (name TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT "
     "ROWID;",
+    /* Which key-encryption key wraps a row: two are in use while one is being changed for the
+     * other. */
+    "ALTER TABLE data_keys ADD COLUMN kek TEXT NOT NULL DEFAULT '';",
 };
 
 int keyring_file_error(int result) {

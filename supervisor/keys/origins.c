@@ -10,9 +10,14 @@ struct origin_rule {
     unsigned may;
 };
 static const struct origin_rule rules[] = {
-    {"owner", true, MAY(LATER) | MAY(USER_KEY) | MAY(MODEL_KEY) | MAY(FLOOR)},
+    /* Refreshes its access token; the refresh token that stays is never replaced. */
+    {"owner", true, MAY(LATER) | MAY(USER_KEY) | MAY(MODEL_KEY) | MAY(GOOGLE)},
+    /* Has no token: its connection's key is for its own notes. */
     {"customer", true, MAY(LATER) | MAY(MODEL_KEY)},
-    {"connect", false, MAY(PENDING) | MAY(PKCE) | MAY(FLOOR) | MAY(SUBJECT)},
+    /* Refreshes as the owner's do, and has nobody to talk to. */
+    {"front", true, MAY(LATER) | MAY(BOOKING) | MAY(GOOGLE)},
+    /* Exchanges a code for what is stored then: the one who makes what was before useless. */
+    {"connect", false, MAY(PENDING) | MAY(PKCE) | MAY(FLOOR) | MAY(SUBJECT) | MAY(GOOGLE)},
 };
 
 const struct origin_rule *origin_find(const char *name) {

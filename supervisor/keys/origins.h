@@ -11,8 +11,10 @@ enum origin_right {
     ORIGIN_USER_KEY,  /* preferences, notes of the owner, own-event marks */
     ORIGIN_MODEL_KEY, /* may talk to the model */
     ORIGIN_PKCE,      /* may redeem a code */
+    ORIGIN_GOOGLE,    /* may speak to Google's token address as this operator's client */
     ORIGIN_FLOOR,     /* may make older sealed tokens useless */
-    ORIGIN_SUBJECT,   /* learns whose Google account it is */
+    ORIGIN_SUBJECT,   /* may say whose Google account it is */
+    ORIGIN_BOOKING,   /* marks bookings' events, and knows them again */
 };
 
 struct origin_rule;

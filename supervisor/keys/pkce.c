@@ -11,9 +11,9 @@ static void encode(const uint8_t bytes[static 32], char out[static PKCE_LEN + 1]
     explicit_bzero(space, sizeof(space));
 }
 
-void pkce_verifier(const uint8_t *kek, const char *state_token, char out[static PKCE_LEN + 1]) {
+void pkce_verifier(const uint8_t *own, const char *state_token, char out[static PKCE_LEN + 1]) {
     uint8_t key[SEAL_KEY_LEN], bytes[32];
-    key_derive(kek, "pkce-verifier", key);
+    key_derive(own, "pkce-verifier", key);
     key_mac(key, state_token, strlen(state_token), bytes, sizeof(bytes));
     encode(bytes, out);
     explicit_bzero(key, sizeof(key));
