@@ -1,0 +1,38 @@
+/* One step of a booking in its owner's calendar, carried through: asked of the front cell, asked
+ * again while the answer leaves it open and there is time, and summed up. Steps are idempotent (the
+ * event's id is the booking's own), so asking again is always fine. Loop thread. */
+#ifndef CLOISTER_BUSINESS_SAGA_H
+#define CLOISTER_BUSINESS_SAGA_H
+
+#include "business/booking.h"
+#include "ipc/message.h"
+
+enum saga_outcome {
+    SAGA_DONE,
+    SAGA_CONFLICT, /* BOOK, MOVE: not free; nothing was changed */
+    SAGA_FAILED,   /* nothing was changed */
+    SAGA_UNKNOWN,  /* no telling whether the calendar was changed */
+};
+
+struct saga_end {
+    enum saga_outcome outcome;
+    bool certain; /* no attempt is left of which it is not known how it ended */
+    bool exists;  /* DONE: the event is there, at */
+    int64_t start, end;
+    bool gone;        /* DONE: there is surely none */
+    const char *code; /* FAILED, UNKNOWN: of the last attempt */
+};
+typedef void saga_done(void *ctx, const struct saga_end *end);
+
+/* Ends by `deadline_ms` (clock_ms). `booking` is read during the call only. MOVE goes to
+ * booking->move_to. */
+void saga_step(struct business_server *server, Cloister__FrontKind kind,
+               const struct booking *booking, uint64_t deadline_ms, saga_done *done, void *ctx);
+
+/* A sentence for the owner when the code says that the calendar cannot be used, else NULL. */
+const char *saga_trouble(const char *code);
+/* Tells the owner of a business that its calendar cannot be used, at most once an hour. */
+void saga_tell_trouble(struct business_server *server, const char *owner, const char *business,
+                       const char *business_name, const char *code);
+
+#endif
