@@ -53,17 +53,18 @@ void handle_session_delete(struct call *call) {
     (void)call_ask(call, request.request, &message, call->gateway->limits.ask_ms, on_ok);
 }
 
+static json_t *memory_json(const Cloister__Memory *item) {
+    return json_pack("{s:s, s:s, s:o}", "id", item->id, "text", item->text, "created_at",
+                     moment(item->created_at_ms));
+}
+
 static bool on_memories(void *ctx, enum upstream_end end, const Cloister__Message *message) {
     struct call *call = ctx;
     if (!call_replied(call, end, message, CLOISTER__MESSAGE__BODY_MEMORIES))
         return false;
     json_t *items = json_array();
-    for (size_t i = 0; i < message->memories->n_items; i++) {
-        const Cloister__Memory *item = message->memories->items[i];
-        (void)json_array_append_new(items,
-                                    json_pack("{s:s, s:s, s:o}", "id", item->id, "text", item->text,
-                                              "created_at", moment(item->created_at_ms)));
-    }
+    for (size_t i = 0; i < message->memories->n_items; i++)
+        (void)json_array_append_new(items, memory_json(message->memories->items[i]));
     call_json(call, 200, json_pack("{s:o}", "items", items));
     return false;
 }
@@ -81,16 +82,48 @@ void handle_memory_list(struct call *call) {
     (void)call_ask(call, request.request, &message, call->gateway->limits.ask_ms, on_memories);
 }
 
+static bool on_corrected(void *ctx, enum upstream_end end, const Cloister__Message *message) {
+    struct call *call = ctx;
+    if (!call_replied(call, end, message, CLOISTER__MESSAGE__BODY_MEMORIES))
+        return false;
+    if (message->memories->n_items == 1)
+        call_json(call, 200, memory_json(message->memories->items[0]));
+    else
+        call_refuse(call, 500, "internal", "An unexpected answer came from inside.");
+    return false;
+}
+
+static bool memory_id_fits(struct call *call) {
+    if (id_fits(call->param[1]))
+        return true;
+    call_refuse(call, 400, "invalid_field",
+                "The id must be one that GET …/memory returned: letters, digits, '-' and '_'.");
+    return false;
+}
+
+void handle_memory_put(struct call *call) {
+    static const struct field rows[] = {{"text", FIELD_TEXT, true, MEMORY_TEXT_MAX, NULL}};
+    const char *user = call_user(call);
+    if (user == NULL || !memory_id_fits(call) || !call_fields(call, rows, COUNT_OF(rows)))
+        return;
+    Cloister__Caller caller;
+    call_identity(call, user, &caller);
+    Cloister__MemoryPut request = CLOISTER__MEMORY_PUT__INIT;
+    request.request = upstream_number(call->gateway->upstream);
+    request.caller = &caller;
+    request.id = call->param[1];
+    request.text = (char *)(uintptr_t)field_text(call->body, "text");
+    Cloister__Message message = MSG_OF(MEMORY_PUT, memory_put, &request);
+    (void)call_ask(call, request.request, &message, call->gateway->limits.ask_ms, on_corrected);
+}
+
 void handle_memory_delete(struct call *call) {
     const char *user = call_user(call);
     bool one = strstr(call->route->pattern, "{id}") != NULL;
     if (user == NULL)
         return;
-    if (one && !id_fits(call->param[1])) {
-        call_refuse(call, 400, "invalid_field",
-                    "The id must be one that GET …/memory returned: letters, digits, '-' and '_'.");
+    if (one && !memory_id_fits(call))
         return;
-    }
     Cloister__Caller caller;
     call_identity(call, user, &caller);
     Cloister__MemoryDelete request = CLOISTER__MEMORY_DELETE__INIT;

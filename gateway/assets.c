@@ -64,7 +64,8 @@ void handle_asset(struct call *call) {
 }
 
 void handle_openapi(struct call *call) {
-    const struct asset *asset = asset_find("openapi.yaml");
+    const struct asset *asset =
+        asset_find(call->gateway->instance == INSTANCE_PUBLIC ? "public.yaml" : "openapi.yaml");
     if (asset != NULL)
         answer_asset(call, asset, "application/yaml"); /* RFC 9512 */
     else
@@ -72,7 +73,8 @@ void handle_openapi(struct call *call) {
 }
 
 void handle_docs(struct call *call) {
-    const struct asset *asset = asset_find("docs.html");
+    const struct asset *asset =
+        asset_find(call->gateway->instance == INSTANCE_PUBLIC ? "docs_public.html" : "docs.html");
     if (asset != NULL)
         page_whole(call, asset->data, asset->len);
     else

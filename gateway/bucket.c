@@ -1,53 +1,57 @@
 #include "gateway/bucket.h"
 
-#include <assert.h>
-#include <errno.h>
 #include <sodium.h>
 #include <string.h>
 
 #define WAYS 8 /* entries a key may sit in */
 
 struct bucket {
-    uint8_t key[BUCKET_KEY_SIZE];
+    uint8_t key[crypto_shorthash_siphashx24_BYTES];
     uint64_t parts, at_ms; /* at_ms 0: never used */
 };
 
 struct buckets {
-    uint8_t seed[crypto_shorthash_KEYBYTES]; /* so that nobody can aim at a slot */
+    uint8_t seed[crypto_shorthash_siphashx24_KEYBYTES]; /* nobody can aim at a slot */
     size_t mask;
     struct bucket slots[];
 };
 
-int buckets_new(size_t capacity, struct buckets **ret) {
+static size_t entries(size_t capacity) {
     size_t size = WAYS;
     while (size < capacity)
         size *= 2;
-    struct buckets *buckets = calloc(1, sizeof(*buckets) + size * sizeof(buckets->slots[0]));
-    if (buckets == NULL)
-        return -ENOMEM;
-    randombytes_buf(buckets->seed, sizeof(buckets->seed));
-    buckets->mask = size - 1;
-    *ret = buckets;
-    return 0;
+    return size;
 }
 
-void buckets_free(struct buckets *buckets) {
-    free(buckets);
+size_t buckets_size(size_t capacity) {
+    return sizeof(struct buckets) + entries(capacity) * sizeof(struct bucket);
 }
 
-static struct bucket *bucket_find(struct buckets *buckets, const uint8_t key[BUCKET_KEY_SIZE]) {
-    uint64_t hash;
-    static_assert(sizeof(hash) == crypto_shorthash_BYTES, "siphash");
-    (void)crypto_shorthash((uint8_t *)&hash, key, BUCKET_KEY_SIZE, buckets->seed);
+struct buckets *buckets_begin(void *memory, size_t capacity, bool found, uint64_t now_ms) {
+    struct buckets *buckets = memory;
+    buckets->mask = entries(capacity) - 1;
+    if (!found)
+        randombytes_buf(buckets->seed, sizeof(buckets->seed));
+    for (size_t i = 0; found && i <= buckets->mask; i++)
+        if (buckets->slots[i].at_ms > now_ms)
+            buckets->slots[i].at_ms = 0;
+    return buckets;
+}
+
+static struct bucket *bucket_find(struct buckets *buckets, const void *key, size_t len) {
+    uint8_t print[crypto_shorthash_siphashx24_BYTES];
+    uint64_t place;
+    (void)crypto_shorthash_siphashx24(print, key, len, buckets->seed);
+    memcpy(&place, print, sizeof(place));
     struct bucket *oldest = NULL;
     for (size_t i = 0; i < WAYS; i++) {
-        struct bucket *bucket = &buckets->slots[(hash + i) & buckets->mask];
-        if (bucket->at_ms != 0 && memcmp(bucket->key, key, BUCKET_KEY_SIZE) == 0)
+        struct bucket *bucket = &buckets->slots[(place + i) & buckets->mask];
+        if (bucket->at_ms != 0 && memcmp(bucket->key, print, sizeof(print)) == 0)
             return bucket;
         if (oldest == NULL || bucket->at_ms < oldest->at_ms)
             oldest = bucket;
     }
-    memcpy(oldest->key, key, BUCKET_KEY_SIZE);
+    memcpy(oldest->key, print, sizeof(print));
     oldest->at_ms = 0;
     return oldest;
 }
@@ -55,9 +59,7 @@ static struct bucket *bucket_find(struct buckets *buckets, const uint8_t key[BUC
 /* A token is `unit` parts; `gain` parts come every millisecond. */
 static uint64_t take(struct buckets *buckets, const void *key, size_t len, uint64_t gain,
                      uint64_t unit, uint32_t burst, uint64_t now_ms) {
-    uint8_t padded[BUCKET_KEY_SIZE] = {0};
-    memcpy(padded, key, len < sizeof(padded) ? len : sizeof(padded));
-    struct bucket *bucket = bucket_find(buckets, padded);
+    struct bucket *bucket = bucket_find(buckets, key, len);
     uint64_t full = burst * unit;
     if (bucket->at_ms == 0)
         bucket->parts = full;

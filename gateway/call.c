@@ -6,6 +6,7 @@
 
 #include "gateway/form.h"
 #include "gateway/pages.h"
+#include "ipc/log.h"
 
 void free_secret(char *text) {
     if (text != NULL)
@@ -17,6 +18,8 @@ void free_secret(char *text) {
 static void put_common(struct call *call, struct reply *reply) {
     const struct gateway *gateway = call->gateway;
     reply_header(reply, "X-Request-Id", call->id);
+    about_traceparent(&call->about, call->traceparent);
+    reply_header(reply, "Traceparent", call->traceparent);
     reply_header(reply, "Cache-Control", call->cache != NULL ? call->cache : "no-store");
     reply_header(reply, "X-Content-Type-Options", "nosniff");
     reply_header(reply, "Referrer-Policy", call->referrer != NULL ? call->referrer : "no-referrer");
@@ -28,8 +31,10 @@ static void put_common(struct call *call, struct reply *reply) {
     if (call->origin != NULL) {
         reply_header(reply, "Access-Control-Allow-Origin", call->origin);
         reply_header(reply, "Access-Control-Expose-Headers",
-                     "X-Request-Id, Retry-After, Cloister-Grant");
+                     "X-Request-Id, Retry-After, Cloister-Grant, Traceparent");
     }
+    if (call->mcp_session != NULL)
+        reply_header(reply, "Mcp-Session-Id", call->mcp_session);
     if (call->renewed != NULL)
         reply_header(reply, "Cloister-Grant", call->renewed);
 }
@@ -44,7 +49,15 @@ static bool has_policy(const struct call_header *more, size_t n) {
 
 void call_answer(struct call *call, unsigned status, const char *type, const char *body, size_t len,
                  const struct call_header *more, size_t more_count) {
-    struct reply reply = {.status = status, .body = body, .body_len = len};
+    const struct iovec piece = {(void *)(uintptr_t)body, len};
+    call_answer_pieces(call, status, type, &piece, len > 0, more, more_count);
+}
+
+void call_answer_pieces(struct call *call, unsigned status, const char *type,
+                        const struct iovec *pieces, size_t count, const struct call_header *more,
+                        size_t more_count) {
+    struct reply reply = {.status = status, .piece_count = count};
+    memcpy(reply.pieces, pieces, count * sizeof(pieces[0]));
     if (call->status != 0)
         return;
     call->status = status;
@@ -184,6 +197,17 @@ bool call_fields(struct call *call, const struct field *rows, size_t n) {
     return false;
 }
 
+bool call_box(struct call *call, const char *name, bool *ret) {
+    const char *value = field_text(call->body, name);
+    *ret = strcmp(value, "1") == 0;
+    if (*ret || value[0] == '\0' || strcmp(value, "0") == 0)
+        return true;
+    char detail[128];
+    (void)snprintf(detail, sizeof(detail), "'%s' must be 1 or 0, or left out.", name);
+    call_refuse(call, 400, "invalid_field", detail);
+    return false;
+}
+
 static struct problem away(void) {
     return (struct problem){.status = 503,
                             .code = "supervisor_unavailable",
@@ -202,6 +226,8 @@ static void keep_grant(struct call *call, const char *grant) {
 
 static bool on_any(void *ctx, enum upstream_end end, const Cloister__Message *message) {
     struct call *call = ctx;
+    const struct about about = call->about; /* the call may end in here */
+    LOG_ABOUT(.request = about.request, .trace = about.trace);
     if (end != UPSTREAM_REPLY || message->body_case != CLOISTER__MESSAGE__BODY_GRANT_RENEWED)
         return call->answer(call, end, message);
     keep_grant(call, message->grant_renewed->grant);
@@ -210,10 +236,13 @@ static bool on_any(void *ctx, enum upstream_end end, const Cloister__Message *me
 
 bool call_ask(struct call *call, uint64_t number, Cloister__Message *message, uint64_t timeout_ms,
               upstream_answer *answer) {
+    Cloister__About about;
+    message->about = about_write(&call->about, &about);
     int r = upstream_ask(call->gateway->upstream, number, message, timeout_ms, on_any, call);
     if (r == 0) {
         call->answer = answer;
         call->ask = number;
+        call->link = NULL;
         return true;
     }
     struct problem problem = away();

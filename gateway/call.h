@@ -14,6 +14,7 @@
 #include "gateway/problem.h"
 #include "gateway/routes.h"
 #include "gateway/upstream.h"
+#include "ipc/about.h"
 
 #define GRANT_MAX 700 /* bytes; what a grant looks like is not the gateway's business */
 
@@ -22,26 +23,38 @@ struct call {
     struct conn *conn;
     const struct route *route; /* NULL: refused before one was known */
     char id[ID_LEN + 1];
-    const char *method; /* static, for the log */
+    struct about about;                 /* `id`, and the trace it is part of */
+    char traceparent[TRACEPARENT_SIZE]; /* as the answer says it */
+    const char *method;                 /* static, for the log */
     uint64_t began;
     bool head_only;
     struct in6_addr address; /* whose limits count: the client's, as proxies.h finds it */
     /* Copies of what the head said; NULL when absent. */
     char *query, *grant, *idempotency_key, *cookie, *if_none_match;
-    char *csrf;         /* from the head, or from a form */
+    char *csrf;    /* from the head, or from a form */
+    char *booking; /* Cloister-Booking: a booking's or an inquiry's secret */
+    json_t
+        *mcp; /* BODY_RAW: headers Mcp-… by their lower-case name; null: came twice; NULL: none */
     const char *origin; /* an allowed origin (the gateway's copy), or NULL */
     bool accepts_stream, accepts_json;
     char frontend[FRONTEND_NAME_MAX + 1]; /* "" unless a key was shown */
     char session[TOKEN_MAX + 1];          /* the browser's cookie; "" when a key was shown */
     char param[ROUTE_PARAMS_MAX][ROUTE_PARAM_SIZE];
-    json_t *body;    /* BODY_JSON, BODY_FORM */
+    json_t *body;       /* BODY_JSON, BODY_FORM */
+    const uint8_t *raw; /* BODY_RAW: the bytes, while its handler is first called */
+    size_t raw_len;
     bool signing_in; /* comes back from Google with a login cookie */
     /* The answer. */
-    unsigned status;                   /* 0: none yet */
-    const char *cache;                 /* Cache-Control; NULL: no-store */
-    const char *referrer;              /* Referrer-Policy; NULL: no-referrer */
-    char *renewed;                     /* a fresh grant in place of the one shown; NULL: none */
-    uint64_t ask;                      /* the open request to cloisterd, 0: none */
+    unsigned status;         /* 0: none yet */
+    const char *cache;       /* Cache-Control; NULL: no-store */
+    const char *referrer;    /* Referrer-Policy; NULL: no-referrer */
+    const char *mcp_session; /* Mcp-Session-Id; NULL: none */
+    char *renewed;           /* a fresh grant in place of the one shown; NULL: none */
+    uint64_t ask;            /* the open request, 0: none; of */
+    struct upstream *link;   /* cloister-business; NULL: cloisterd */
+    struct front_kept *kept; /* the answer comes from it; valid in the handler's `answer` alone */
+    char *cache_key;         /* front.c's */
+    uint64_t cache_generation;
     upstream_answer *answer;           /* its handler's */
     void *state;                       /* the handler's, freed by `cancel` or by itself */
     void (*cancel)(struct call *call); /* the client has gone */
@@ -58,6 +71,10 @@ struct call_header {
 };
 void call_answer(struct call *call, unsigned status, const char *type, const char *body, size_t len,
                  const struct call_header *more, size_t more_count);
+/* The same with a body of several pieces, REPLY_PIECES_MAX at most. */
+void call_answer_pieces(struct call *call, unsigned status, const char *type,
+                        const struct iovec *pieces, size_t count, const struct call_header *more,
+                        size_t more_count);
 /* Steals `object`. */
 void call_json(struct call *call, unsigned status, json_t *object);
 void call_json_with(struct call *call, unsigned status, json_t *object,
@@ -82,6 +99,9 @@ void call_identity(const struct call *call, const char *user, Cloister__Caller *
 const char *call_user(struct call *call);
 /* Checks the body against a field table; answers 400 and returns false when it does not fit. */
 bool call_fields(struct call *call, const struct field *rows, size_t n);
+/* What a box of a form says: "1" yes; "0" or nothing no. Answers 400 and returns false for anything
+ * else. */
+bool call_box(struct call *call, const char *name, bool *ret) MUST_CHECK;
 /* With a session the one user there is: "me". */
 bool call_user_is_me(struct call *call, const char *user);
 

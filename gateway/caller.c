@@ -3,7 +3,9 @@
 #include <string.h>
 #include <strings.h>
 
-bool caller_limited(struct call *call, uint64_t wait_ms, const char *detail) {
+#include "gateway/hosts.h"
+
+bool caller_limited(struct call *call, uint64_t wait_ms, unsigned limit, const char *detail) {
     if (wait_ms == 0)
         return false;
     struct problem problem = {.status = 429,
@@ -11,7 +13,7 @@ bool caller_limited(struct call *call, uint64_t wait_ms, const char *detail) {
                               .detail = detail,
                               .retry_after_ms = wait_ms,
                               .retryable = true};
-    call->gateway->counts.limited++;
+    metrics_add(&call->gateway->metrics, METRIC_RATE_LIMITED, limit, 0, 1);
     call_fail(call, &problem);
     return true;
 }
@@ -19,18 +21,19 @@ bool caller_limited(struct call *call, uint64_t wait_ms, const char *detail) {
 static bool public_limited(struct call *call) {
     struct gateway *gateway = call->gateway;
     uint64_t wait =
-        buckets_take(gateway->by_address, &call->address, sizeof(call->address),
+        buckets_take(gateway->tallies.by_address, &call->address, sizeof(call->address),
                      gateway->limits.public_rate, gateway->limits.public_burst, clock_ms());
-    return caller_limited(call, wait, "Too many requests came from this address.");
+    return caller_limited(call, wait, LIMIT_ADDRESS, "Too many requests came from this address.");
 }
 
 static bool refuse_key(struct call *call) {
     struct gateway *gateway = call->gateway;
     uint64_t wait =
-        buckets_take(gateway->by_bad_key, &call->address, sizeof(call->address),
+        buckets_take(gateway->tallies.by_bad_key, &call->address, sizeof(call->address),
                      gateway->limits.bad_key_rate, gateway->limits.bad_key_burst, clock_ms());
-    gateway->counts.bad_keys++;
-    if (!caller_limited(call, wait, "Too many requests with wrong keys came from this address."))
+    metrics_add(&gateway->metrics, METRIC_HTTP_BAD_KEYS, 0, 0, 1);
+    if (!caller_limited(call, wait, LIMIT_BAD_KEY,
+                        "Too many requests with wrong keys came from this address."))
         call_refuse(call, 401, "unauthorized",
                     "Send 'Authorization: Bearer KEY' with a key whose SHA-256 stands in a file of "
                     "gateway.frontends_dir.");
@@ -48,9 +51,10 @@ static bool admit_frontend(struct call *call, const struct slice *header) {
     if (frontend == NULL)
         return refuse_key(call);
     memcpy(call->frontend, frontend->name, sizeof(call->frontend));
-    uint64_t wait = buckets_take(gateway->by_frontend, frontend->key_sha256[0], 32, frontend->rate,
-                                 frontend->burst, clock_ms());
-    if (caller_limited(call, wait, "This frontend sends more requests than its file allows."))
+    uint64_t wait = buckets_take(gateway->tallies.by_frontend, frontend->key_sha256[0], 32,
+                                 frontend->rate, frontend->burst, clock_ms());
+    if (caller_limited(call, wait, LIMIT_FRONTEND,
+                       "This frontend sends more requests than its file allows."))
         return false;
     if (frontend_may(frontend, call->route->right))
         return true;
@@ -97,6 +101,22 @@ static bool refuse_stranger(struct call *call) {
     return false;
 }
 
+/* Customers' forms carry no session, and Origin: null at most, since their pages tell nobody where
+ * they are; a browser still says when one was sent by somebody else's page, an old one by its
+ * Origin alone. */
+static bool form_from_elsewhere(struct call *call, const struct strict_head *head) {
+    const struct slice *site = strict_find(head, "sec-fetch-site");
+    const struct slice *origin = strict_find(head, "origin");
+    bool other = (site != NULL && !slice_is(*site, "same-origin") && !slice_is(*site, "none")) ||
+                 (origin != NULL && !slice_is(*origin, "null") && call->gateway->hosts != NULL &&
+                  !hosts_own_origin(call->gateway->hosts, origin));
+    if (call->route->body != BODY_FORM || !other)
+        return false;
+    call_refuse(call, 403, "csrf_invalid",
+                "This form was sent by another website. Load the page again and repeat.");
+    return true;
+}
+
 bool caller_admit(struct call *call, const struct strict_head *head) {
     const struct slice *key = strict_find(head, "authorization");
     bool session =
@@ -109,7 +129,7 @@ bool caller_admit(struct call *call, const struct strict_head *head) {
     case CALLER_SESSION:
         return session ? admit_session(call, head) : refuse_stranger(call);
     case CALLER_PUBLIC:
-        return !public_limited(call);
+        return !public_limited(call) && !form_from_elsewhere(call, head);
     case CALLER_OPERATOR:
         return true; /* whoever could open the socket */
     }

@@ -9,6 +9,6 @@
 /* Needs call->route, ->address and ->cookie. Fills in ->frontend or ->session. False: answered. */
 bool caller_admit(struct call *call, const struct strict_head *head);
 /* Answers 429 when `wait_ms` is not 0; then true. */
-bool caller_limited(struct call *call, uint64_t wait_ms, const char *detail);
+bool caller_limited(struct call *call, uint64_t wait_ms, unsigned limit, const char *detail);
 
 #endif

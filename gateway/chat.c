@@ -1,8 +1,10 @@
-/* POST /v1/chat: one turn, streamed as server-sent events or collected into one JSON document. */
+#include "gateway/chat.h"
+
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "gateway/call.h"
 #include "gateway/sse.h"
 #include "ipc/log.h"
 
@@ -16,10 +18,13 @@ struct chat {
     uint64_t request;        /* 0 once cloisterd is done with it */
     uint64_t spoke_ms;
     bool accepted, started, ended;
+    char conversation[CONVERSATION_MAX + 1]; /* a customer's, who has to know it; "" */
     uint32_t owed; /* credit of a collected reply that is still to be given back */
 };
 
 static void chat_free(struct chat *chat) {
+    if (chat->started)
+        chat->call->gateway->streams_open--;
     if (chat->heartbeat != NULL)
         event_free(chat->heartbeat);
     sse_free(chat->sse);
@@ -133,7 +138,8 @@ static void stream_start(struct chat *chat) {
     if (chat->started || chat->sse == NULL)
         return;
     chat->started = true;
-    chat->call->gateway->counts.streams++;
+    chat->call->gateway->streams_open++;
+    metrics_add(&chat->call->gateway->metrics, METRIC_STREAMS, 0, 0, 1);
     call_stream(chat->call);
     stream_comment(chat, ": accepted\n\n");
     heartbeat_arm(chat);
@@ -147,7 +153,9 @@ static void chat_fail(struct chat *chat, const struct problem *problem) {
         call_problem(call, problem);
         return; /* on_gone frees the chat when the connection closes */
     }
-    SCOPE_FREE char *data = problem_event(problem);
+    struct problem named = *problem;
+    named.request_id = call->id;
+    SCOPE_FREE char *data = problem_event(&named);
     tell_cancel(chat);
     if (data == NULL || sse_event(chat->sse, "error", data) < 0) {
         conn_abort(call->conn); /* rather an end without a word than a wrong one */
@@ -239,6 +247,22 @@ static json_t *usage_json(const Cloister__Usage *usage) {
                      (json_int_t)usage->model_calls, "tool_calls", (json_int_t)usage->tool_calls);
 }
 
+static json_t *words_json(char *const *words, size_t n) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        (void)json_array_append_new(list, json_string(words[i]));
+    return list;
+}
+
+/* What is told at the end beside the turn's id: {"usage":{…},"shown":[…],"settled":[…]}. */
+static json_t *end_json(const struct chat *chat, const Cloister__ChatDone *done) {
+    if (chat->conversation[0] != '\0') /* what was read and what it cost is the owner's business */
+        return json_pack("{s:s}", "conversation", chat->conversation);
+    return json_pack("{s:o, s:o, s:o}", "usage", usage_json(done->usage), "shown",
+                     words_json(done->shown, done->n_shown), "settled",
+                     words_json(done->settled, done->n_settled));
+}
+
 static void add_grant(struct evbuffer *out, const char *grant) {
     if (grant == NULL)
         return;
@@ -247,16 +271,16 @@ static void add_grant(struct evbuffer *out, const char *grant) {
     (void)evbuffer_add_printf(out, "\"");
 }
 
-/* {"turn":…,"reply":…,"proposals":[…],"usage":{…},"grant":…}, around the reply as it was collected.
- */
+/* {"turn":…,"reply":…,"proposals":[…],"usage":{…},"shown":[…],"settled":[…],"grant":…}, around the
+ * reply as it was collected. */
 static void answer_collected(struct chat *chat, const Cloister__ChatDone *done) {
     struct call *call = chat->call;
     SCOPE_FREE char *proposals = json_dumps(chat->proposals, JSON_COMPACT);
-    json_t *usage = usage_json(done->usage);
-    SCOPE_FREE char *usage_text = json_dumps(usage, JSON_COMPACT);
+    json_t *end = end_json(chat, done);
+    SCOPE_FREE char *end_text = json_dumps(end, JSON_COMPACT | JSON_EMBED);
     struct evbuffer *all = evbuffer_new();
-    json_decref(usage);
-    if (all == NULL || proposals == NULL || usage_text == NULL) {
+    json_decref(end);
+    if (all == NULL || proposals == NULL || end_text == NULL) {
         if (all != NULL)
             evbuffer_free(all);
         call_refuse(call, 500, "internal", "The answer could not be written.");
@@ -266,9 +290,9 @@ static void answer_collected(struct chat *chat, const Cloister__ChatDone *done) 
     (void)json_escape(chat->reply, (const char *)evbuffer_pullup(chat->tail, -1), left, false);
     (void)evbuffer_add_printf(all, "{\"turn\":\"");
     (void)json_escape(all, done->turn, strlen(done->turn), false);
-    (void)evbuffer_add_printf(all, "\",\"reply\":\"");
+    (void)evbuffer_add_printf(all, "\",\"request\":\"%s\",\"reply\":\"", call->id);
     (void)evbuffer_add_buffer(all, chat->reply);
-    (void)evbuffer_add_printf(all, "\",\"proposals\":%s,\"usage\":%s", proposals, usage_text);
+    (void)evbuffer_add_printf(all, "\",\"proposals\":%s,%s", proposals, end_text);
     add_grant(all, call->renewed);
     (void)evbuffer_add_printf(all, "}");
     size_t len = evbuffer_get_length(all);
@@ -284,7 +308,10 @@ static void on_done(struct chat *chat, const Cloister__ChatDone *done) {
         return;
     }
     stream_start(chat);
-    json_t *object = json_pack("{s:s, s:o}", "turn", done->turn, "usage", usage_json(done->usage));
+    json_t *object = json_pack("{s:s, s:s}", "turn", done->turn, "request", chat->call->id),
+           *end = end_json(chat, done);
+    (void)json_object_update(object, end);
+    json_decref(end);
     if (chat->call->renewed != NULL) /* a stream's head has long gone */
         (void)json_object_set_new(object, "grant", json_string(chat->call->renewed));
     if (!stream_event(chat, "done", object))
@@ -369,43 +396,53 @@ static struct chat *chat_new(struct call *call) {
     return chat;
 }
 
-void handle_chat(struct call *call) {
-    static const struct field rows[] = {
-        {"message", FIELD_TEXT, true, MESSAGE_TEXT_MAX, NULL},
-        {"conversation", FIELD_NAME, false, CONVERSATION_MAX, NULL},
-        {"timezone", FIELD_TIMEZONE, false, TIMEZONE_MAX, NULL},
-    };
-    bool session = call->session[0] != '\0'; /* there is one user then, and need not be named */
-    const struct field user = {"user", FIELD_NAME, !session, USER_MAX, NULL};
+/* What both ways of asking share. NULL: answered. */
+static struct chat *chat_begin(struct call *call) {
     if (!call->accepts_stream && !call->accepts_json) {
         call_refuse(call, 406, "not_acceptable", "Accept text/event-stream or application/json.");
-        return;
+        return NULL;
     }
-    if (!call_fields(call, &user, 1) || !call_fields(call, rows, COUNT_OF(rows)))
-        return;
-    const char *name = field_text(call->body, "user");
-    if (name[0] != '\0' && !call_user_is_me(call, name))
-        return;
     struct chat *chat = chat_new(call);
-    if (chat == NULL) {
+    if (chat == NULL)
         call_refuse(call, 503, "full", "The server is out of memory. Try again in a moment.");
-        return;
-    }
-    Cloister__Caller caller;
-    call_identity(call, name, &caller);
-    Cloister__ChatRequest request = CLOISTER__CHAT_REQUEST__INIT;
-    request.request = chat->request = upstream_number(call->gateway->upstream);
-    request.caller = &caller;
-    request.conversation = (char *)(uintptr_t)field_text(call->body, "conversation");
-    request.message = (char *)(uintptr_t)field_text(call->body, "message");
-    request.timezone = (char *)(uintptr_t)field_text(call->body, "timezone");
+    return chat;
+}
+
+static void chat_send(struct chat *chat, Cloister__ChatRequest *request) {
+    struct call *call = chat->call;
+    request->request = chat->request = upstream_number(call->gateway->upstream);
     if (call->idempotency_key != NULL)
-        request.idempotency_key = call->idempotency_key;
-    request.credit = call->gateway->limits.credit;
-    Cloister__Message message = MSG_OF(CHAT_REQUEST, chat_request, &request);
-    if (!call_ask(call, request.request, &message, call->gateway->limits.chat_ms, on_answer))
+        request->idempotency_key = call->idempotency_key;
+    request->credit = call->gateway->limits.credit;
+    Cloister__Message message = MSG_OF(CHAT_REQUEST, chat_request, request);
+    if (!call_ask(call, request->request, &message, call->gateway->limits.chat_ms, on_answer))
         chat->request = 0;
-    /* Not needed any more: the message lives on in the turn alone. */
-    json_decref(call->body);
-    call->body = NULL;
+}
+
+void chat_ask(struct call *call, const char *user, Cloister__ChatRequest *request) {
+    struct chat *chat = chat_begin(call);
+    if (chat == NULL)
+        return;
+    Cloister__Caller caller;
+    call_identity(call, user, &caller);
+    request->caller = &caller;
+    chat_send(chat, request);
+}
+
+void chat_ask_business(struct call *call, Cloister__ChatRequest *request) {
+    char address[INET6_ADDRSTRLEN] = "";
+    Cloister__Client client = CLOISTER__CLIENT__INIT;
+    struct chat *chat = chat_begin(call);
+    if (chat == NULL)
+        return;
+    if (request->conversation[0] == '\0')
+        id_random(chat->conversation);
+    else
+        (void)snprintf(chat->conversation, sizeof(chat->conversation), "%s", request->conversation);
+    request->conversation = chat->conversation;
+    (void)inet_ntop(AF_INET6, &call->address, address, sizeof(address));
+    client.address = address;
+    client.channel = (char *)(uintptr_t) "chat";
+    request->client = &client;
+    chat_send(chat, request);
 }

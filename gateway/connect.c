@@ -32,7 +32,7 @@ static bool return_allowed(struct call *call, const char *url) {
     return false;
 }
 
-const char *const connect_features[] = {"availability", "events", NULL};
+const char *const connect_features[] = {"availability", "events", "calendars", NULL};
 
 void connect_link_ask(struct call *call, const struct link_wish *wish, upstream_answer *answer) {
     Cloister__Caller caller;

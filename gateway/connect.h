@@ -4,7 +4,7 @@
 
 #include "gateway/call.h"
 
-#define CONNECT_FEATURES 2
+#define CONNECT_FEATURES 3
 extern const char *const connect_features[]; /* NULL-terminated */
 
 struct link_wish {

@@ -5,6 +5,9 @@
 
 #include "gateway/caller.h"
 #include "gateway/form.h"
+#include "gateway/front.h"
+#include "gateway/hosts.h"
+#include "gateway/metrics.h"
 #include "gateway/pages.h"
 #include "ipc/log.h"
 
@@ -25,19 +28,29 @@ static struct call *call_new(struct gateway *gateway, struct conn *conn) {
     call->conn = conn;
     call->method = "-";
     call->began = clock_ms();
-    id_random(call->id);
+    id_random_named(call->id);
+    about_new(&call->about, call->id, "", 0); /* until its head is read */
     conn_set_data(conn, call);
     gateway->calls++;
-    gateway->counts.requests++;
     return call;
 }
 
 /* One line a request: never a path, a query, a name or a body. */
 static void call_log(const struct call *call, bool complete) {
     unsigned long long ms = clock_ms() - call->began;
-    log_info("%s %s %s %u %llums %zuB%s", call->id, call->method,
+    log_with(LOG_LEVEL_INFO, &(struct log_fields){.request = call->id, .trace = call->about.trace},
+             "%s %s %u %llums %zuB%s", call->method,
              call->route != NULL ? call->route->pattern : "-", call->status, ms,
              conn_sent(call->conn), complete ? "" : " unfinished");
+}
+
+static void call_count(struct gateway *gateway, const struct call *call, bool complete) {
+    struct metrics *metrics = &gateway->metrics;
+    unsigned route = call->route != NULL ? (unsigned)(call->route - routes) : ROUTE_OF_NONE;
+    metrics_add(metrics, METRIC_HTTP_REQUESTS, route, metrics_status(call->status), 1);
+    metrics_observe(metrics, METRIC_HTTP_SECONDS, 0, (clock_ms() - call->began) * 1000);
+    metrics_add(metrics, METRIC_HTTP_SENT, 0, 0, conn_sent(call->conn));
+    metrics_add(metrics, METRIC_HTTP_UNFINISHED, 0, 0, !complete);
 }
 
 static void on_closed(void *ctx, struct conn *conn, bool complete) {
@@ -47,18 +60,21 @@ static void on_closed(void *ctx, struct conn *conn, bool complete) {
         return;
     if (call->cancel != NULL)
         call->cancel(call);
-    if (call->ask != 0)
+    if (call->ask != 0 && call->link != NULL)
+        front_forget(call);
+    else if (call->ask != 0)
         upstream_forget(gateway->upstream, call->ask);
     call_log(call, complete);
-    gateway->counts.status_class[call->status / 100 % 6]++;
-    gateway->counts.bytes_out += conn_sent(conn);
-    gateway->counts.cancelled += !complete;
+    call_count(gateway, call, complete);
     json_decref(call->body);
     free_secret(call->query);
     free_secret(call->grant);
     free_secret(call->cookie);
     free_secret(call->csrf);
+    free_secret(call->booking);
     free_secret(call->renewed);
+    free_secret(call->cache_key);
+    json_decref(call->mcp);
     free(call->idempotency_key);
     free(call->if_none_match);
     explicit_bzero(call, sizeof(*call));
@@ -69,7 +85,7 @@ static void on_closed(void *ctx, struct conn *conn, bool complete) {
 static void on_fault(void *ctx, struct conn *conn, const struct strict_fault *fault) {
     struct gateway *gateway = ctx;
     struct call *call = conn_data(conn);
-    gateway->counts.malformed++;
+    metrics_add(&gateway->metrics, METRIC_HTTP_MALFORMED, 0, 0, 1);
     if (call == NULL && (call = call_new(gateway, conn)) == NULL) {
         conn_abort(conn);
         return;
@@ -106,7 +122,9 @@ static void answer_options(struct call *call, const struct strict_head *head, un
         more[n++] = (struct call_header){"Access-Control-Allow-Methods", allow};
         more[n++] = (struct call_header){
             "Access-Control-Allow-Headers",
-            "Authorization, Content-Type, Accept, Cloister-Grant, Idempotency-Key"};
+            "Authorization, Content-Type, Accept, Cloister-Grant, Cloister-Booking, "
+            "Idempotency-Key, "
+            "Traceparent, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id"};
         more[n++] = (struct call_header){"Access-Control-Max-Age", "600"};
     }
     call_answer(call, 204, NULL, NULL, 0, more, n);
@@ -141,26 +159,34 @@ static bool is_type(struct slice type, const char *wanted) {
             slice_is_nocase(charset, "charset=\"utf-8\""));
 }
 
+static bool is_wanted(struct call *call, const struct slice *type, const char *wanted,
+                      const char *detail) {
+    if (type != NULL && is_type(*type, wanted))
+        return true;
+    call_refuse(call, 415, "unsupported_media_type", detail);
+    return false;
+}
+
 static bool check_body_kind(struct call *call, const struct strict_head *head) {
+    static const char json[] = "application/json", form[] = "application/x-www-form-urlencoded",
+                      as_json[] = "Send the body as 'Content-Type: application/json'.",
+                      as_form[] =
+                          "Send the form as 'Content-Type: application/x-www-form-urlencoded'.";
     const struct slice *type = strict_find(head, "content-type");
+    bool empty = head->content_length == 0;
     switch (call->route->body) {
     case BODY_NONE:
-        if (head->content_length == 0)
-            return true;
-        call_refuse(call, 400, "bad_request", "This request takes no body.");
-        return false;
+        if (!empty)
+            call_refuse(call, 400, "bad_request", "This request takes no body.");
+        return empty;
     case BODY_JSON:
-        if (type != NULL && is_type(*type, "application/json"))
-            return true;
-        call_refuse(call, 415, "unsupported_media_type",
-                    "Send the body as 'Content-Type: application/json'.");
-        return false;
+        return is_wanted(call, type, json, as_json);
+    case BODY_MAYBE_JSON:
+        return empty || is_wanted(call, type, json, as_json);
     case BODY_FORM:
-        if (type != NULL && is_type(*type, "application/x-www-form-urlencoded"))
-            return true;
-        call_refuse(call, 415, "unsupported_media_type",
-                    "Send the form as 'Content-Type: application/x-www-form-urlencoded'.");
-        return false;
+        return is_wanted(call, type, form, as_form);
+    case BODY_RAW:
+        return is_wanted(call, type, json, as_json);
     }
     return false;
 }
@@ -177,6 +203,28 @@ static char *copy_of(const struct slice *value) {
     return value == NULL ? NULL : slice_dup(*value);
 }
 
+/* All headers Mcp-…, which MCP compares with the body; NULL: none. What comes twice is remembered
+ * as null. */
+static json_t *mcp_headers(const struct strict_head *head) {
+    json_t *found = NULL;
+    for (size_t i = 0; i < head->header_count; i++) {
+        struct slice name = head->headers[i].name, value = head->headers[i].value;
+        char lower[80];
+        if (name.len < 5 || name.len >= sizeof(lower) || strncasecmp(name.at, "mcp-", 4) != 0)
+            continue;
+        for (size_t n = 0; n < name.len; n++)
+            lower[n] =
+                (char)(name.at[n] >= 'A' && name.at[n] <= 'Z' ? name.at[n] | 0x20 : name.at[n]);
+        lower[name.len] = '\0';
+        if (found == NULL)
+            found = json_object();
+        json_t *text =
+            json_object_get(found, lower) != NULL ? NULL : json_stringn(value.at, value.len);
+        (void)json_object_set_new(found, lower, text == NULL ? json_null() : text);
+    }
+    return found;
+}
+
 /* Takes from the head what handlers need; the head is gone when they run. */
 static bool keep_headers(struct call *call, const struct strict_head *head) {
     call->query = slice_dup(head->query);
@@ -184,6 +232,9 @@ static bool keep_headers(struct call *call, const struct strict_head *head) {
     call->idempotency_key = copy_of(strict_find(head, "idempotency-key"));
     call->cookie = copy_of(strict_find(head, "cookie"));
     call->csrf = copy_of(strict_find(head, "cloister-csrf"));
+    call->booking = copy_of(strict_find(head, "cloister-booking"));
+    if (call->route->body == BODY_RAW)
+        call->mcp = mcp_headers(head);
     call->if_none_match = copy_of(strict_find(head, "if-none-match"));
     bool any = false;
     for (size_t i = 0; i < head->header_count; i++) {
@@ -228,6 +279,39 @@ static void refuse_path(struct call *call, const struct strict_head *head) {
         call_problem(call, &none);
 }
 
+/* Whoever sends two says nothing. */
+static void take_trace(struct call *call, const struct strict_head *head) {
+    const struct slice *found = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < head->header_count; i++)
+        if (slice_is_nocase(head->headers[i].name, "traceparent")) {
+            found = &head->headers[i].value;
+            n++;
+        }
+    if (n == 1)
+        about_new(&call->about, call->id, found->at, found->len);
+}
+
+/* The public instance: who comes by another name, or from somebody else's page with a program's
+ * request, is turned away (DNS rebinding). Whoever only asks whether we live may come as they like;
+ * forms look themselves. */
+static bool comes_by_our_name(struct call *call, const struct strict_head *head) {
+    const struct gateway *gateway = call->gateway;
+    const struct slice *origin = strict_find(head, "origin");
+    bool program = call->route->body == BODY_JSON || call->route->body == BODY_MAYBE_JSON ||
+                   call->route->body == BODY_RAW;
+    if (strcmp(call->route->pattern, "/healthz") == 0)
+        return true;
+    if (hosts_ours(gateway->hosts, strict_find(head, "host")) &&
+        (!program || origin == NULL || call->origin != NULL ||
+         hosts_own_origin(gateway->hosts, origin)))
+        return true;
+    call_refuse(call, 403, "not_allowed",
+                "This server does not answer to this Host, or not to pages of this Origin; see "
+                "gateway.public_pages_url and gateway.allowed_origins.");
+    return false;
+}
+
 static bool head_for(struct gateway *gateway, struct conn *conn, const struct strict_head *head,
                      unsigned where) {
     struct route_match match;
@@ -237,6 +321,7 @@ static bool head_for(struct gateway *gateway, struct conn *conn, const struct st
         return false;
     }
     call->method = method_word(head->method);
+    take_trace(call, head);
     call->address = proxies_client(&gateway->proxies, conn_peer(conn), head);
     address_blur(&call->address);
     call->head_only = slice_is(head->method, "HEAD");
@@ -252,7 +337,14 @@ static bool head_for(struct gateway *gateway, struct conn *conn, const struct st
         refuse_path(call, head);
         return false;
     }
+    for (size_t i = 0; where == WHERE_PUBLIC && i < ROUTE_PARAMS_MAX; i++)
+        if (!utf8_valid(match.param[i], strlen(match.param[i]))) { /* nothing here is called so */
+            refuse_path(call, head);
+            return false;
+        }
     call->route = match.route;
+    if (where == WHERE_PUBLIC && !comes_by_our_name(call, head))
+        return false;
     memcpy(call->param, match.param, sizeof(call->param));
     return keep_headers(call, head) && caller_admit(call, head) && check_body_kind(call, head);
 }
@@ -261,12 +353,20 @@ static bool on_head_owner(void *ctx, struct conn *conn, const struct strict_head
     return head_for(ctx, conn, head, WHERE_OWNER);
 }
 
+static bool on_head_public(void *ctx, struct conn *conn, const struct strict_head *head) {
+    return head_for(ctx, conn, head, WHERE_PUBLIC);
+}
+
 static bool on_head_operators(void *ctx, struct conn *conn, const struct strict_head *head) {
     return head_for(ctx, conn, head, WHERE_OPERATORS);
 }
 
 static json_t *parse_body(struct call *call, const uint8_t *body, size_t len,
                           struct field_fault *fault) {
+    if (call->route->body == BODY_MAYBE_JSON && len == 0) {
+        *fault = (struct field_fault){.code = "full", .detail = "The server is out of memory."};
+        return json_object();
+    }
     return call->route->body == BODY_FORM ? form_parse(body, len, fault)
                                           : fields_parse(body, len, fault);
 }
@@ -283,6 +383,12 @@ static void on_request(void *ctx, struct conn *conn, const uint8_t *body, size_t
     (void)ctx;
     struct call *call = conn_data(conn);
     struct field_fault fault;
+    if (call->route->body == BODY_RAW) {
+        call->raw = body;
+        call->raw_len = len;
+        call->route->handler(call);
+        return;
+    }
     if (call->route->body != BODY_NONE) {
         call->body = parse_body(call, body, len, &fault);
         if (call->body == NULL) {
@@ -302,5 +408,7 @@ static bool on_crowd(void *ctx, const struct in6_addr *peer) {
 
 const struct guard_ops dispatch_owner = {on_head_owner, on_request, on_fault,
                                          on_drained,    on_closed,  on_crowd};
+const struct guard_ops dispatch_public = {on_head_public, on_request, on_fault,
+                                          on_drained,     on_closed,  on_crowd};
 const struct guard_ops dispatch_operators = {on_head_operators, on_request, on_fault,
                                              on_drained,        on_closed,  on_crowd};

@@ -5,7 +5,7 @@
 
 #include "gateway/gateway.h"
 
-/* The owner listener's and the operators' socket's callbacks; their context is the gateway. */
-extern const struct guard_ops dispatch_owner, dispatch_operators;
+/* The listeners' and the operators' socket's callbacks; their context is the gateway. */
+extern const struct guard_ops dispatch_owner, dispatch_public, dispatch_operators;
 
 #endif

@@ -98,8 +98,11 @@ bool timezone_known(const char *name) {
         strcmp(name, "localtime") == 0 || strcmp(name, "posixrules") == 0)
         return false;
     (void)snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", name);
+    int r = (int)file_read(path, head, sizeof(head));
+    if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+        return true; /* the turn looks as well, and no caller is blamed for what is missing here */
     /* Longer than four bytes is what a zone file is; its first four tell. */
-    return file_read(path, head, sizeof(head)) == -EFBIG && memcmp(head, "TZif", 4) == 0;
+    return r == -EFBIG && memcmp(head, "TZif", 4) == 0;
 }
 
 static int check_words(const json_t *value, const struct field *row, struct field_fault *fault) {
@@ -183,6 +186,21 @@ int fields_check(const json_t *object, const struct field *rows, size_t n,
             return r;
     }
     return 0;
+}
+
+int fields_known(const json_t *object, const struct field *rows, size_t n,
+                 struct field_fault *fault) {
+    char known[160] = "";
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t used = strlen(known);
+        (void)snprintf(known + used, sizeof(known) - used, "%s%s", i > 0 ? ", " : "", rows[i].name);
+        found += json_object_get(object, rows[i].name) != NULL;
+    }
+    if (json_object_size(object) == found)
+        return 0;
+    return fault_set(fault, "invalid_argument", "has a member that is not known; known are: %s",
+                     known);
 }
 
 const char *field_text(const json_t *object, const char *name) {

@@ -1,5 +1,6 @@
 /* Request bodies: strict JSON, one object, fields checked against a table. Names that the table
- * does not have are ignored, so that callers may be newer than the server. */
+ * does not have are ignored, so that callers may be newer than the server; customers', whose every
+ * other request is held against a schema, are refused (fields_known). */
 #ifndef CLOISTER_GATEWAY_FIELDS_H
 #define CLOISTER_GATEWAY_FIELDS_H
 
@@ -10,6 +11,7 @@
 #define USER_MAX         128
 #define CONVERSATION_MAX 128
 #define MESSAGE_TEXT_MAX 16384
+#define MEMORY_TEXT_MAX  1200
 #define TIMEZONE_MAX     64
 #define FIELDS_DEPTH_MAX 16
 
@@ -41,6 +43,10 @@ json_t *fields_parse(const uint8_t *body, size_t len, struct field_fault *fault)
 /* Checks `object` against `n` rows. 0 or -EINVAL with *fault. */
 int fields_check(const json_t *object, const struct field *rows, size_t n,
                  struct field_fault *fault) MUST_CHECK;
+/* For what the front door's operations answer the same way: -EINVAL with *fault when `object` has
+ * a member that no row has. Its name is whoever sent it's, and not said. */
+int fields_known(const json_t *object, const struct field *rows, size_t n,
+                 struct field_fault *fault) MUST_CHECK;
 /* The string of a checked field; "" when absent. Valid as long as `object`. */
 const char *field_text(const json_t *object, const char *name);
 
@@ -48,7 +54,8 @@ const char *field_text(const json_t *object, const char *name);
 bool name_valid(const char *text, size_t max);
 /* Visible ASCII, 1 to `max` bytes. */
 bool visible_valid(const char *text, size_t max);
-/* A zone in /usr/share/zoneinfo, by its name there. */
+/* A zone in /usr/share/zoneinfo, by its name there. True as well when it cannot be looked up for
+ * want of descriptors or memory: the turn judges it then. */
 bool timezone_known(const char *name);
 
 #endif

@@ -10,10 +10,9 @@ static const struct {
     const char *word;
     enum frontend_right right;
 } rights[] = {
-    {"chat", FRONTEND_CHAT},
-    {"connect", FRONTEND_CONNECT},
-    {"memory", FRONTEND_MEMORY},
-    {"disconnect", FRONTEND_DISCONNECT},
+    {"chat", FRONTEND_CHAT},         {"connect", FRONTEND_CONNECT},
+    {"memory", FRONTEND_MEMORY},     {"disconnect", FRONTEND_DISCONNECT},
+    {"business", FRONTEND_BUSINESS},
 };
 
 const char *frontend_right_word(size_t index, enum frontend_right *ret) {
@@ -66,6 +65,7 @@ struct frontend *frontend_new(const char *name) {
     (void)snprintf(frontend->name, sizeof(frontend->name), "%s", name);
     frontend->rate = FRONTEND_RATE;
     frontend->burst = FRONTEND_BURST;
+    frontend->tokens_per_day = frontend->spend_per_day = FRONTEND_BUDGET_DEFAULT;
     frontend->rights = FRONTEND_RIGHTS_ALL;
     return frontend;
 }
@@ -113,6 +113,12 @@ static const char *put_number(uint32_t *number, const char *value) {
     return NULL;
 }
 
+static const char *put_budget(uint64_t *number, const char *value) {
+    return parse_u64(value, 0, FRONTEND_BUDGET_MOST, number) < 0
+               ? "tokens_per_day and spend_per_day must be whole numbers; 0 is no limit"
+               : NULL;
+}
+
 static const char *put(struct frontend *frontend, const char *name, const char *value) {
     if (strcmp(name, "key_sha256") == 0)
         return put_key(frontend, value);
@@ -122,11 +128,16 @@ static const char *put(struct frontend *frontend, const char *name, const char *
         return put_number(&frontend->rate, value);
     if (strcmp(name, "burst") == 0)
         return put_number(&frontend->burst, value);
+    if (strcmp(name, "tokens_per_day") == 0)
+        return put_budget(&frontend->tokens_per_day, value);
+    if (strcmp(name, "spend_per_day") == 0)
+        return put_budget(&frontend->spend_per_day, value);
     if (strcmp(name, "may") == 0)
         return frontend_rights_parse(value, &frontend->rights) < 0
-                   ? "may takes some of the words chat, connect, memory, disconnect"
+                   ? "may takes some of the words chat, connect, memory, disconnect, business"
                    : NULL;
-    return "unknown key (known: key_sha256, return_to, may, requests_per_second, burst)";
+    return "unknown key (known: key_sha256, return_to, may, requests_per_second, burst, "
+           "tokens_per_day, spend_per_day)";
 }
 
 /* Cuts the blanks around `text` off, in place. */

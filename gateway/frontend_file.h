@@ -9,31 +9,38 @@
  *                                localhost), any port and path: for programs without a server
  *   may = chat connect …         what the key may be used for; left out: everything
  *   requests_per_second = N, burst = N
+ *   tokens_per_day = N           model tokens that all its users together may use in a day (UTC)
+ *   spend_per_day = N            what their turns may cost, in millionths of the operator's
+ *                                currency; both: 0 no limit, left out what [budgets] says
  *
- * Read by cloister-gateway, written by cloisterctl. Any thread. */
+ * Read by cloister-gateway, and for budgets by cloisterd, which takes no gateway's word for them;
+ * written by cloisterctl. Any thread. */
 #ifndef CLOISTER_GATEWAY_FRONTEND_FILE_H
 #define CLOISTER_GATEWAY_FRONTEND_FILE_H
 
 #include "ipc/base.h"
 
-#define FRONTEND_NAME_MAX    64
-#define FRONTEND_FILE_MAX    65535 /* bytes */
-#define FRONTEND_KEYS_MAX    2
-#define FRONTEND_RETURNS_MAX 32
-#define FRONTEND_SUFFIX      ".conf"
-#define FRONTEND_LOOPBACK    "loopback" /* as a return_to line */
-#define FRONTEND_WEB         "web"      /* Cloister's own pages; no file may have this name */
-#define FRONTEND_RATE        500        /* requests_per_second when there is no such line */
-#define FRONTEND_BURST       2000
+#define FRONTEND_NAME_MAX       64
+#define FRONTEND_FILE_MAX       65535 /* bytes */
+#define FRONTEND_KEYS_MAX       2
+#define FRONTEND_RETURNS_MAX    32
+#define FRONTEND_SUFFIX         ".conf"
+#define FRONTEND_LOOPBACK       "loopback" /* as a return_to line */
+#define FRONTEND_WEB            "web"      /* Cloister's own pages; no file may have this name */
+#define FRONTEND_RATE           500        /* requests_per_second when there is no such line */
+#define FRONTEND_BURST          2000
+#define FRONTEND_BUDGET_MOST    UINT64_C(1000000000000000)
+#define FRONTEND_BUDGET_DEFAULT UINT64_MAX /* no such line: the default of [budgets] holds */
 
 enum frontend_right {
-    FRONTEND_ANY = 0, /* no line may= takes it away */
+    FRONTEND_ANY = 0,             /* no line may= takes it away */
     FRONTEND_CHAT = 1 << 0,       /* turns, ending a conversation */
     FRONTEND_CONNECT = 1 << 1,    /* connect links, redeeming, the connection's state */
     FRONTEND_MEMORY = 1 << 2,     /* what is remembered: list, delete */
     FRONTEND_DISCONNECT = 1 << 3, /* ending a connection or the user's grants */
+    FRONTEND_BUSINESS = 1 << 4,   /* the user's businesses, their bookings and inquiries */
 };
-#define FRONTEND_RIGHTS_ALL 0xfu
+#define FRONTEND_RIGHTS_ALL 0x1fu
 
 struct frontend {
     char name[FRONTEND_NAME_MAX + 1]; /* the file's name without .conf */
@@ -42,7 +49,8 @@ struct frontend {
     char *return_to[FRONTEND_RETURNS_MAX]; /* malloc'd */
     size_t returns;
     uint32_t rate, burst;
-    unsigned rights; /* frontend_right, or'ed */
+    uint64_t tokens_per_day, spend_per_day; /* or FRONTEND_BUDGET_DEFAULT */
+    unsigned rights;                        /* frontend_right, or'ed */
 };
 
 /* Letters, digits, '.', '_', '-', not beginning with a dot, and not the reserved one. */

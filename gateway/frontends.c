@@ -40,7 +40,7 @@ static const char *load_one(const char *dir, const char *file, struct frontend *
         return "the path is too long";
     ssize_t len = file_read(path, text, FRONTEND_FILE_MAX);
     if (len < 0)
-        return "the file cannot be read by the gateway's user";
+        return "the file cannot be read by the user of this program";
     text[len] = '\0';
     if (strlen((const char *)text) != (size_t)len)
         return "the file is not text";
@@ -85,6 +85,10 @@ int frontends_load(const char *dir, frontends_report *report, struct frontends *
 
 size_t frontends_count(const struct frontends *frontends) {
     return frontends->count;
+}
+
+const struct frontend *frontends_at(const struct frontends *frontends, size_t index) {
+    return index < frontends->count ? frontends->list[index] : NULL;
 }
 
 uint64_t frontends_stamp(const char *dir) {

@@ -17,6 +17,7 @@ typedef void frontends_report(const char *name, const char *why);
 int frontends_load(const char *dir, frontends_report *report, struct frontends **ret) MUST_CHECK;
 void frontends_free(struct frontends *frontends);
 size_t frontends_count(const struct frontends *frontends);
+const struct frontend *frontends_at(const struct frontends *frontends, size_t index);
 
 /* A number that changes when a file in `dir` was added, removed, renamed or written; 0 when `dir`
  * cannot be read. */

@@ -4,29 +4,28 @@
 
 #include <event2/event.h>
 
-#include "gateway/bucket.h"
 #include "gateway/frontends.h"
 #include "gateway/guard.h"
 #include "gateway/bounds.h"
 #include "gateway/proxies.h"
-#include "gateway/throttle.h"
+#include "gateway/tallies.h"
 #include "gateway/upstream.h"
 #include "ipc/config.h"
+#include "ipc/metrics.h"
 
 #define ORIGINS_MAX 32
 
-/* Counters since the start; metrics.c prints them. */
-struct gateway_counts {
-    uint64_t requests,
-        status_class[6]; /* by the status' first digit; [0]: client gone, no answer */
-    uint64_t bytes_out, streams, cancelled;
-    uint64_t bad_keys, limited, malformed;
-    uint64_t started_ms; /* wall clock */
-};
+/* Who it serves: owners and their frontends, or everybody. Each is a process and a user of its own.
+ */
+enum gateway_instance { INSTANCE_OWNER, INSTANCE_PUBLIC };
+
+struct front_cache;
+struct front_notes;
 
 struct gateway {
     struct event_base *base;
     const struct config *config;
+    enum gateway_instance instance;
     struct gateway_limits limits;
     const char *public_url;
     bool secure_cookies;     /* public_url is https */
@@ -35,30 +34,39 @@ struct gateway {
     char home_url[520];      /* public_url with one '/' at its end */
     char page_policy[1024];  /* Content-Security-Policy of pages */
     struct proxies proxies;
-    struct guard *owner, *operators;
+    struct guard *door, *operators;
     struct upstream *upstream;
+    struct upstream *business; /* of the public instance; NULL elsewhere */
+    struct front_notes *notes; /* of what was answered here, for the operational log; the same */
+    struct front_cache *cache; /* answers of cloister-business that are still good; the same */
+    struct hosts *hosts;       /* names that the public instance answers to; the same */
     struct frontends *frontends;
     uint64_t frontends_stamp;
-    struct buckets *by_address, *by_bad_key, *by_frontend, *by_sign_in;
-    struct throttle *failures; /* sign-ins that came to nothing */
+    struct tallies tallies; /* behind its limits */
     char *origins[ORIGINS_MAX];
     size_t origin_count;
-    struct gateway_counts counts;
+    struct metrics metrics; /* what this program tells of metrics.def */
+    uint64_t started_ms;    /* wall clock */
+    size_t streams_open;
     size_t calls; /* requests not yet over */
     struct event *reload, *drain_deadline;
     bool draining, cut_off;
+    uint64_t grace_until; /* draining: requests that are being sent are still taken; 0: no more */
 };
 
-/* Listening sockets, opened before the process is confined; -1 where there is none. */
+/* What is opened before the process is confined. Listening sockets, -1 where there is none; the
+ * memory of its limits' counts, NULL: they end with the process. */
 struct gateway_sockets {
-    int owner, operators;
+    int door, operators;
+    const struct kept *tallies;
 };
 
 /* Loads frontends, dials cloisterd, starts listening on `sockets` (owned from now on). -errno with
  * a sentence in `why`. `config` must live longer. */
 int gateway_new(struct event_base *base, const struct config *config,
-                const struct gateway_limits *limits, const struct gateway_sockets *sockets,
-                struct gateway **ret, char *why, size_t why_len) MUST_CHECK;
+                enum gateway_instance instance, const struct gateway_limits *limits,
+                const struct gateway_sockets *sockets, struct gateway **ret, char *why,
+                size_t why_len) MUST_CHECK;
 /* Reads the frontends again now (SIGHUP). */
 void gateway_reload(struct gateway *gateway);
 /* Stops accepting; ends the loop when the last request is over, or after limits.drain_ms. */

@@ -1,7 +1,9 @@
-/* The gate in front of evhttp. A connection's bytes stay in its buffer until one whole request is
- * there and strict.h found it well-formed; only then evhttp sees it, parses it in one go and
- * carries the reply. One request a connection: every reply says "Connection: close", so nothing can
- * be smuggled behind one.
+/* HTTP/1.1's connections. A request's bytes are kept until one whole request is there and strict.h
+ * found it well-formed; only then it is handed up. There is no second parser. Nothing can be
+ * smuggled behind one: either every reply says "Connection: close" (limits.keep_ms 0), or the next
+ * request is judged from its first byte like the first, and only once the reply before it has left.
+ * Who sends ahead (pipelining) gets the first reply with "Connection: close", or the end of the
+ * connection.
  *
  * Closed here: absolute deadlines for head and body, bounds on connections (in all and per
  * address), head and body; disconnects noticed from the first byte on, also before the reply; input
@@ -12,25 +14,26 @@
 
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <event2/http.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
+#include <sys/uio.h>
 
 #include "gateway/bounds.h"
 #include "gateway/strict.h"
 
 struct guard; /* one listener's worth of connections */
-struct conn;  /* one connection, one request */
+struct conn;  /* one connection, one request at a time */
 
 #define REPLY_HEADERS_MAX 28
+#define REPLY_PIECES_MAX  3
 struct reply {
     unsigned status;
     struct {
         const char *name, *value;
     } headers[REPLY_HEADERS_MAX]; /* besides Content-Length, Date and Connection */
     size_t header_count;
-    const char *body; /* may be NULL */
-    size_t body_len;
+    struct iovec pieces[REPLY_PIECES_MAX]; /* the body; the bytes are not kept */
+    size_t piece_count;
 };
 /* Adds a header; the strings must live until the reply is sent. */
 void reply_header(struct reply *reply, const char *name, const char *value);
@@ -47,8 +50,8 @@ struct guard_ops {
     void (*fault)(void *ctx, struct conn *conn, const struct strict_fault *fault);
     /* Bytes have left for the client; `waiting` remain. Streams only. */
     void (*drained)(void *ctx, struct conn *conn, size_t waiting);
-    /* The connection is gone; conn is invalid afterwards. `complete`: the reply was delivered whole
-     * to the kernel. Called once for every conn. */
+    /* The request is over, and often the connection: conn is invalid, or another's, afterwards.
+     * `complete`: the reply was delivered whole to the kernel. Called once for every request. */
     void (*closed)(void *ctx, struct conn *conn, bool complete);
     /* Whether this peer stands for many: connections_per_address is not for it. */
     bool (*crowd)(void *ctx, const struct in6_addr *peer);
@@ -58,6 +61,8 @@ int guard_new(struct event_base *base, const struct gateway_limits *limits,
               const struct guard_ops *ops, void *ctx, struct guard **ret) MUST_CHECK;
 /* Accepts from `fd`, a listening socket, and owns it from now on. 0 or -errno. */
 int guard_listen(struct guard *guard, int fd) MUST_CHECK;
+/* Stops accepting; who is connected may still send a request. */
+void guard_shut(struct guard *guard);
 /* Stops accepting and drops connections without a whole request. */
 void guard_stop(struct guard *guard);
 size_t guard_connections(const struct guard *guard);

@@ -51,12 +51,11 @@ int listen_tcp(const char *address, char *why, size_t why_len) {
     const char *port = NULL;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
     if (!split_address(address, host, sizeof(host), &port)) {
-        (void)snprintf(why, why_len, "gateway.owner_listen: '%s' is not host:port", address);
+        (void)snprintf(why, why_len, "'%s' to listen on is not host:port", address);
         return -EINVAL;
     }
     if (getaddrinfo(host, port, &hints, &found) != 0 || found == NULL) {
-        (void)snprintf(why, why_len, "gateway.owner_listen: '%s' is no address of this machine",
-                       host);
+        (void)snprintf(why, why_len, "'%s' to listen on is no address of this machine", host);
         return -EADDRNOTAVAIL;
     }
     int fd = listen_one(found);
@@ -99,18 +98,19 @@ int listen_unix(const char *path, const char *user, const char *group, char *why
     return take_fd(&fd);
 }
 
-int listen_inherited(int *ret_owner, int *ret_operators) {
+int listen_inherited(const char *door, int *ret_door, int *ret_operators) {
     char **names = NULL;
     int n = sd_listen_fds_with_names(1, &names);
     if (n < 0)
         return n;
     for (int i = 0; i < n; i++) {
         int fd = SD_LISTEN_FDS_START + i;
-        bool local = sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0;
-        bool operators =
-            strcmp(names[i], "operators") == 0 || (strcmp(names[i], "owner") != 0 && local);
-        int *slot = operators ? ret_operators : ret_owner;
-        if (*slot < 0 && fd_nonblock(fd) == 0)
+        bool listens = sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1) > 0;
+        int *slot = !listens                            ? NULL
+                    : strcmp(names[i], door) == 0       ? ret_door
+                    : strcmp(names[i], "operator") == 0 ? ret_operators
+                                                        : NULL;
+        if (slot != NULL && *slot < 0 && fd_nonblock(fd) == 0)
             *slot = fd;
         else
             (void)close(fd);

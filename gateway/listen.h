@@ -11,8 +11,10 @@ int listen_tcp(const char *address, char *why, size_t why_len) MUST_CHECK;
  * stale one. */
 int listen_unix(const char *path, const char *user, const char *group, char *why,
                 size_t why_len) MUST_CHECK;
-/* Sockets that systemd opened for us ("owner", "operators" by name, else by family), or -1 each.
- * The environment forgets them. 0 or -errno. */
-int listen_inherited(int *ret_owner, int *ret_operators) MUST_CHECK;
+/* Sockets that systemd or the launcher opened for us, by the names `door` ("owner", "public") and
+ * "operator" (FileDescriptorName=), or -1 each; others are closed. The environment forgets them. 0
+ * or -errno.
+ */
+int listen_inherited(const char *door, int *ret_door, int *ret_operators) MUST_CHECK;
 
 #endif

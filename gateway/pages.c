@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/assets.h"
+#include "gateway/query.h"
 
 const struct page_kind page_kinds[PAGES_COUNT] = {
     [PAGE_CHAT] = {"chat.html", 3, {"csrf", "account", "notice"}},
@@ -11,9 +12,16 @@ const struct page_kind page_kinds[PAGES_COUNT] = {
     [PAGE_CONNECT] = {"connect.html",
                       5,
                       {"csrf", "account", "availability_state", "events_state", "switch"}},
+    [PAGE_MEMORY] = {"memory.html", 5, {"csrf", "account", "notice", "notes", "count"}},
+    [PAGE_MEMORY_NOTE] = {"memory_note.html", 4, {"csrf", "id", "text", "day"}},
     [PAGE_RESULT] = {"result.html",
                      4,
                      {"title", "text", "link", "link_text", "home", "other", "other_text"}},
+    [PAGE_OFFICE] = {"office.html",
+                     8,
+                     {"title", "csrf", "account", "notice", "main", "tab_businesses",
+                      "tab_bookings", "tab_inquiries"}},
+    [PAGE_FRONT] = {"front.html", 5, {"title", "description", "robots", "kind", "main"}},
 };
 
 /* scheme://host:port of an address as browsers write it (RFC 6454 section 6): in lower case,
@@ -58,12 +66,14 @@ void pages_prepare(struct gateway *gateway) {
                    gateway->public_url);
     gateway->secure_cookies = starts(origin, "https://");
     gateway->can_sign_in = gateway->secure_cookies || is_loopback(origin);
-    /* A form that leads to Google by redirects needs every stop allowed. */
+    /* A form that leads to Google by redirects needs every stop allowed; customers' lead nowhere.
+     */
+    bool leads = gateway->instance == INSTANCE_OWNER;
     (void)snprintf(gateway->page_policy, sizeof(gateway->page_policy),
                    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-                   "connect-src 'self'; form-action 'self' %s %s; base-uri 'none'; "
+                   "connect-src 'self'; form-action 'self'%s%s%s%s; base-uri 'none'; "
                    "frame-ancestors 'none'",
-                   google, origin);
+                   leads ? " " : "", leads ? google : "", leads ? " " : "", leads ? origin : "");
 }
 
 #define PAGE_HEADERS 10
@@ -87,6 +97,15 @@ static void page_send(struct call *call, unsigned status, const char *html, size
     struct call_header headers[PAGE_HEADERS];
     size_t n = page_headers(call, more, more_count, headers);
     call_answer(call, status, "text/html; charset=utf-8", html, len, headers, n);
+}
+
+const char *page_notice_of(const struct call *call, const struct page_notice *notices, size_t n) {
+    char word[16];
+    if (query_get(call->query, "done", word, sizeof(word)) == 1)
+        for (size_t i = 0; i < n; i++)
+            if (strcmp(notices[i].word, word) == 0)
+                return notices[i].text;
+    return "";
 }
 
 void page_whole(struct call *call, const char *html, size_t len) {

@@ -35,6 +35,7 @@ char *problem_document(const struct problem *problem) {
     if (problem->request_id != NULL)
         (void)json_object_set_new(object, "instance",
                                   json_sprintf("urn:cloister:request:%s", problem->request_id));
+    put_text(object, "request", problem->request_id);
     if (problem->retry_after_ms > 0)
         (void)json_object_set_new(object, "retry_after_ms",
                                   json_integer((json_int_t)problem->retry_after_ms));
@@ -51,6 +52,7 @@ char *problem_event(const struct problem *problem) {
     json_t *object = json_object();
     put_text(object, "code", problem->code);
     put_text(object, "detail", problem->detail);
+    put_text(object, "request", problem->request_id);
     (void)json_object_set_new(object, "retryable", json_boolean(problem->retryable));
     if (problem->unknown_writes)
         (void)json_object_set_new(object, "unknown_writes", json_true());

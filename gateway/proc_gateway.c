@@ -20,10 +20,14 @@
 #include "build_config.h"
 #include "gateway/gateway.h"
 #include "gateway/listen.h"
+#include "gateway/metrics.h"
 #include "ipc/confine.h"
+#include "ipc/kept.h"
 #include "ipc/log.h"
+#include "ipc/service.h"
 
-#define PROGRAM "cloister-gateway"
+#define PROGRAM            "cloister-gateway"
+#define EVENT_LOG_EVERY_MS 60000u
 
 /* Takes "--instance NAME" out of the arguments; config_from_args knows the rest. */
 static const char *take_instance(int *argc, char **argv) {
@@ -77,20 +81,57 @@ static void require_folder(const struct config *config, const char *name) {
               path);
 }
 
-static struct gateway_sockets open_sockets(const struct config *config) {
-    struct gateway_sockets sockets = {-1, -1};
+/* What differs between the two instances of this program. */
+struct instance {
+    const char *word, *door, *operators, *folder, *user;
+    enum config_key listen;
+    enum gateway_instance kind;
+};
+static const struct instance instances[] = {
+    {"owner", "owner", "operator/gateway-owner.sock", "operator", CLOISTER_USER_GATEWAY,
+     CONFIG_gateway_owner_listen, INSTANCE_OWNER},
+    {"public", "public", "public/gateway-public.sock", "public", CLOISTER_USER_PUBLIC,
+     CONFIG_gateway_public_listen, INSTANCE_PUBLIC},
+};
+
+static const struct instance *instance_find(const char *word) {
+    for (size_t i = 0; i < COUNT_OF(instances); i++)
+        if (strcmp(instances[i].word, word) == 0)
+            return &instances[i];
+    fprintf(stderr, "%s: the instances are 'owner' and 'public'\n", PROGRAM);
+    exit(100);
+}
+
+/* NULL: they end with the process. */
+static const struct kept *keep_tallies(enum gateway_instance instance) {
+    static struct kept kept;
+    if (config_is_self_check())
+        return NULL;
+    int r =
+        kept_open(TALLIES_NAME, TALLIES_LAYOUT, tallies_size(instance == INSTANCE_PUBLIC), &kept);
+    if (r < 0)
+        log_warn("the counts behind limits cannot be kept over a restart: %s", strerror(-r));
+    else if (kept.found)
+        log_info("limits go on from where the gateway before left them");
+    return r < 0 ? NULL : &kept;
+}
+
+static struct gateway_sockets open_sockets(const struct config *config,
+                                           const struct instance *instance) {
+    struct gateway_sockets sockets = {-1, -1, NULL};
+    if (config_is_self_check())
+        return sockets;
     char why[256] = "", path[256];
-    if (listen_inherited(&sockets.owner, &sockets.operators) < 0)
+    if (listen_inherited(instance->door, &sockets.door, &sockets.operators) < 0)
         fatal("cannot take the sockets from systemd");
-    if (sockets.owner < 0)
-        sockets.owner =
-            listen_tcp(config_str(config, CONFIG_gateway_owner_listen), why, sizeof(why));
-    if (sockets.owner < 0)
+    if (sockets.door < 0)
+        sockets.door = listen_tcp(config_str(config, instance->listen), why, sizeof(why));
+    if (sockets.door < 0)
         fatal("%s", why);
-    if (config_runtime_path(config, "operator/gateway-owner.sock", path, sizeof(path)) < 0)
+    if (config_runtime_path(config, instance->operators, path, sizeof(path)) < 0)
         fatal("runtime.dir is too long");
     if (sockets.operators < 0)
-        sockets.operators = listen_unix(path, CLOISTER_USER_GATEWAY,
+        sockets.operators = listen_unix(path, instance->user,
                                         config_str(config, CONFIG_control_group), why, sizeof(why));
     if (sockets.operators < 0)
         fatal("%s", why);
@@ -106,9 +147,24 @@ static void on_stop(evutil_socket_t fd, short what, void *ctx) {
 static void on_hup(evutil_socket_t fd, short what, void *ctx) {
     (void)fd;
     (void)what;
-    (void)sd_notify(0, "RELOADING=1");
+    service_reloading();
     gateway_reload(ctx);
-    (void)sd_notify(0, "READY=1");
+    service_ready("Serving");
+}
+
+/* libevent's words may quote what a client sent: that there was something is all that is said. */
+static void on_event_log(int severity, const char *text) {
+    static uint64_t said_ms;
+    static unsigned unsaid;
+    (void)text;
+    if (severity < EVENT_LOG_WARN)
+        return;
+    unsaid++;
+    if (said_ms != 0 && clock_ms() - said_ms < EVENT_LOG_EVERY_MS)
+        return;
+    log_warn("libevent warned (%u since the last line)", unsaid);
+    said_ms = clock_ms();
+    unsaid = 0;
 }
 
 static void on_event_fatal(int code) {
@@ -127,10 +183,26 @@ static void serve(struct event_base *base, struct gateway *gateway) {
     struct event *signals[] = {watch_signal(base, SIGTERM, on_stop, gateway),
                                watch_signal(base, SIGINT, on_stop, gateway),
                                watch_signal(base, SIGHUP, on_hup, gateway)};
-    (void)sd_notify(0, "READY=1");
+    struct service *service = NULL;
+    if (service_new(base, &service) < 0)
+        fatal("cannot feed the watchdog");
+    service_ready("Serving");
     (void)event_base_dispatch(base);
+    service_free(service);
     for (size_t i = 0; i < COUNT_OF(signals); i++)
         event_free(signals[i]);
+}
+
+/* Changes to what is polled go to the kernel together; no descriptor of ours is a copy of another.
+ */
+static struct event_base *base_new(void) {
+    struct event_config *config = event_config_new();
+    if (config == NULL)
+        return NULL;
+    (void)event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+    struct event_base *base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
 }
 
 int main(int argc, char **argv) {
@@ -139,37 +211,45 @@ int main(int argc, char **argv) {
     char why[512] = "";
 
     log_open(PROGRAM);
-    const char *instance = take_instance(&argc, argv);
+    if (argc == 2 && strcmp(argv[1], "--print-metrics") == 0) {
+        metrics_print();
+        return 0;
+    }
+    const struct instance *instance = instance_find(take_instance(&argc, argv));
     struct config *config = config_from_args(
         argc, argv, PROGRAM,
-        "HTTP for chat frontends: chat, connect and memory routes of gateway/openapi.yaml.\n"
-        "--instance owner (the default) serves gateway.owner_listen.",
+        "HTTP for chat frontends and the public: the routes of gateway/openapi.yaml, and MCP.\n"
+        "--instance owner (the default) serves gateway.owner_listen, --instance public\n"
+        "gateway.public_listen.\n"
+        "--print-metrics lists what GET /metrics on the operators' socket tells.",
         NULL);
-    if (strcmp(instance, "owner") != 0) {
-        fprintf(stderr, "%s: the only instance is 'owner'\n", PROGRAM);
-        return 100;
-    }
-
     close_inherited();
     (void)signal(SIGPIPE, SIG_IGN);
     if (sodium_init() < 0)
         fatal("libsodium does not start");
     raise_descriptors(&limits);
     require_folder(config, "gateway");
-    require_folder(config, "operator");
-    struct gateway_sockets sockets = open_sockets(config);
-    if (confine_process(CLOISTER_USER_GATEWAY, confine_accepted(config), why, sizeof(why)) < 0)
+    require_folder(config, instance->folder);
+    const struct kept *tallies = keep_tallies(instance->kind); /* before the sockets are taken */
+    struct gateway_sockets sockets = open_sockets(config, instance);
+    sockets.tallies = tallies;
+    if (confine_process(instance->user, confine_accepted(config), why, sizeof(why)) < 0)
         fatal("%s", why);
     if (why[0] != '\0')
         log_warn("%s", why);
 
-    /* Confined: from here on threads (nng's), clients and their bytes. */
+    if (config_is_self_check())
+        config_self_checked(PROGRAM);
+    /* Confined: from here on clients and their bytes. */
     event_set_fatal_callback(on_event_fatal);
-    struct event_base *base = event_base_new();
-    if (base == NULL ||
-        gateway_new(base, config, &limits, &sockets, &gateway, why, sizeof(why)) < 0)
+    event_set_log_callback(on_event_log);
+    struct event_base *base = base_new();
+    if (base == NULL || gateway_new(base, config, instance->kind, &limits, &sockets, &gateway, why,
+                                    sizeof(why)) < 0)
         fatal("%s", base == NULL ? "libevent does not start" : why);
-    log_info("listening on %s", config_str(config, CONFIG_gateway_owner_listen));
+    if (tallies != NULL)
+        kept_ready(tallies);
+    log_info("listening on %s", config_str(config, instance->listen));
     serve(base, gateway);
     gateway_free(gateway);
     event_base_free(base);

@@ -32,6 +32,10 @@ int query_get(const char *query, const char *name, char *out, size_t cap) {
             ssize_t n = form_decode((struct slice){at + skip, len - skip}, out, cap);
             if (n < 0)
                 return (int)n;
+            if (!utf8_valid(out, (size_t)n)) {
+                out[0] = '\0';
+                return -EINVAL;
+            }
         }
         at += len + (at[len] == '&');
     }

@@ -4,8 +4,11 @@
 
 #include "ipc/base.h"
 
+/* Room for any parameter: the longest text that the operations take is 200 characters. */
+#define QUERY_VALUE 1024
+
 /* The decoded value of `name` in a query string ('+' is a blank). 1 found, 0 absent (`out` is ""),
- * -EINVAL malformed or given twice, -ENOSPC too long. */
+ * -EINVAL malformed, not UTF-8 or given twice, -ENOSPC too long. */
 int query_get(const char *query, const char *name, char *out, size_t cap) MUST_CHECK;
 
 /* The value of `name` in a Cookie header's value (NULL: none); quotes are not taken off. Returns as

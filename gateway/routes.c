@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OWNER = WHERE_OWNER, OPERATORS = WHERE_OPERATORS };
+enum { OWNER = WHERE_OWNER, OPERATORS = WHERE_OPERATORS, PUBLIC = WHERE_PUBLIC };
 
 #define ROUTE(METHOD, pattern, caller, right, where, body, handler, summary)                       \
     {METHOD_##METHOD, #METHOD,     pattern, CALLER_##caller, FRONTEND_##right,                     \
@@ -60,10 +60,18 @@ static size_t segments(struct slice path) {
     return n;
 }
 
+/* Most patterns differ from a path in its first words. */
+static bool may_match(const char *pattern, struct slice path) {
+    size_t i = 0;
+    while (i < path.len && pattern[i] == path.at[i] && pattern[i] != '\0')
+        i++;
+    return i == path.len ? pattern[i] == '\0' : pattern[i] == '{';
+}
+
 static bool path_matches(const struct route *route, struct slice path, struct route_match *match) {
     struct slice pattern = {route->pattern, strlen(route->pattern)};
     match->params = 0;
-    if (path.len == 0 || segments(path) != segments(pattern))
+    if (path.len == 0 || !may_match(route->pattern, path) || segments(path) != segments(pattern))
         return false;
     for (size_t left = segments(pattern) + 1; left > 0; left--) {
         struct slice wanted = next_segment(&pattern), got = next_segment(&path);
@@ -80,7 +88,7 @@ static bool path_matches(const struct route *route, struct slice path, struct ro
 
 bool route_is_page(const struct route *route) {
     return (route->where & WHERE_OPERATORS) == 0 && strncmp(route->pattern, "/v1/", 4) != 0 &&
-           strncmp(route->pattern, "/assets/", 8) != 0 &&
+           strncmp(route->pattern, "/assets/", 8) != 0 && strcmp(route->pattern, "/mcp") != 0 &&
            strcmp(route->pattern, "/openapi.yaml") != 0;
 }
 

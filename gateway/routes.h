@@ -7,7 +7,7 @@
 
 struct call;
 
-enum route_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_DELETE };
+enum route_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_DELETE };
 enum route_caller {
     CALLER_FRONTEND,
     CALLER_FRONTEND_OR_SESSION,
@@ -15,8 +15,8 @@ enum route_caller {
     CALLER_PUBLIC,
     CALLER_OPERATOR
 };
-enum route_where { WHERE_OWNER = 1 << 0, WHERE_OPERATORS = 1 << 1 };
-enum route_body { BODY_NONE, BODY_JSON, BODY_FORM };
+enum route_where { WHERE_OWNER = 1 << 0, WHERE_OPERATORS = 1 << 1, WHERE_PUBLIC = 1 << 2 };
+enum route_body { BODY_NONE, BODY_JSON, BODY_MAYBE_JSON, BODY_FORM, BODY_RAW };
 
 #define ROUTE_PARAMS_MAX 2
 #define ROUTE_PARAM_SIZE 513 /* decoded bytes of one segment and a NUL */

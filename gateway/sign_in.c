@@ -12,18 +12,18 @@
 bool sign_in_limited(struct call *call, enum sign_in_step step) {
     struct gateway *gateway = call->gateway;
     uint8_t key[sizeof(call->address) + 1];
-    uint64_t now = clock_ms(), wait = throttle_wait(gateway->failures, &call->address, now);
+    uint64_t now = clock_ms(), wait = throttle_wait(gateway->tallies.failures, &call->address, now);
     memcpy(key, &call->address, sizeof(call->address));
     key[sizeof(call->address)] = (uint8_t)step;
     if (wait == 0)
         wait =
-            buckets_take_slow(gateway->by_sign_in, key, sizeof(key),
+            buckets_take_slow(gateway->tallies.by_sign_in, key, sizeof(key),
                               gateway->limits.sign_in_every_ms, gateway->limits.sign_in_burst, now);
-    return caller_limited(call, wait, "Too many sign-ins came from this address.");
+    return caller_limited(call, wait, LIMIT_SIGN_IN, "Too many sign-ins came from this address.");
 }
 
 void sign_in_ended(struct call *call, bool good) {
-    struct throttle *failures = call->gateway->failures;
+    struct throttle *failures = call->gateway->tallies.failures;
     if (good)
         throttle_forget(failures, &call->address);
     else
@@ -88,13 +88,14 @@ void handle_logout(struct call *call) {
         {"everywhere", FIELD_VISIBLE, false, 8, NULL},
     };
     Cloister__Caller caller;
-    if (!call_fields(call, rows, COUNT_OF(rows)))
+    bool everywhere;
+    if (!call_fields(call, rows, COUNT_OF(rows)) || !call_box(call, "everywhere", &everywhere))
         return;
     call_identity(call, "", &caller);
     Cloister__SessionEnd request = CLOISTER__SESSION_END__INIT;
     request.request = upstream_number(call->gateway->upstream);
     request.caller = &caller;
-    request.everywhere = field_text(call->body, "everywhere")[0] != '\0';
+    request.everywhere = everywhere;
     Cloister__Message message = MSG_OF(SESSION_END, session_end, &request);
     (void)call_ask(call, request.request, &message, call->gateway->limits.ask_ms, on_ended);
 }

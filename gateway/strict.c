@@ -35,36 +35,41 @@ static const struct strict_fault fault_large = {
     431, "headers_too_large", "The request head may have at most 16384 bytes and 64 headers."};
 
 /* May come once at most: a second one is where parsers disagree. */
-static const char *const single_names[] = {
-    "host",          "content-length", "content-type",    "transfer-encoding",
-    "authorization", "cloister-grant", "idempotency-key", "expect",
-    "origin",        "cookie",         "sec-fetch-site",  "cloister-csrf",
-    "if-none-match",
+#define NAME(text)                                                                                 \
+    { text, sizeof(text) - 1 }
+static const struct slice single_names[] = {
+    NAME("host"),          NAME("content-length"),   NAME("content-type"),
+    NAME("authorization"), NAME("cloister-grant"),   NAME("idempotency-key"),
+    NAME("origin"),        NAME("cookie"),           NAME("sec-fetch-site"),
+    NAME("if-none-match"), NAME("cloister-booking"), NAME("transfer-encoding"),
+    NAME("expect"),        NAME("cloister-csrf"),
 };
-
-bool slice_is(struct slice slice, const char *text) {
-    return slice.len == strlen(text) && memcmp(slice.at, text, slice.len) == 0;
-}
-
-bool slice_is_nocase(struct slice slice, const char *text) {
-    return slice.len == strlen(text) && strncasecmp(slice.at, text, slice.len) == 0;
-}
+#undef NAME
 
 char *slice_dup(struct slice slice) {
     return strndup(slice.at, slice.len);
 }
 
+static bool same_name(struct slice a, struct slice b) {
+    return a.len == b.len && strncasecmp(a.at, b.at, a.len) == 0;
+}
+
 const struct slice *strict_find(const struct strict_head *head, const char *name) {
+    const struct slice wanted = {name, strlen(name)};
     for (size_t i = 0; i < head->header_count; i++)
-        if (slice_is_nocase(head->headers[i].name, name))
+        if (same_name(head->headers[i].name, wanted))
             return &head->headers[i].value;
     return NULL;
 }
 
 /* RFC 9110 section 5.6.2. */
 static bool is_tchar(char c) {
+    static const bool others[256] = {
+        ['!'] = true,  ['#'] = true, ['$'] = true, ['%'] = true, ['&'] = true,
+        ['\''] = true, ['*'] = true, ['+'] = true, ['-'] = true, ['.'] = true,
+        ['^'] = true,  ['_'] = true, ['`'] = true, ['|'] = true, ['~'] = true};
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+           others[(unsigned char)c];
 }
 
 static bool is_hex(char c) {
@@ -150,7 +155,7 @@ static const struct strict_fault *check_single(const struct strict_head *head) {
     for (size_t s = 0; s < COUNT_OF(single_names); s++) {
         size_t seen = 0;
         for (size_t i = 0; i < head->header_count; i++)
-            seen += slice_is_nocase(head->headers[i].name, single_names[s]);
+            seen += same_name(head->headers[i].name, single_names[s]);
         if (seen > 1)
             return s == 0 ? &fault_host : &fault_twice;
     }

@@ -1,10 +1,14 @@
-/* HTTP strictness: one request head, judged from its raw bytes before evhttp sees any of them. What
- * two parsers could read differently is refused here: bare line feeds, folded lines, blanks before
- * a colon, several or odd lengths, any transfer coding, several Hosts, strange targets.
+/* HTTP strictness: one request head, judged from its raw bytes. What another parser,
+ * a proxy's in front of us, could read differently is refused here: bare line feeds, folded lines,
+ * blanks before a colon, several or odd lengths, any transfer coding, several Hosts, strange
+ * targets.
  *
  * Pure: no state, no allocation, no logging. Slices point into the caller's bytes. */
 #ifndef CLOISTER_GATEWAY_STRICT_H
 #define CLOISTER_GATEWAY_STRICT_H
+
+#include <string.h>
+#include <strings.h>
 
 #include "ipc/base.h"
 
@@ -48,8 +52,13 @@ enum strict_verdict strict_parse(const char *bytes, size_t len, struct strict_he
  * the only one. */
 const struct slice *strict_find(const struct strict_head *head, const char *name);
 
-bool slice_is(struct slice slice, const char *text);        /* exact */
-bool slice_is_nocase(struct slice slice, const char *text); /* ASCII case ignored */
+/* Inline, so that the length of a word of ours is known when this is compiled. */
+static inline bool slice_is(struct slice slice, const char *text) { /* exact */
+    return slice.len == strlen(text) && memcmp(slice.at, text, slice.len) == 0;
+}
+static inline bool slice_is_nocase(struct slice slice, const char *text) { /* ASCII alone */
+    return slice.len == strlen(text) && strncasecmp(slice.at, text, slice.len) == 0;
+}
 /* A NUL-terminated copy to free, or NULL. */
 char *slice_dup(struct slice slice);
 

@@ -12,7 +12,7 @@ static const char *entity_of(char c) {
                        : NULL;
 }
 
-static int add_escaped(struct evbuffer *out, const char *text) {
+int template_text(struct evbuffer *out, const char *text) {
     int r = utf8_valid(text, strlen(text)) ? 0 : -EINVAL;
     for (const char *c = text; r == 0 && *c != '\0'; c++) {
         const char *entity = entity_of(*c);
@@ -22,10 +22,17 @@ static int add_escaped(struct evbuffer *out, const char *text) {
     return r;
 }
 
-static const char *value_of(const char *name, size_t len, const struct place *places, size_t n) {
+static int add_value(struct evbuffer *out, const struct place *place) {
+    if (!place->markup)
+        return template_text(out, place->value);
+    return evbuffer_add(out, place->value, strlen(place->value)) < 0 ? -ENOMEM : 0;
+}
+
+static const struct place *place_of(const char *name, size_t len, const struct place *places,
+                                    size_t n) {
     for (size_t i = 0; i < n; i++)
         if (strlen(places[i].name) == len && memcmp(places[i].name, name, len) == 0)
-            return places[i].value;
+            return &places[i];
     return NULL;
 }
 
@@ -42,8 +49,8 @@ int template_fill(struct evbuffer *out, const char *text, size_t len, const stru
         const char *name = open + 2, *close = memmem(name, (size_t)(end - name), "}}", 2);
         if (close == NULL)
             return -EINVAL;
-        const char *value = value_of(name, (size_t)(close - name), places, n);
-        int r = value == NULL ? -ENOENT : add_escaped(out, value);
+        const struct place *place = place_of(name, (size_t)(close - name), places, n);
+        int r = place == NULL ? -ENOENT : add_value(out, place);
         if (r < 0)
             return r;
         at = close + 2;

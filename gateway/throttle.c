@@ -1,49 +1,66 @@
 #include "gateway/throttle.h"
 
-#include <assert.h>
-#include <errno.h>
 #include <sodium.h>
 #include <string.h>
 
-#define SLOTS 2048 /* a power of two */
-#define WAYS  8
+#define SLOTS   2048 /* a power of two */
+#define WAYS    8
+#define COUNTED 64 /* failures in a row; more make no difference */
 
 struct entry {
-    struct in6_addr address;
+    uint8_t address[crypto_shorthash_siphashx24_BYTES];
     unsigned failures;
     uint64_t failed_ms, until_ms; /* failed_ms 0: empty */
 };
 
 struct throttle {
     struct throttle_rule rule;
-    uint8_t seed[crypto_shorthash_KEYBYTES]; /* so that nobody can aim at a slot */
+    uint8_t seed[crypto_shorthash_siphashx24_KEYBYTES]; /* nobody can aim at a slot */
     struct entry slots[SLOTS];
 };
 
-int throttle_new(const struct throttle_rule *rule, struct throttle **ret) {
-    struct throttle *throttle = calloc(1, sizeof(*throttle));
-    if (throttle == NULL)
-        return -ENOMEM;
+size_t throttle_size(void) {
+    return sizeof(struct throttle);
+}
+
+struct throttle *throttle_begin(void *memory, const struct throttle_rule *rule, bool found,
+                                uint64_t now_ms) {
+    struct throttle *throttle = memory;
     throttle->rule = *rule;
-    randombytes_buf(throttle->seed, sizeof(throttle->seed));
-    *ret = throttle;
-    return 0;
+    if (!found)
+        randombytes_buf(throttle->seed, sizeof(throttle->seed));
+    for (size_t i = 0; found && i < SLOTS; i++) {
+        const struct entry *entry = &throttle->slots[i];
+        if (entry->failed_ms > now_ms || entry->until_ms > now_ms + rule->max_ms ||
+            entry->failures > COUNTED)
+            throttle->slots[i].failed_ms = 0;
+    }
+    return throttle;
 }
 
-void throttle_free(struct throttle *throttle) {
-    free(throttle);
+struct print {
+    uint8_t bytes[crypto_shorthash_siphashx24_BYTES];
+};
+
+static struct print print_of(const struct throttle *throttle, const struct in6_addr *address) {
+    struct print print;
+    (void)crypto_shorthash_siphashx24(print.bytes, address->s6_addr, sizeof(*address),
+                                      throttle->seed);
+    return print;
 }
 
-/* The slot of `address`, or with `oldest` the one to put it into. */
-static struct entry *find(const struct throttle *throttle, const struct in6_addr *address,
-                          bool oldest) {
-    uint64_t hash;
-    static_assert(sizeof(hash) == crypto_shorthash_BYTES, "siphash");
-    (void)crypto_shorthash((uint8_t *)&hash, address->s6_addr, sizeof(*address), throttle->seed);
+static bool is_about(const struct entry *entry, const struct print *print) {
+    return entry->failed_ms != 0 && memcmp(entry->address, print->bytes, sizeof(print->bytes)) == 0;
+}
+
+/* The slot of the address, or with `oldest` the one to put it into. */
+static struct entry *find(const struct throttle *throttle, const struct print *print, bool oldest) {
+    uint64_t place;
+    memcpy(&place, print->bytes, sizeof(place));
     const struct entry *found = NULL;
     for (size_t i = 0; i < WAYS; i++) {
-        const struct entry *entry = &throttle->slots[(hash + i) % SLOTS];
-        if (entry->failed_ms != 0 && memcmp(&entry->address, address, sizeof(*address)) == 0)
+        const struct entry *entry = &throttle->slots[(place + i) % SLOTS];
+        if (is_about(entry, print))
             return (struct entry *)(uintptr_t)entry;
         if (oldest && (found == NULL || entry->failed_ms < found->failed_ms))
             found = entry;
@@ -53,7 +70,8 @@ static struct entry *find(const struct throttle *throttle, const struct in6_addr
 
 uint64_t throttle_wait(const struct throttle *throttle, const struct in6_addr *address,
                        uint64_t now_ms) {
-    const struct entry *entry = find(throttle, address, false);
+    const struct print print = print_of(throttle, address);
+    const struct entry *entry = find(throttle, &print, false);
     return entry != NULL && entry->until_ms > now_ms ? entry->until_ms - now_ms : 0;
 }
 
@@ -67,18 +85,22 @@ static uint64_t wait_after(const struct throttle_rule *rule, unsigned failures) 
 }
 
 void throttle_failed(struct throttle *throttle, const struct in6_addr *address, uint64_t now_ms) {
-    struct entry *entry = find(throttle, address, true);
-    bool known = entry->failed_ms != 0 && memcmp(&entry->address, address, sizeof(*address)) == 0;
+    const struct print print = print_of(throttle, address);
+    struct entry *entry = find(throttle, &print, true);
+    bool known = is_about(entry, &print);
     /* Who was quiet for longer than the longest wait begins anew. */
-    if (!known || now_ms > entry->until_ms + throttle->rule.max_ms)
-        *entry = (struct entry){.address = *address};
-    entry->failures += entry->failures < 64;
+    if (!known || now_ms > entry->until_ms + throttle->rule.max_ms) {
+        *entry = (struct entry){0};
+        memcpy(entry->address, print.bytes, sizeof(print.bytes));
+    }
+    entry->failures += entry->failures < COUNTED;
     entry->failed_ms = now_ms > 0 ? now_ms : 1;
     entry->until_ms = now_ms + wait_after(&throttle->rule, entry->failures);
 }
 
 void throttle_forget(struct throttle *throttle, const struct in6_addr *address) {
-    struct entry *entry = find(throttle, address, false);
+    const struct print print = print_of(throttle, address);
+    struct entry *entry = find(throttle, &print, false);
     if (entry != NULL)
         entry->failed_ms = 0;
 }

@@ -1,6 +1,7 @@
 /* Back-off after failures in a row: the first few cost nothing, then each doubles how long its
  * address has to wait before it may try again; one success forgets them all. A table of fixed size;
- * when it is full the entry that failed longest ago goes. Loop thread. */
+ * when it is full the entry that failed longest ago goes. Who it is about stands there as a keyed
+ * fingerprint. In memory of the caller's, as bucket.h. Loop thread. */
 #ifndef CLOISTER_GATEWAY_THROTTLE_H
 #define CLOISTER_GATEWAY_THROTTLE_H
 
@@ -15,9 +16,10 @@ struct throttle_rule {
     uint64_t base_ms, max_ms; /* the first wait, and the longest */
 };
 
-/* 0 or -ENOMEM. `rule` is copied. */
-int throttle_new(const struct throttle_rule *rule, struct throttle **ret) MUST_CHECK;
-void throttle_free(struct throttle *throttle);
+size_t throttle_size(void);
+/* As buckets_begin; `rule` is copied. */
+struct throttle *throttle_begin(void *memory, const struct throttle_rule *rule, bool found,
+                                uint64_t now_ms);
 
 /* How long this address has still to wait; 0: not at all. */
 uint64_t throttle_wait(const struct throttle *throttle, const struct in6_addr *address,

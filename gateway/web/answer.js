@@ -1,13 +1,6 @@
 // One question and its answer on the page. Everything that others wrote becomes text, never markup.
-
-export function el(tag, props = {}, ...inside) {
-  const node = Object.assign(document.createElement(tag), props);
-  node.append(...inside.filter((one) => one !== null));
-  return node;
-}
-
-export const button = (text, onclick, look = 'button small') => el('button', { type: 'button', className: look, textContent: text, onclick });
-export const link = (text, href, look = 'button small') => el('a', { className: look, href, textContent: text });
+import { Card } from './proposal.js';
+import { el, letters } from './parts.js';
 
 const TOOLS = {
   check_availability: ['Checking when you are free', 'Checked when you are free', 'Could not check when you are free'],
@@ -19,7 +12,13 @@ const TOOLS = {
   remember: ['Taking a note', 'Took a note', 'Could not take a note'],
   forget: ['Forgetting a note', 'Forgot a note', 'Could not forget the note'],
 };
-const words = (name, state) => (TOOLS[name] || ['Working', 'Done', 'That did not work'])[{ running: 0, done: 1 }[state] ?? 2];
+const PROPOSED = { create_event: 'Prepared the event', update_event: 'Prepared the change', delete_event: 'Prepared the cancellation' };
+const words = (name, state) => (state === 'proposed' && PROPOSED[name]) || (TOOLS[name] || ['Working', 'Done', 'That did not work'])[{ running: 0, done: 1, proposed: 1 }[state] ?? 2];
+
+const SHOWN = {
+  message: 'your message', history: 'what was said before', preferences: 'what you asked to remember', busy_times: 'busy times', titles: 'titles',
+  times: 'times', places: 'places', descriptions: 'descriptions', people: 'guests', addresses: 'guests’ addresses', links: 'video links', context: 'texts that came along',
+};
 
 // A line of text with **strong** words; nothing else of Markdown matters inside a line.
 function inline(line) {
@@ -42,6 +41,18 @@ class Prose {
       this.write(line);
     }
   }
+  // Forgets everything from the last line on that says this. On its way an answer's signs may have been made harmless.
+  cutFrom(words) {
+    const lines = this.all.split('\n');
+    const at = lines.findLastIndex((line) => letters(line) === letters(words));
+    if (at < 0) return;
+    const rest = lines.slice(0, at).join('\n').trimEnd();
+    this.node.replaceChildren();
+    this.line = this.all = '';
+    this.last = null;
+    if (rest) this.add(rest);
+    else this.node.remove();
+  }
   write(line) {
     this.line = line;
     if (!line.trim()) return;
@@ -51,10 +62,6 @@ class Prose {
     this.last.replaceChildren(...inline(mark ? rest : line));
   }
 }
-
-const clock = (text) => new Date(text).toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' });
-const moment = (text) => new Date(text).toLocaleString([], { dateStyle: 'full', timeStyle: 'short' });
-const plain = (value) => (typeof value !== 'string' ? JSON.stringify(value, null, 1) : /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value) ? moment(value) : value);
 
 export class Turn {
   constructor(text) {
@@ -67,6 +74,7 @@ export class Turn {
   // Forgets what was shown of an answer and waits for a new one.
   restart(why = '') {
     this.tools = [];
+    this.cards = [];
     this.prose = null;
     this.parts = [];
     this.waits = el('div', { className: 'waits' }, el('i'), el('i'), el('i'), why);
@@ -107,31 +115,21 @@ export class Turn {
     return words(name, state);
   }
 
-  // A change that awaits the owner's word. `decide(id, 'confirm' | 'reject')` resolves when it is carried out.
-  proposal({ id, summary, arguments: details, expires_at }, decide) {
+  // A change that awaits the owner's word. The end of the text says the same in words, for frontends
+  // without cards: here the card takes its place.
+  proposal(data, decide) {
+    this.parts.at(-1)?.cutFrom(data.summary);
     this.prose = null;
-    const list = el('dl', {}, ...Object.entries(details || {}).flatMap(([name, value]) => (
-      [el('dt', { textContent: name.replaceAll('_', ' ') }), el('dd', { dir: 'auto', textContent: plain(value) })])));
-    const row = el('div', { className: 'row' });
-    const state = el('p', { className: 'fine', textContent: expires_at ? `Waits for your word until ${clock(expires_at)}.` : 'Waits for your word.' });
-    state.setAttribute('role', 'status');
-    const choose = (word, after) => async () => {
-      const both = [...row.children];
-      both.forEach((one) => { one.disabled = true; });
-      try {
-        await decide(id, word);
-        state.textContent = after;
-        row.remove();
-      } catch (error) {
-        state.textContent = error.message;
-        both.forEach((one) => { one.disabled = false; });
-      }
-    };
-    row.append(button('Confirm', choose('confirm', 'Confirmed.')), button('Reject', choose('reject', 'Rejected. Nothing was changed.'), 'button small plainer'));
-    const node = el('div', { className: 'block' }, el('p', { dir: 'auto', textContent: summary }), list, row, state);
-    node.setAttribute('role', 'group');
-    node.setAttribute('aria-label', 'Proposed change');
-    this.put(node);
+    const card = new Card(data, decide);
+    this.cards.push(card);
+    this.put(card.node);
+    return card;
+  }
+
+  // A small line: what the model provider was sent, in kinds.
+  shown(kinds) {
+    const named = kinds.map((kind) => SHOWN[kind]).filter(Boolean);
+    if (named.length > 1) this.put(el('p', { className: 'fine shown', textContent: `Sent to the model: ${named.join(', ')}.` }));
   }
 
   // What went wrong, and the one thing to do about it.
@@ -154,6 +152,6 @@ export class Turn {
     }
     if (this.waits) this.waits.remove();
     this.waits = null;
-    return this.parts.map((one) => one.all).join('\n').trim();
+    return [...this.parts.map((one) => one.all), ...this.cards.map((card) => card.spoken)].join('\n').trim();
   }
 }

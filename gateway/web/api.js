@@ -41,8 +41,9 @@ export async function send(method, path, options = {}) {
 }
 
 // Null for an answer without a body. Bounded: a panel must not wait for ever.
-export async function call(method, path) {
-  const response = await send(method, path, { signal: AbortSignal.timeout(30000) });
+export async function call(method, path, body = null, more = {}) {
+  const given = body === null ? {} : { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json', ...more.headers } };
+  const response = await send(method, path, { signal: AbortSignal.timeout(30000), ...more, ...given });
   return response.status === 204 ? null : response.json();
 }
 

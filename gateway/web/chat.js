@@ -1,8 +1,9 @@
 // The conversation: asks, shows, and brings a question to its end through reloads and lost connections.
 import { call, Problem } from './api.js';
-import { Turn, button, link } from './answer.js';
+import { Turn } from './answer.js';
 import { connection, onConnection, openPanels } from './panels.js';
-import { converse, pending } from './stream.js';
+import { button, link } from './parts.js';
+import { converse, decide, pending } from './stream.js';
 
 const $ = (id) => document.getElementById(id);
 const main = $('scroll'), talk = $('talk'), message = $('message'), ask = $('ask'), send = $('send');
@@ -12,6 +13,7 @@ let connected = true;
 
 const account = () => document.querySelector('.account').textContent;
 const say = (text) => { $('said').textContent = text; };
+const LONGEST = 16384; // bytes of a message that Cloister takes
 const key = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 // ---- the composer ----
@@ -20,11 +22,21 @@ function fit() {
   message.style.height = `${message.scrollHeight}px`;
 }
 
+// By how many letters, about, the message is too long; nothing that was written is cut off in silence.
+function excess() {
+  const text = message.value.trim();
+  const bytes = text.length * 3 > LONGEST ? new TextEncoder().encode(text).length : 0;
+  return bytes > LONGEST ? Math.ceil((bytes - LONGEST) * text.length / bytes) : 0;
+}
+
 function ready() {
+  const over = excess();
   ask.classList.toggle('busy', Boolean(running));
   send.setAttribute('aria-label', running ? 'Stop' : 'Send');
   message.disabled = !connected;
-  send.disabled = !running && (!connected || !message.value.trim());
+  message.setAttribute('aria-invalid', over > 0);
+  $('too-long').textContent = over ? `Too long to send, by about ${over.toLocaleString()} characters.` : '';
+  send.disabled = !running && (!connected || !message.value.trim() || over > 0);
 }
 
 // ---- where the reader is ----
@@ -43,16 +55,48 @@ function nextStep(problem, turn, question) {
   if (problem.code === 'csrf_invalid') return button('Load the page again', () => location.reload());
   if (problem.unconnected) return link(problem.code === 'missing_permission' ? 'Allow more' : 'Connect Google Calendar', '/connect');
   if (/^https:\/\//.test(problem.action)) return link('Continue', problem.action);
+  const putBack = () => { message.value = question.text; fit(); ready(); message.focus(); };
+  if (problem.code === 'budget_used_up') return button('Keep the question for then', putBack);
   const lost = !(problem instanceof Problem);
   if (lost || problem.retryable || problem.unknown || problem.waitMs || problem.status >= 500)
     return button('Try again', () => { turn.restart(); message.focus(); run(question, turn); });
-  return button('Change the question', () => { message.value = question.text; fit(); ready(); message.focus(); });
+  return button('Change the question', putBack);
+}
+
+// Hours are the server's; whoever reads this has a clock of their own.
+function here(waitMs) {
+  return ` That is at ${new Date(Date.now() + waitMs).toLocaleTimeString([], { hour: 'numeric', minute: '2-digit' })} where you are.`;
 }
 
 function explain(error) {
-  if (error instanceof Problem) return error.message;
+  if (error instanceof Problem) return error.message + (error.code === 'budget_used_up' && error.waitMs ? here(error.waitMs) : '');
   return navigator.onLine ? 'The connection was lost. What was asked is safe: trying again does nothing twice.'
     : 'You are offline. What was asked is safe: trying again does nothing twice.';
+}
+
+// ---- proposals ----
+const cards = new Map();
+
+// Every try at one word carries one key, so that trying again does nothing twice.
+function propose(turn, data) {
+  const keys = { confirm: key(), reject: key() };
+  const word = async (chosen, again) => {
+    const { reply, settled } = await decide({ id: data.id, word: chosen, key: keys[chosen] }, again);
+    settle(settled?.filter((id) => id !== data.id));
+    say(reply || '');
+    return (reply || '').trim() || 'Done.';
+  };
+  const card = turn.proposal(data, word);
+  cards.set(data.id, card);
+  turn.answer.classList.add('asks');
+}
+
+// Decided by a word in the conversation, or made anew: the card has nothing to ask any more.
+function settle(ids) {
+  for (const id of ids || []) {
+    const card = cards.get(id);
+    if (card && !card.over && !card.running) card.close('This has been settled.');
+  }
 }
 
 async function run(question, turn) {
@@ -62,7 +106,8 @@ async function run(question, turn) {
   const show = (name, data) => {
     if (name === 'delta') turn.text(data.text);
     else if (name === 'tool') { const words = turn.tool(data.name, data.state); if (words) say(words); }
-    else if (name === 'proposal') turn.proposal(data, (id, word) => call('POST', `/v1/proposals/${encodeURIComponent(id)}/${word}`));
+    else if (name === 'proposal') propose(turn, data);
+    else if (name === 'done') { settle(data.settled); turn.shown(data.shown || []); }
     keepUp();
   };
   const again = (why) => { turn.restart(why === 'offline' ? 'Offline. It goes on when you are back.' : 'Connection lost. Trying again.'); };
@@ -97,7 +142,7 @@ function begin(question) {
 }
 
 function submit(text) {
-  if (running || !connected || !text.trim()) return;
+  if (running || !connected || !text.trim() || excess()) return;
   begin({ key: key(), text: text.trim(), at: Date.now(), account: account() });
 }
 
@@ -108,6 +153,7 @@ ask.addEventListener('submit', (event) => {
     return;
   }
   const text = message.value;
+  if (excess()) return;
   message.value = '';
   fit();
   submit(text);
@@ -133,6 +179,7 @@ $('open-new').addEventListener('click', async () => {
     }
   }
   talk.replaceChildren();
+  cards.clear();
   $('welcome').hidden = false;
   say('New conversation.');
   message.focus();

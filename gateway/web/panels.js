@@ -1,10 +1,11 @@
 // What is beside the conversation: the calendar's connection, what the agent remembers, the account.
 import { call, Problem } from './api.js';
-import { button, el, link } from './answer.js';
+import { button, el, link } from './parts.js';
 
 const $ = (id) => document.getElementById(id);
 const GOOGLE = '/v1/users/me/connections/google', MEMORY = '/v1/users/me/memory';
 const FEATURES = { availability: 'See when you are free', events: 'Read and change events' };
+const NAMES = { ...FEATURES, calendars: 'See your other calendars' };
 const day = (text) => new Date(text).toLocaleDateString([], { day: 'numeric', month: 'long', year: 'numeric' });
 
 let told = () => {};
@@ -50,7 +51,7 @@ const STATES = {
 };
 
 function features(got) {
-  const row = (name, there) => el('li', {}, el('span', {}, FEATURES[name] || name, el('small', { textContent: there ? 'Allowed' : 'Not allowed at Google' })));
+  const row = (name, there) => el('li', {}, el('span', {}, NAMES[name] || name, el('small', { textContent: there ? 'Allowed' : 'Not allowed at Google' })));
   return el('ul', { className: 'facets' }, ...got.features.map((one) => row(one, true)), ...got.missing.map((one) => row(one, false)));
 }
 
@@ -118,7 +119,10 @@ function listMemory(items) {
   const rows = items.map((item) => {
     const off = button('Delete', forget(item), 'quiet');
     off.setAttribute('aria-label', `Delete: ${item.text}`);
-    return el('li', {}, el('span', {}, el('bdi', { textContent: item.text }), el('small', { textContent: day(item.created_at) })), off);
+    const mend = button('Correct', () => correct(row, item, items), 'quiet');
+    mend.setAttribute('aria-label', `Correct: ${item.text}`);
+    const row = el('li', {}, el('span', {}, el('bdi', { textContent: item.text }), el('small', { textContent: day(item.created_at) })), el('span', { className: 'acts' }, mend, off));
+    return row;
   });
   const all = button('Delete all', () => confirmed(all, 'Everything that is remembered is deleted at once. This cannot be undone.', 'Delete all', async () => {
     try {
@@ -130,6 +134,31 @@ function listMemory(items) {
     }
   }), 'button small plainer');
   fill('memory', el('p', { textContent: 'You asked Cloister to remember this. It is sealed, and for you alone.' }), el('ul', { className: 'facets' }, ...rows), all);
+}
+
+// The note becomes a field, and back.
+function correct(row, item, items) {
+  const field = el('textarea', { value: item.text, maxLength: 300, rows: 3, dir: 'auto', required: true });
+  field.setAttribute('aria-label', 'What is to be remembered');
+  const state = el('p', { className: 'fine' });
+  state.setAttribute('role', 'status');
+  const back = (all) => { listMemory(all); $('memory-title').focus(); };
+  const save = el('button', { className: 'button small', textContent: 'Save' });
+  const form = el('form', { className: 'mend' }, field, el('div', { className: 'row' }, save, button('Keep as it is', () => back(items), 'button small plainer')), state);
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    save.disabled = true;
+    try {
+      const now = await call('PUT', `${MEMORY}/${encodeURIComponent(item.id)}`, { text: field.value.replace(/\s+/g, ' ').trim() });
+      back(items.map((one) => (one === item ? now : one)));
+    } catch (error) {
+      if (error.code === 'not_found' || error.signedOut) return trouble('memory', error, showMemory);
+      state.textContent = error instanceof Problem ? error.message : 'The connection was lost. Try again.';
+      save.disabled = false;
+    }
+  });
+  row.replaceChildren(form);
+  field.focus();
 }
 
 // ---- opening and closing ----

@@ -1,6 +1,6 @@
 // One question, however many requests it takes. All of them carry one Idempotency-Key, so Cloister
 // finds what an earlier one did and does nothing twice.
-import { Problem, send } from './api.js';
+import { Problem, call, send } from './api.js';
 
 const ATTEMPTS = 6;
 const SILENCE_MS = 45000; // three of the server's heartbeats
@@ -51,9 +51,9 @@ async function attempt(question, show, signal) {
       signal: AbortSignal.any([signal, quiet.signal]),
     });
     for await (const { name, data } of events(response.body, alive)) {
-      if (name === 'done') return;
       if (name === 'error') throw new Problem(0, data);
       show(name, data);
+      if (name === 'done') return;
     }
     throw new Lost();
   } finally {
@@ -67,6 +67,7 @@ function worthRepeating(error) {
   if (error.waitMs > 20000) return false;
   if (error.status === 0) return error.retryable && error.unknown;
   if (error.status === 429) return error.code === 'busy' || error.waitMs > 0;
+  if (error.code === 'proposal_busy') return true;
   return [502, 503, 504].includes(error.status) && (error.retryable || error.waitMs > 0 || !error.spoken);
 }
 
@@ -76,12 +77,12 @@ async function online(signal) {
   await Promise.race([back, pause(OFFLINE_MS, signal)]);
 }
 
-// `show(name, data)` gets every event; `again(reason)` is called before a repeat, whose events replace
-// what was shown so far. Throws the last error, or the signal's reason.
-export async function converse(question, { show, again }, signal) {
+// Does `one` until it succeeds or cannot; `again(reason)` is called before a repeat. Throws the last
+// error, or the signal's reason.
+async function persist(one, again, signal) {
   for (let n = 1; ; n++) {
     try {
-      return await attempt(question, show, signal);
+      return await one();
     } catch (error) {
       signal.throwIfAborted();
       if (n === ATTEMPTS || !worthRepeating(error)) throw error;
@@ -91,6 +92,17 @@ export async function converse(question, { show, again }, signal) {
       await pause(wait * (0.75 + Math.random() / 2), signal);
     }
   }
+}
+
+// `show(name, data)` gets every event; the events of a repeat replace what was shown so far.
+export const converse = (question, { show, again }, signal) => persist(() => attempt(question, show, signal), again, signal);
+
+// The owner's word on a proposal, under one key for each word. Resolves to what Cloister says of it.
+export function decide({ id, word, key }, again) {
+  const { signal } = new AbortController();
+  const path = `/v1/proposals/${encodeURIComponent(id)}/${word}`;
+  const body = { timezone: Intl.DateTimeFormat().resolvedOptions().timeZone };
+  return persist(() => call('POST', path, body, { headers: { 'Idempotency-Key': key }, signal: AbortSignal.timeout(130000) }), again, signal);
 }
 
 // A question stays here until it is answered, so that a reload in between finishes it.

@@ -1,0 +1,80 @@
+// What makes the businesses' pages better where there are scripts; all of it works without.
+document.documentElement.classList.add('scripted');
+
+// Times in the zone of whoever looks, unless they chose another.
+const zoneForm = document.getElementById('zone');
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const address = (form) => `${form.action.split('#')[0]}?${new URLSearchParams(new FormData(form))}`;
+
+// Another week, or another zone, without losing what was typed: only the times are replaced.
+async function turn(to) {
+  const place = document.getElementById('when');
+  place.classList.add('busy');
+  try {
+    const reply = await fetch(to, { headers: { Accept: 'text/html' }, signal: AbortSignal.timeout(20000) });
+    const fresh = new DOMParser().parseFromString(await reply.text(), 'text/html');
+    if (!reply.ok || !fresh.getElementById('slots')) throw new Error();
+    const picked = document.querySelector('#slots input:checked')?.value;
+    for (const id of ['weeks', 'slots']) document.getElementById(id).replaceWith(fresh.getElementById(id));
+    for (const name of ['tz', 'week']) {
+      const now = fresh.querySelector(`form.once [name=${name}]`), then = document.querySelector(`form.once [name=${name}]`);
+      if (now && then) then.value = now.value;
+    }
+    if (zoneForm) zoneForm.elements.week.value = fresh.querySelector('#zone [name=week]').value;
+    for (const one of document.querySelectorAll('#slots input')) one.checked = one.value === picked;
+    history.replaceState(null, '', to);
+    place.classList.remove('busy');
+    return true;
+  } catch {
+    location.assign(to);
+    return false;
+  }
+}
+
+if (zoneForm) {
+  const choice = zoneForm.elements.tz;
+  if (zoneForm.dataset.chosen === '0' && zone) {
+    if (![...choice.options].some((one) => one.value === zone)) choice.add(new Option(zone, zone), 0);
+    if (choice.value !== zone) {
+      choice.value = zone;
+      turn(address(zoneForm));
+    }
+  }
+  choice.addEventListener('change', () => turn(address(zoneForm)));
+  document.getElementById('when').addEventListener('click', async (event) => {
+    const link = event.target.closest('#weeks a');
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    event.preventDefault();
+    const rel = link.rel;
+    if (await turn(link.href)) (document.querySelector(`#weeks a[rel=${rel}]`) || document.querySelector('#weeks a'))?.focus();
+  });
+}
+
+// The same moment here, where a page shows it in the business's zone.
+for (const span of document.querySelectorAll('dl.card .span')) {
+  const [first] = span.querySelectorAll('time');
+  const moment = new Date(first.dateTime);
+  const shown = first.textContent, here = moment.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', timeZone: zone });
+  if (!shown.includes(here)) {
+    const line = document.createElement('span');
+    line.className = 'here';
+    line.textContent = `${moment.toLocaleDateString('en-GB', { weekday: 'long', day: 'numeric', month: 'long', timeZone: zone })}, ${here} where you are (${zone})`;
+    span.parentElement.append(line);
+  }
+}
+
+// One press is enough.
+for (const form of document.querySelectorAll('form.once')) {
+  form.addEventListener('submit', (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = '1';
+    form.setAttribute('aria-busy', 'true');
+  });
+}
+addEventListener('pageshow', () => {
+  for (const form of document.querySelectorAll('form.once')) {
+    delete form.dataset.sent;
+    form.removeAttribute('aria-busy');
+  }
+});
+document.getElementById('trouble')?.focus();
