@@ -1,49 +1,37 @@
 /* cloister-launch: starts Cloister's programs where there is no systemd, each as its own user, and
  * keeps them running: a program that dies is started again at once, with a doubling delay when it
- * keeps dying.
+ * keeps dying. What it offers them is what systemd does, so that they have one way for both:
+ * listeners that outlive a restart (sd_listen_fds), NOTIFY_SOCKET, a store for descriptors.
  *
  * DIAGNOSTICS: exit 1 when the configuration or a directory is not usable; a program that cannot be
  * started is logged and tried again, at most every 5 s. SIGTERM stops all in reverse order, 25 s
  * each at most. Nothing is started as root but what programs.def lists so. */
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <libgen.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "build_config.h"
+#include "deploy/launcher/notify.h"
+#include "deploy/launcher/restart.h"
 #include "ipc/config.h"
+#include "ipc/folder.h"
 #include "ipc/log.h"
+#include "ipc/message.h"
 
-#define STOP_MS       25000u /* cloisterd drains for up to 20 s */
-#define YOUNG_MS      5000u  /* dying younger than this counts as a failed start */
-#define DELAY_BASE_MS 50u
-#define DELAY_MAX_MS  5000u
-
-struct program {
-    const char *name, *user, *folder, *folder_user;
-    pid_t pid; /* 0: not running */
-    uint64_t started_ms, retry_ms;
-    unsigned deaths; /* in a row, each young */
+struct launcher {
+    struct program_world world;
+    struct restart *restart;
+    int signals, notify;
 };
-
-#define PROGRAM(name, user, folder, folder_user) {name, user, folder, folder_user, 0, 0, 0, 0},
-static struct program programs[] = {
-#include "deploy/programs.def"
-};
-#undef PROGRAM
-
-static const char *config_path, *program_dir;
 
 static const struct passwd *user_of(const char *name) {
     const struct passwd *user = getpwnam(name);
@@ -54,10 +42,13 @@ static const struct passwd *user_of(const char *name) {
 
 static void make_folder(const char *path, const char *owner, mode_t mode) {
     const struct passwd *user = user_of(owner);
-    if (mkdir(path, mode) < 0 && errno != EEXIST)
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
         fatal("cannot make %s: %s", path, strerror(errno));
-    if (chown(path, user->pw_uid, user->pw_gid) < 0 || chmod(path, mode) < 0)
-        fatal("cannot give %s to %s: %s", path, owner, strerror(errno));
+    int r = folder_give(path, user->pw_uid, user->pw_gid, mode);
+    if (r == -ENOTDIR || r == -ELOOP)
+        fatal("%s is not a folder itself, perhaps a link: it is not given to %s", path, owner);
+    if (r < 0)
+        fatal("cannot give %s to %s: %s", path, owner, strerror(-r));
 }
 
 /* Folders that each program finds its sockets in; only their owners may make names there. */
@@ -67,136 +58,12 @@ static void make_folders(const struct config *config) {
     make_folder(run, CLOISTER_USER_SUPERVISOR, 0711);
     (void)snprintf(path, sizeof(path), "%s/agents", run);
     make_folder(path, CLOISTER_USER_SUPERVISOR, 0711);
-    for (size_t i = 0; i < COUNT_OF(programs); i++) {
+    for (size_t i = 0; i < program_count; i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", run, programs[i].folder);
         make_folder(path, programs[i].folder_user, 0711);
     }
     (void)snprintf(path, sizeof(path), "%s", config_str(config, CONFIG_keys_keyring));
     make_folder(dirname(path), CLOISTER_USER_KEYS, 0700);
-}
-
-static void become(const char *name) {
-    if (strcmp(name, "root") == 0)
-        return;
-    const struct passwd *user = user_of(name);
-    if (initgroups(name, user->pw_gid) < 0 ||
-        setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
-        setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
-        fatal("cannot become %s: %s", name, strerror(errno));
-}
-
-/* Only settings pass on; whatever else is in the operator's environment is not for these programs.
- * All is bound at the start: the loader saves every vector register on the stack when a library's
- * function is first called, and what was copied last may still be in one. */
-static char **clean_environment(void) {
-    static char *kept[256];
-    size_t n = 0;
-    kept[n++] = strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin");
-    kept[n++] = strdup("LD_BIND_NOW=1");
-    for (char **e = environ; *e != NULL && n + 1 < COUNT_OF(kept); e++)
-        if (config_is_environment(*e) || strncmp(*e, "CLOISTER_DEBUG=", 15) == 0)
-            kept[n++] = *e;
-    return kept;
-}
-
-static NORETURN void run_program(const struct program *program) {
-    const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
-    sigset_t none;
-    sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)setsid();
-    (void)setrlimit(RLIMIT_MEMLOCK, &unlimited); /* each locks its memory where there is swap */
-    become(program->user);
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* after the uid change, which would clear it */
-    if (fds_close_except(NULL, 0) < 0 || chdir("/") < 0)
-        fatal("%s: cannot prepare: %s", program->name, strerror(errno));
-    char path[512];
-    (void)snprintf(path, sizeof(path), "%s/%s", program_dir, program->name);
-    char *const args[] = {(char *)program->name, (char *)"--config", (char *)config_path, NULL};
-    (void)execve(path, args, clean_environment());
-    fatal("cannot start %s: %s", path, strerror(errno));
-}
-
-static void start(struct program *program) {
-    pid_t pid = fork();
-    if (pid == 0)
-        run_program(program);
-    program->started_ms = clock_ms();
-    if (pid > 0) {
-        program->pid = pid;
-        log_info("started %s, pid %d", program->name, (int)pid);
-        return;
-    }
-    log_error("cannot fork for %s: %s", program->name, strerror(errno));
-    program->retry_ms = clock_ms() + DELAY_MAX_MS;
-}
-
-static struct program *program_of(pid_t pid) {
-    for (size_t i = 0; i < COUNT_OF(programs); i++)
-        if (programs[i].pid == pid)
-            return &programs[i];
-    return NULL;
-}
-
-static void note_death(pid_t pid, int status, bool stopping) {
-    struct program *program = program_of(pid);
-    if (program == NULL)
-        return;
-    program->pid = 0;
-    if (stopping)
-        return;
-    program->deaths = clock_ms() - program->started_ms < YOUNG_MS ? program->deaths + 1 : 0;
-    uint64_t delay =
-        program->deaths < 2 ? 0 : backoff_ms(program->deaths - 2, DELAY_BASE_MS, DELAY_MAX_MS);
-    program->retry_ms = clock_ms() + delay;
-    log_warn("%s ended (%s %d), death %u in a row; starting it again in %u ms", program->name,
-             WIFSIGNALED(status) ? "signal" : "status",
-             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), program->deaths + 1,
-             (unsigned)delay);
-}
-
-static void reap(bool stopping) {
-    int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-        note_death(pid, status, stopping);
-}
-
-/* Starts what is due; returns how long to wait for the next, -1 when all run. */
-static int start_due(void) {
-    int wait = -1;
-    for (size_t i = 0; i < COUNT_OF(programs); i++) {
-        struct program *program = &programs[i];
-        if (program->pid != 0)
-            continue;
-        uint64_t now = clock_ms();
-        if (now >= program->retry_ms) {
-            start(program);
-            continue;
-        }
-        int left = (int)(program->retry_ms - now);
-        if (wait < 0 || left < wait)
-            wait = left;
-    }
-    return wait;
-}
-
-static void stop_one(struct program *program, int signals) {
-    if (program->pid == 0)
-        return;
-    (void)kill(program->pid, SIGTERM);
-    for (uint64_t end = clock_ms() + STOP_MS; program->pid != 0;) {
-        uint64_t now = clock_ms();
-        if (now >= end) {
-            log_warn("%s does not stop; killing it", program->name);
-            (void)kill(program->pid, SIGKILL);
-            end = now + STOP_MS;
-        }
-        struct pollfd wait = {.fd = signals, .events = POLLIN};
-        struct signalfd_siginfo info;
-        if (poll(&wait, 1, (int)(end - clock_ms() + 1)) > 0)
-            (void)!read(signals, &info, sizeof(info));
-        reap(true);
-    }
 }
 
 static int signals_open(void) {
@@ -208,30 +75,90 @@ static int signals_open(void) {
     sigaddset(&set, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         fatal("sigprocmask: %s", strerror(errno));
-    int fd = signalfd(-1, &set, SFD_CLOEXEC);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
         fatal("signalfd: %s", strerror(errno));
     return fd;
 }
 
-static void reload_all(void) {
-    for (size_t i = 0; i < COUNT_OF(programs); i++)
-        if (programs[i].pid != 0)
-            (void)kill(programs[i].pid, SIGHUP);
+static bool read_signal(int fd, bool stopping) {
+    struct signalfd_siginfo info;
+    while (read(fd, &info, sizeof(info)) == sizeof(info)) {
+        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+            return true;
+        if (info.ssi_signo == SIGHUP && !stopping)
+            programs_signal(SIGHUP);
+    }
+    return false;
 }
 
-static void supervise(int signals) {
+/* What programs said comes before their ends: their last words may bring descriptors. */
+static void take_in(struct launcher *launcher, bool stopping) {
+    notify_read(launcher->notify);
+    programs_reap(stopping);
+}
+
+static int sooner(int a, int b) {
+    return a < 0 ? b : b < 0 || a < b ? a : b;
+}
+
+static void supervise(struct launcher *launcher) {
     for (;;) {
-        struct pollfd wait = {.fd = signals, .events = POLLIN};
-        struct signalfd_siginfo info;
-        if (poll(&wait, 1, start_due()) <= 0 || read(signals, &info, sizeof(info)) != sizeof(info))
-            continue;
-        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+        int wait = restart_go_on(launcher->restart);
+        wait = sooner(wait, programs_due(&launcher->world));
+        struct pollfd fds[] = {{.fd = launcher->signals, .events = POLLIN},
+                               {.fd = launcher->notify, .events = POLLIN},
+                               {.fd = restart_fd(launcher->restart), .events = POLLIN}};
+        if (poll(fds, COUNT_OF(fds), wait) < 0 && errno != EINTR)
+            fatal("poll: %s", strerror(errno));
+        if (read_signal(launcher->signals, false))
             return;
-        if (info.ssi_signo == SIGHUP)
-            reload_all();
-        reap(false);
+        take_in(launcher, false);
+        if (fds[2].revents != 0)
+            restart_accept(launcher->restart);
     }
+}
+
+/* In the reverse order, each once the one before has ended. */
+static void stop_all(struct launcher *launcher) {
+    for (size_t i = 0; i < program_count; i++)
+        programs[i].held = true;
+    for (size_t i = program_count; i-- > 0;) {
+        program_stop(&programs[i]);
+        while (programs[i].pid != 0) {
+            struct pollfd fds[] = {{.fd = launcher->signals, .events = POLLIN},
+                                   {.fd = launcher->notify, .events = POLLIN}};
+            (void)poll(fds, COUNT_OF(fds), programs_due(&launcher->world));
+            (void)read_signal(launcher->signals, true);
+            take_in(launcher, true);
+        }
+    }
+}
+
+/* Whether the launcher that runs now says that every program is ready. */
+static int answer_ready(const struct config *config) {
+    char path[256], answer[1024], *save = NULL;
+    if (config_runtime_path(config, "launch.sock", path, sizeof(path)) < 0)
+        return 100;
+    const struct timeval wait = {.tv_sec = 2};
+    SCOPE_FD int fd = seq_connect(path);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) < 0 ||
+        send(fd, "list", 4, MSG_NOSIGNAL) != 4)
+        return 1;
+    ssize_t len = recv(fd, answer, sizeof(answer) - 1, 0);
+    if (len <= 0)
+        return 1;
+    answer[len] = '\0';
+    int left = 0;
+    for (char *line = strtok_r(answer, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        char name[64], state[16];
+        if (sscanf(line, "%63s %*d %15s", name, state) == 2 && strcmp(state, "ready") != 0) {
+            printf("%s is %s\n", name, state);
+            left = 1;
+        }
+    }
+    return left;
 }
 
 /* print SECTION.KEY and is-set SECTION.KEY: for scripts, so that they need no parser of their
@@ -257,7 +184,10 @@ static const char about[] =
     "without systemd, run as root. SIGTERM stops all; SIGHUP is passed on.\n\n"
     "cloister-launch --config FILE print SECTION.KEY    prints a setting\n"
     "cloister-launch --config FILE is-set SECTION.KEY   exit 0 when FILE or the environment sets "
-    "it";
+    "it\n"
+    "cloister-launch --config FILE ready                exit 0 when every program that runs by "
+    "FILE "
+    "is ready";
 
 static const char *path_of_config(int argc, char **argv) {
     for (int i = 1; i + 1 < argc; i++)
@@ -270,21 +200,37 @@ int main(int argc, char **argv) {
     int rest = 0;
     log_open("cloister-launch");
     struct config *config = config_from_args(argc, argv, "cloister-launch", about, &rest);
+    if (rest + 1 == argc && strcmp(argv[rest], "ready") == 0) {
+        int status = answer_ready(config);
+        config_free(config);
+        return status;
+    }
     if (rest + 1 < argc) {
         int status = answer_question(config, argv[rest], argv[rest + 1]);
         config_free(config);
         return status;
     }
+    if (config_is_self_check())
+        config_self_checked("cloister-launch");
     if (geteuid() != 0)
         fatal("run this as root: each program gets a user of its own");
-    config_path = path_of_config(argc, argv);
-    program_dir = CLOISTER_SBIN_DIR;
+    char notify[NOTIFY_ADDRESS_MAX];
+    struct launcher launcher = {
+        .world = {config, path_of_config(argc, argv), CLOISTER_SBIN_DIR, notify}};
+    if (restart_is_served(config))
+        fatal("another cloister-launch runs these programs already");
     make_folders(config);
-    int signals = signals_open();
-    supervise(signals);
+    launcher.signals = signals_open();
+    launcher.notify = notify_open(notify);
+    if (launcher.notify < 0)
+        fatal("the programs' messages cannot be received: %s", strerror(-launcher.notify));
+    int r = restart_new(&launcher.world, &launcher.restart);
+    if (r < 0)
+        fatal("cannot listen on launch.sock: %s", strerror(-r));
+    supervise(&launcher);
     log_info("stopping");
-    for (size_t i = COUNT_OF(programs); i-- > 0;)
-        stop_one(&programs[i], signals);
+    stop_all(&launcher);
+    restart_free(launcher.restart);
     config_free(config);
     return 0;
 }

@@ -10,6 +10,17 @@ need_root() {
     [ "$(id -u)" -eq 0 ] || die "needs root: it installs packages and gives each program a user of its own. Try: sudo $0 $*"
 }
 
+# apt_quietly PACKAGE...: without a question, and without a server that starts because it was installed.
+apt_quietly() (
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        trap 'rm -f $policy' EXIT
+        printf '#!/bin/sh\nexit 101\n' >$policy
+        chmod 0755 $policy
+    fi
+    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+)
+
 # install_packages LIST...: installs what the lists in deploy/packages name and is missing.
 install_packages() {
     local list missing=() name
@@ -32,7 +43,7 @@ install_packages() {
     fi
     local log
     log=$(mktemp)
-    if ! { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+    if ! apt_quietly "${missing[@]}" >"$log" 2>&1; then
         tail -n 20 "$log" >&2
         die "could not install packages; the log is $log"
     fi
@@ -46,7 +57,8 @@ make_user() {
 
 make_users() {
     local user
-    for user in cloister cloister-keys cloister-agent cloister-egress cloister-gateway cloister-postgres cloister-world; do
+    for user in cloister cloister-keys cloister-agent cloister-egress cloister-gateway cloister-public cloister-business cloister-notify \
+        cloister-postgres cloister-world; do
         make_user "$user"
     done
 }
@@ -75,7 +87,7 @@ build_into() {
 # Every time a file of the tree is newer than the last build.
 tree_changed_since() {
     [ -e "$1" ] || return 0
-    [ -n "$(cd "$top" && find meson.build meson_options.txt ipc memory providers supervisor agent gateway deploy tests/world tests/meson.build \
+    [ -n "$(cd "$top" && find meson.build meson_options.txt ipc memory business providers supervisor agent gateway deploy tests/world tests/meson.build \
         -name node_modules -prune -o -type f -newer "$1" -print -quit)" ]
 }
 

@@ -9,8 +9,8 @@ postgres_bin() {
 
 as_postgres() { setpriv --reuid cloister-postgres --regid cloister-postgres --clear-groups env -C / "$@"; }
 
-# postgres_start DATA_DIR SOCKET_DIR: creates the cluster when it is not there; one role and database for
-# cloisterd, let in by its operating-system user.
+# postgres_start DATA_DIR SOCKET_DIR: creates the cluster when it is not there; one database, and a role for each
+# program that has tables in it, let in by its operating-system user.
 postgres_start() {
     local data=$1 sockets=$2 bin fresh=
     bin=$(postgres_bin)
@@ -25,8 +25,8 @@ postgres_start() {
         cat >>"$data/postgresql.conf" <<CONF
 listen_addresses = ''
 unix_socket_directories = '$sockets'
-max_connections = 40
-shared_buffers = 32MB
+max_connections = 100
+shared_buffers = 64MB
 log_min_messages = warning
 log_min_error_statement = panic
 log_parameter_max_length_on_error = 0
@@ -38,6 +38,8 @@ CONF
         as_postgres "$bin/psql" -h "$sockets" -q -d postgres -v ON_ERROR_STOP=1 \
             -c 'create role cloister login' -c 'create database cloister owner cloister' >/dev/null || die "could not create the database"
     fi
+    as_postgres "$bin/psql" -h "$sockets" -q -d cloister -v ON_ERROR_STOP=1 -f - <"$top/deploy/conf/front-door.sql" >/dev/null ||
+        die "could not prepare the database for the front door"
 }
 
 postgres_running() { [ -e "$1/postmaster.pid" ] && kill -0 "$(head -n 1 "$1/postmaster.pid")" 2>/dev/null; }
