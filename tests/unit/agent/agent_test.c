@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -186,6 +187,34 @@ START_TEST(late_keys_are_dropped) {
 }
 END_TEST
 
+static int policy_of_turn(void) {
+    char path[64], text[32] = "";
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)agent.pid, (int)agent.pid);
+    FILE *file = fopen(path, "re");
+    pid_t turn = file != NULL && fgets(text, sizeof(text), file) != NULL ? atoi(text) : 0;
+    if (file != NULL)
+        (void)fclose(file);
+    return turn > 0 ? sched_getscheduler(turn) : -1;
+}
+
+/* Whoever computes for long does it when nobody else wants to; whoever waits is left as it is. */
+START_TEST(a_turn_that_computes_is_set_behind_others) {
+    harness_turn(&agent, "t", "burn", 60000);
+    for (uint64_t end = clock_ms() + 10000; policy_of_turn() != SCHED_IDLE;) {
+        ck_assert_uint_lt(clock_ms(), end);
+        (void)poll(NULL, 0, 10);
+    }
+    ck_assert_int_eq(sched_getscheduler(agent.pid), SCHED_OTHER);
+    cancel("t");
+    expect_exited("t", SIGKILL, 0);
+    harness_turn(&agent, "u", "hang", 60000);
+    for (uint64_t end = clock_ms() + 500; clock_ms() < end;) {
+        ck_assert_int_ne(policy_of_turn(), SCHED_IDLE);
+        (void)poll(NULL, 0, 10);
+    }
+}
+END_TEST
+
 START_TEST(a_turn_that_lingers_gives_way) {
     harness_turn(&agent, "t", "linger", 60000);
     expect_done("t", "");
@@ -200,6 +229,28 @@ START_TEST(a_turn_speaks_for_itself_alone) {
     ck_assert_str_eq(agent.text, "");
     harness_turn(&agent, "u", "garbage", 60000);
     expect_exited("u", SIGKILL, 0);
+}
+END_TEST
+
+START_TEST(sessions_go_from_turn_to_turn) {
+    harness_turn(&agent, "t", "left", 5000);
+    expect_done("t", "left: ");
+    harness_turn(&agent, "u", "leave a ticket", 5000); /* cloisterd hears nothing of it */
+    expect_done("u", "");
+    harness_turn(&agent, "v", "left", 5000);
+    expect_done("v", "left: a ticket");
+    harness_turn(&agent, "w", "leave-other", 60000);
+    expect_exited("w", SIGKILL, 0);
+    harness_turn(&agent, "x", "left", 5000);
+    expect_done("x", "left: a ticket");
+}
+END_TEST
+
+START_TEST(a_sessions_time_is_not_the_end_of_its_turn) {
+    harness_turn(&agent, "t", "leave-late", 5000);
+    expect_done("t", "");
+    harness_turn(&agent, "u", "bound", 5000);
+    expect_done("u", "in time");
 }
 END_TEST
 
@@ -339,7 +390,7 @@ START_TEST(a_bad_spawn_is_refused) {
     body.origin = (char *)(uintptr_t) "root";
     body.socket = (char *)(uintptr_t) "../keys/keys.sock";
     Cloister__Message message = MSG_OF(SPAWN, spawn, &body);
-    ck_assert_int_eq(seq_send(harness->zygote_fd, &message, -1), 0);
+    ck_assert_int_eq(seq_send(harness->zygote_fd, &message, harness->log_write_fd), 0);
     SCOPE_MSG Cloister__Message *spawned = NULL;
     ck_assert_int_eq(seq_recv_wait(harness->zygote_fd, &harness->from_zygote, 5000, &spawned, NULL),
                      0);
@@ -400,8 +451,11 @@ int main(void) {
     tcase_add_test(tcase, a_turn_that_just_ends);
     tcase_add_test(tcase, a_turn_may_leave_messages_unread);
     tcase_add_test(tcase, late_keys_are_dropped);
+    tcase_add_test(tcase, a_turn_that_computes_is_set_behind_others);
     tcase_add_test(tcase, a_turn_that_lingers_gives_way);
     tcase_add_test(tcase, a_turn_speaks_for_itself_alone);
+    tcase_add_test(tcase, sessions_go_from_turn_to_turn);
+    tcase_add_test(tcase, a_sessions_time_is_not_the_end_of_its_turn);
     tcase_add_test(tcase, a_flood_waits_for_its_reader);
     tcase_add_test(tcase, keys_and_egress_are_reached_by_their_channels);
     tcase_add_test(tcase, walls_inside_a_turn);

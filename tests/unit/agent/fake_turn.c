@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -12,6 +13,8 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+
+#include "providers/resume.h"
 
 struct turn_world {
     char *warm; /* stands for parsed CA stores and the like */
@@ -39,14 +42,14 @@ static int say(const struct turn_setup *setup, const char *turn, const char *tex
     body.turn = (char *)(uintptr_t)turn;
     body.text = (char *)(uintptr_t)text;
     Cloister__Message message = MSG_OF(TURN_DELTA, turn_delta, &body);
-    return seq_send(setup->agent_fd, &message, -1);
+    return seq_send_wait(setup->agent_fd, &message, -1, 10000);
 }
 
 static void done(const struct turn_setup *setup) {
     Cloister__TurnDone body = CLOISTER__TURN_DONE__INIT;
     body.turn = setup->start->turn;
     Cloister__Message message = MSG_OF(TURN_DONE, turn_done, &body);
-    (void)!seq_send(setup->agent_fd, &message, -1);
+    (void)!seq_send_wait(setup->agent_fd, &message, -1, 10000);
 }
 
 static void wait_for(const struct turn_setup *setup, Cloister__Message__BodyCase what) {
@@ -64,6 +67,11 @@ static void wait_for(const struct turn_setup *setup, Cloister__Message__BodyCase
 static void hang(void) {
     for (;;)
         (void)poll(NULL, 0, -1);
+}
+
+static void burn(void) {
+    for (volatile unsigned i = 0;; i++)
+        ;
 }
 
 static void ask_keys(const struct turn_setup *setup) {
@@ -130,6 +138,50 @@ static void try_it(const struct turn_setup *setup, const char *what) {
     (void)!say(setup, setup->start->turn, text);
 }
 
+/* "leave TEXT": for the next turn. "left": what there is. */
+static void leave(const struct turn_setup *setup, const char *turn, const char *text) {
+    Cloister__TlsSession session = CLOISTER__TLS_SESSION__INIT, *list[] = {&session};
+    session.host = (char *)(uintptr_t) "calendar.test";
+    session.port = 443;
+    session.trust = 1;
+    session.session = (ProtobufCBinaryData){strlen(text), (uint8_t *)(uintptr_t)text};
+    Cloister__TurnSessions body = CLOISTER__TURN_SESSIONS__INIT;
+    body.turn = (char *)(uintptr_t)turn;
+    body.sessions = list;
+    body.n_sessions = 1;
+    Cloister__Message message = MSG_OF(TURN_SESSIONS, turn_sessions, &body);
+    if (seq_send_wait(setup->agent_fd, &message, -1, 10000) < 0)
+        _exit(64);
+}
+
+static void say_left(const struct turn_setup *setup) {
+    const struct resume_session *left =
+        resume_find(setup->resume, "calendar.test", 443, 1, clock_ms());
+    char text[64];
+    snprintf(text, sizeof(text), "left: %.*s", left != NULL ? (int)left->len : 0,
+             left != NULL ? (const char *)left->bytes : "");
+    (void)!say(setup, setup->start->turn, text);
+}
+
+/* "leave-late": what is left says when this turn began. "bound": whether it lasts from then on. */
+static void leave_late(const struct turn_setup *setup, const char *turn) {
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%" PRIu64, clock_ms());
+    (void)poll(NULL, 0, 50); /* time goes by */
+    leave(setup, turn, text);
+}
+
+static void say_bound(const struct turn_setup *setup) {
+    const struct resume_session *left =
+        resume_find(setup->resume, "calendar.test", 443, 1, clock_ms());
+    uint64_t began;
+    char text[24] = "";
+    if (left != NULL && left->len < sizeof(text))
+        memcpy(text, left->bytes, left->len);
+    bool bound = parse_u64(text, 1, UINT64_MAX, &began) == 0 && left->until <= began + RESUME_MS;
+    (void)!say(setup, setup->start->turn, bound ? "in time" : "too long");
+}
+
 static int raise_fault(void) {
     volatile uintptr_t nowhere = 8;
     return *(volatile int *)nowhere;
@@ -141,6 +193,8 @@ int turn_run(const struct turn_setup *setup) {
         return 63;
     if (strcmp(what, "hang") == 0)
         hang();
+    else if (strcmp(what, "burn") == 0)
+        burn();
     else if (strcmp(what, "cancel") == 0)
         wait_for(setup, CLOISTER__MESSAGE__BODY_TURN_CANCEL);
     else if (strcmp(what, "reply") == 0)
@@ -165,6 +219,16 @@ int turn_run(const struct turn_setup *setup) {
     else if (strcmp(what, "flood") == 0)
         for (char text[8192] = {[0 ... 8190] = 'x'}; say(setup, turn, text) == 0;)
             ;
+    else if (strncmp(what, "leave ", 6) == 0)
+        leave(setup, turn, what + 6);
+    else if (strcmp(what, "leave-other") == 0)
+        leave(setup, "another turn", "x");
+    else if (strcmp(what, "left") == 0)
+        say_left(setup);
+    else if (strcmp(what, "leave-late") == 0)
+        leave_late(setup, turn);
+    else if (strcmp(what, "bound") == 0)
+        say_bound(setup);
     else if (strcmp(what, "keys") == 0)
         ask_keys(setup);
     else if (strcmp(what, "dial") == 0)
@@ -177,7 +241,8 @@ int turn_run(const struct turn_setup *setup) {
         return 9;
     } else
         (void)!say(setup, turn, what);
-    if (strcmp(what, "other") == 0 || strcmp(what, "garbage") == 0)
+    if (strcmp(what, "other") == 0 || strcmp(what, "garbage") == 0 ||
+        strcmp(what, "leave-other") == 0)
         hang();
     done(setup);
     return 0;

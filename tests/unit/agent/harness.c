@@ -85,7 +85,7 @@ static void zygote_start(struct harness *harness, gid_t group) {
     harness->log_fd = log[0];
     ck_assert_int_eq(fd_nonblock(harness->log_fd), 0);
     (void)close(channel[1]);
-    (void)close(log[1]);
+    harness->log_write_fd = log[1];
     (void)close(agents);
     (void)close(null);
 }
@@ -171,7 +171,8 @@ void harness_free(struct harness *harness) {
     (void)harness_ended(harness->zygote_pidfd, WAIT_MS);
     (void)waitpid(harness->zygote, NULL, WNOHANG);
     int fds[] = {harness->keys_listener, harness->egress_listener, harness->keys_fd,
-                 harness->egress_fd,     harness->log_fd,          harness->zygote_pidfd};
+                 harness->egress_fd,     harness->log_fd,          harness->zygote_pidfd,
+                 harness->log_write_fd};
     for (size_t i = 0; i < COUNT_OF(fds); i++)
         if (fds[i] >= 0)
             (void)close(fds[i]);
@@ -267,7 +268,7 @@ void harness_spawn(struct harness *harness, struct harness_agent *agent) {
     body.connection = user;
     body.socket = agent->socket;
     Cloister__Message message = MSG_OF(SPAWN, spawn, &body);
-    ck_assert_int_eq(seq_send(harness->zygote_fd, &message, -1), 0);
+    ck_assert_int_eq(seq_send(harness->zygote_fd, &message, harness->log_write_fd), 0);
     SCOPE_MSG Cloister__Message *spawned = NULL;
     ck_assert_int_eq(
         seq_recv_wait(harness->zygote_fd, &harness->from_zygote, WAIT_MS, &spawned, &agent->pidfd),

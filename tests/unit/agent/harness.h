@@ -31,6 +31,7 @@ struct harness {
     char dir[64];
     struct event_base *base;
     int keys_listener, egress_listener, keys_fd, egress_fd, zygote_fd, log_fd, zygote_pidfd;
+    int log_write_fd; /* given to the zygote and, as their own, to all agents */
     pid_t zygote;
     uid_t agent_uid, supervisor_uid;
     struct msg_peer from_zygote;

@@ -7,6 +7,17 @@
 
 #include "ipc/base.h"
 
+START_TEST(test_text_blank) {
+    static const char *const blank[] = {
+        "", " \t\r\n", "\u00a0\u3000", "\u200b\u200d\ufeff", "\ufe0f", "\u2800 \u00ad"};
+    static const char *const seen[] = {" a ", "\u00e4", "\u200b.", "\u65e5", "\U0001f642", "\xff"};
+    for (size_t i = 0; i < COUNT_OF(blank); i++)
+        ck_assert_msg(text_blank(blank[i]), "%zu", i);
+    for (size_t i = 0; i < COUNT_OF(seen); i++)
+        ck_assert_msg(!text_blank(seen[i]), "%zu", i);
+}
+END_TEST
+
 START_TEST(numbers_are_whole_and_in_range) {
     static const struct {
         const char *text;
@@ -22,6 +33,32 @@ START_TEST(numbers_are_whole_and_in_range) {
     }
     uint64_t value;
     ck_assert_int_eq(parse_u64("11", 0, 10, &value), -ERANGE);
+}
+END_TEST
+
+START_TEST(a_number_is_read_from_the_front) {
+    static const struct {
+        const char *text, *rest; /* NULL: none stands there */
+        uint64_t value;
+    } rows[] = {{"42", "", 42},
+                {"8:17", ":17", 8},
+                {"  7 rest", " rest", 7},
+                {"\t0\n", "\n", 0},
+                {"", NULL, 0},
+                {"-1", NULL, 0},
+                {"+1", NULL, 0},
+                {"x1", NULL, 0},
+                {"\n1", NULL, 0},
+                {"18446744073709551615", "", UINT64_MAX},
+                {"18446744073709551616", NULL, 0}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t value = 99;
+        const char *rest = number_read(rows[i].text, &value);
+        ck_assert_int_eq(rest != NULL, rows[i].rest != NULL);
+        ck_assert_uint_eq(value, rest != NULL ? rows[i].value : 99);
+        if (rest != NULL)
+            ck_assert_str_eq(rest, rows[i].rest);
+    }
 }
 END_TEST
 
@@ -75,6 +112,43 @@ START_TEST(utf8_is_judged_by_rfc3629) {
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         ck_assert(!utf8_valid(bad[i], strlen(bad[i])));
     ck_assert(!utf8_valid("a\0b", 3));
+}
+END_TEST
+
+/* Eight bytes at a time: each of them counts, and so do those that are left over. */
+START_TEST(utf8_lines) {
+    char text[40];
+    for (size_t len = 1; len < 30; len++) {
+        for (size_t at = 0; at < len; at++) {
+            memset(text, '~', len);
+            ck_assert(utf8_line(text, len));
+            text[at] = ' ';
+            ck_assert(utf8_line(text, len));
+            text[at] = 0x1f;
+            ck_assert(!utf8_line(text, len));
+            ck_assert(utf8_valid(text, len));
+            text[at] = '\0';
+            ck_assert(!utf8_line(text, len) && !utf8_valid(text, len));
+            text[at] = (char)0xff;
+            ck_assert(!utf8_line(text, len) && !utf8_valid(text, len));
+        }
+        memcpy(text + len, "\xc3\xbc~~~~~~~~", 10);
+        memset(text, '~', len);
+        ck_assert(utf8_line(text, len + 10));
+        ck_assert(!utf8_valid(text, len + 1));
+    }
+}
+END_TEST
+
+/* More than the kernel is asked for at once. */
+START_TEST(names_differ) {
+    static char ids[200][ID_LEN + 1];
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        id_random_named(ids[i]);
+        ck_assert(id_valid(ids[i]));
+        for (size_t k = 0; k < i; k++)
+            ck_assert_str_ne(ids[i], ids[k]);
+    }
 }
 END_TEST
 
@@ -133,11 +207,15 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("base");
     TCase *tcase = tcase_create("base");
+    tcase_add_test(tcase, test_text_blank);
     tcase_add_test(tcase, numbers_are_whole_and_in_range);
+    tcase_add_test(tcase, a_number_is_read_from_the_front);
     tcase_add_test(tcase, base64url_both_ways);
     tcase_add_test(tcase, hex_both_ways);
     tcase_add_test(tcase, utf8_is_judged_by_rfc3629);
+    tcase_add_test(tcase, utf8_lines);
     tcase_add_test(tcase, ids_are_random_and_recognised);
+    tcase_add_test(tcase, names_differ);
     tcase_add_test(tcase, files_are_read_whole_or_not_at_all);
     tcase_add_test(tcase, only_listed_descriptors_stay_open);
     tcase_add_test(tcase, backoff_doubles_and_stays_within_bounds);

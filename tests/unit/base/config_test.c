@@ -58,6 +58,7 @@ START_TEST(mistakes_are_named) {
                 {"[gogle]\nclient_id=x\n", "gogle"},
                 {"[agents]\nmax=many\n", "whole number"},
                 {"[model]\nprovider=gemini\n", "anthropic or openai"},
+                {"[budgets]\nuser_spend_per_day=1\n", "user_spend_per_day needs prices"},
                 {"[keys]\nprovider=paper\n", "file, systemd or aws-kms"},
                 {"[google]\ntoken_url=ftp://x\n", "https://"},
                 {"[gateway]\npublic_url=https://a.example/cal/\n", "no path"},
@@ -66,6 +67,10 @@ START_TEST(mistakes_are_named) {
                 {"[gateway]\npublic_url=https://me@a.example\n", "no path"},
                 {"[keys]\nkey_file=relative\n", "absolute"},
                 {"[gateway]\nowner_listen=nowhere\n", "host:port"},
+                {"[agents]\nmax=0\n", "from 1 to 1000000"},
+                {"[model]\nturn_timeout_ms=0\n", "from 1 to 86400000"},
+                {"[model]\nmax_output_tokens=10000001\n", "from 1 to 10000000"},
+                {"[agents]\nm\033[2Jax=1\n", "agents.m?[2Jax"},
                 {"[google]\nclient_id=x\nnonsense\n", "line 3"}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct config *config = NULL;

@@ -2,9 +2,12 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
+#include "ipc/folder.h"
 #include "ipc/message.h"
 
 static uint8_t wire[MESSAGE_MAX];
@@ -35,6 +38,23 @@ START_TEST(listed_message_passes_and_every_rule_refuses) {
     ck_assert_int_eq(msg_decode(&good, wire, len, 1, &got), -EBADMSG);
     ck_assert_int_eq(msg_decode(&good, wire, len - 1, 0, &got), -EPROTO);
     ck_assert_int_eq(msg_decode(&good, (const uint8_t *)"", 0, 0, &got), -EPROTO);
+}
+END_TEST
+
+/* BUSINESS_CALL goes from the gateway to cloisterd and on to cloister-business. */
+START_TEST(no_program_speaks_to_itself) {
+    Cloister__BusinessCall call = CLOISTER__BUSINESS_CALL__INIT;
+    Cloister__Message message = MSG_OF(BUSINESS_CALL, business_call, &call), *got = NULL;
+    ssize_t len = msg_encode(&message, wire, sizeof(wire));
+    ck_assert_int_gt(len, 0);
+    struct msg_peer itself = {ROLE_SUPERVISOR, ROLE_SUPERVISOR, PHASE_READY, {0}};
+    struct msg_peer gateway = {ROLE_GATEWAY, ROLE_SUPERVISOR, PHASE_READY, {0}};
+    struct msg_peer supervisor = {ROLE_SUPERVISOR, ROLE_BUSINESS, PHASE_READY, {0}};
+    ck_assert_int_eq(msg_decode(&itself, wire, (size_t)len, 0, &got), -EPERM);
+    ck_assert_int_eq(msg_decode(&gateway, wire, (size_t)len, 0, &got), 0);
+    msg_free(got);
+    ck_assert_int_eq(msg_decode(&supervisor, wire, (size_t)len, 0, &got), 0);
+    msg_free(got);
 }
 END_TEST
 
@@ -152,10 +172,91 @@ START_TEST(waiting_ends_in_time) {
 }
 END_TEST
 
+/* On a socket that would wait: its flag is for others to change, too. */
+START_TEST(sending_never_waits) {
+    int ends[2], r;
+    size_t sent = 0;
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    struct msg_peer peer = {ROLE_SUPERVISOR, ROLE_AGENT, PHASE_READY, {0}};
+    Cloister__Ping ping = CLOISTER__PING__INIT;
+    Cloister__Message message = MSG_OF(PING, ping, &ping), *got = NULL;
+    while ((r = seq_send(ends[0], &message, -1)) == 0)
+        sent++;
+    ck_assert_int_eq(r, -EAGAIN);
+    uint64_t began = clock_ms();
+    ck_assert_int_eq(seq_send_wait(ends[0], &message, -1, 50), -ETIMEDOUT);
+    ck_assert_uint_ge(clock_ms() - began, 49);
+    for (; sent > 0; sent--) {
+        ck_assert_int_eq(seq_recv(ends[1], &peer, &got, NULL), 0);
+        msg_free(got);
+    }
+    ck_assert_int_eq(seq_send_wait(ends[0], &message, -1, 5000), 0);
+    ck_assert_int_eq(seq_recv(ends[1], &peer, &got, NULL), 0);
+    msg_free(got);
+    (void)close(ends[1]);
+    ck_assert_int_eq(seq_send_wait(ends[0], &message, -1, 5000), -EPIPE);
+    (void)close(ends[0]);
+}
+END_TEST
+
+/* Whoever has the folder may exchange the name as soon as it is there. */
+static char listener[80], victim[80];
+int __real_bind(int fd, const struct sockaddr *address, socklen_t len);
+int __wrap_bind(int fd, const struct sockaddr *address, socklen_t len);
+int __wrap_bind(int fd, const struct sockaddr *address, socklen_t len) {
+    int r = __real_bind(fd, address, len);
+    if (victim[0] != '\0')
+        ck_assert(unlink(listener) == 0 && symlink(victim, listener) == 0);
+    return r;
+}
+static mode_t mode_of(const char *path) {
+    struct stat st;
+    ck_assert_int_eq(lstat(path, &st), 0);
+    return st.st_mode & 07777;
+}
+
+START_TEST(a_listener_has_its_mode_and_nothing_else_has) {
+    char dir[] = "/tmp/cloister-listen.XXXXXX", file[80];
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    (void)snprintf(listener, sizeof(listener), "%s/sock", dir);
+    (void)snprintf(file, sizeof(file), "%s/file", dir);
+    const mode_t own = umask(027);
+    (void)close(open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    SCOPE_FD int open_to_all = seq_listen(listener, 0666);
+    ck_assert_int_ge(open_to_all, 0);
+    ck_assert_uint_eq(mode_of(listener), 0666);
+    SCOPE_FD int again = seq_listen(listener, 0600); /* replaces it */
+    ck_assert_int_ge(again, 0);
+    ck_assert_uint_eq(mode_of(listener), 0600);
+    strcpy(victim, file);
+    SCOPE_FD int exchanged = seq_listen(listener, 0666);
+    ck_assert_int_ge(exchanged, 0);
+    ck_assert_uint_eq(mode_of(file), 0600);
+    ck_assert_uint_eq(umask(own), 027);
+    ck_assert(unlink(listener) == 0 && unlink(file) == 0 && rmdir(dir) == 0);
+}
+END_TEST
+
+START_TEST(a_link_is_given_to_nobody) {
+    char dir[] = "/tmp/cloister-folder.XXXXXX", folder[80], link[80];
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    (void)snprintf(folder, sizeof(folder), "%s/folder", dir);
+    (void)snprintf(link, sizeof(link), "%s/link", dir);
+    ck_assert(mkdir(folder, 0700) == 0 && symlink(folder, link) == 0);
+    int r = folder_give(link, getuid(), getgid(), 0711);
+    ck_assert(r == -ENOTDIR || r == -ELOOP);
+    ck_assert_uint_eq(mode_of(folder), 0700);
+    ck_assert_int_eq(folder_give(folder, getuid(), getgid(), 0711), 0); /* control */
+    ck_assert_uint_eq(mode_of(folder), 0711);
+    ck_assert(unlink(link) == 0 && rmdir(folder) == 0 && rmdir(dir) == 0);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("message");
     TCase *tcase = tcase_create("message");
     tcase_add_test(tcase, listed_message_passes_and_every_rule_refuses);
+    tcase_add_test(tcase, no_program_speaks_to_itself);
     tcase_add_test(tcase, once_means_once);
     tcase_add_test(tcase, other_protocol_versions_are_refused);
     tcase_add_test(tcase, caps_hold_in_both_directions);
@@ -163,6 +264,9 @@ int main(void) {
     tcase_add_test(tcase, descriptors_travel_with_their_message);
     tcase_add_test(tcase, last_words_of_a_peer_that_did_not_read);
     tcase_add_test(tcase, waiting_ends_in_time);
+    tcase_add_test(tcase, sending_never_waits);
+    tcase_add_test(tcase, a_listener_has_its_mode_and_nothing_else_has);
+    tcase_add_test(tcase, a_link_is_given_to_nobody);
     tcase_add_test(tcase, fields_of_no_row_are_dropped);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

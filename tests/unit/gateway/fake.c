@@ -73,6 +73,11 @@ static void done(struct fake *fake, uint64_t request) {
     body.request = request;
     body.turn = (char *)"turn-1";
     body.usage = &usage;
+    char *shown[] = {(char *)"message", (char *)"titles"}, *settled[] = {(char *)"p0"};
+    body.shown = shown;
+    body.n_shown = COUNT_OF(shown);
+    body.settled = settled;
+    body.n_settled = COUNT_OF(settled);
     Cloister__Message message = MSG_OF(CHAT_DONE, chat_done, &body);
     fake_put(fake, &message);
 }
@@ -179,6 +184,24 @@ static void on_chat(struct fake *fake, const Cloister__ChatRequest *chat) {
     }
 }
 
+/* What becomes of a proposal is told by the end of its id. */
+static void on_decision(struct fake *fake, const Cloister__ChatRequest *chat) {
+    static const struct {
+        const char *id, *code;
+        unsigned status;
+    } rows[] = {{RIG_PROPOSAL_USED, "proposal_used", 409},
+                {RIG_PROPOSAL_GONE, "proposal_gone", 404},
+                {RIG_PROPOSAL_OLD, "proposal_expired", 410}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (strcmp(chat->proposal, rows[i].id) == 0) {
+            fake_fail(fake, chat->request, rows[i].status, rows[i].code, false);
+            return;
+        }
+    accepted(fake, chat->request);
+    text(fake, chat->request, chat->confirm ? "Done." : "Left as it was.");
+    done(fake, chat->request);
+}
+
 static void count(unsigned *counter) {
     fake_lock();
     (*counter)++;
@@ -200,8 +223,14 @@ static void on_body(struct fake *fake, const Cloister__Message *m) {
         fake_note(seen->last_zone, sizeof(seen->last_zone), m->chat_request->timezone);
         fake_note(seen->last_conversation, sizeof(seen->last_conversation),
                   m->chat_request->conversation);
+        fake_note(seen->last_proposal, sizeof(seen->last_proposal), m->chat_request->proposal);
+        fake_note(seen->last_message, sizeof(seen->last_message), m->chat_request->message);
         fake_unlock();
-        if (fake_known(fake, m->chat_request->request, m->chat_request->caller))
+        if (!fake_known(fake, m->chat_request->request, m->chat_request->caller))
+            return;
+        if (m->chat_request->proposal[0] != '\0')
+            on_decision(fake, m->chat_request);
+        else
             on_chat(fake, m->chat_request);
         return;
     case CLOISTER__MESSAGE__BODY_CHAT_CANCEL:
@@ -232,7 +261,14 @@ static void on_body(struct fake *fake, const Cloister__Message *m) {
         if (fake_asks(fake, m->memory_list->request, m->memory_list->caller, false))
             fake_memory(fake, m->memory_list->request);
         return;
+    case CLOISTER__MESSAGE__BODY_MEMORY_PUT:
+        if (fake_known(fake, m->memory_put->request, m->memory_put->caller))
+            fake_correct(fake, m->memory_put);
+        return;
     case CLOISTER__MESSAGE__BODY_MEMORY_DELETE:
+        fake_lock();
+        fake_note(seen->last_memory, sizeof(seen->last_memory), m->memory_delete->id);
+        fake_unlock();
         if (fake_known(fake, m->memory_delete->request, m->memory_delete->caller))
             fake_ok(fake, m->memory_delete->request);
         return;
@@ -266,6 +302,12 @@ static void on_body(struct fake *fake, const Cloister__Message *m) {
     case CLOISTER__MESSAGE__BODY_SIGN_IN_BEGIN:
         fake_sign_in(fake, m->sign_in_begin);
         return;
+    case CLOISTER__MESSAGE__BODY_BUSINESS_CALL:
+        if (fake_asks(fake, m->business_call->request, m->business_call->caller,
+                      !fake_begins(m->business_call->operation, "list_") &&
+                          !fake_begins(m->business_call->operation, "get_")))
+            fake_business(fake, m->business_call);
+        return;
     case CLOISTER__MESSAGE__BODY_SESSION_SHOW:
         if (fake_asks(fake, m->session_show->request, m->session_show->caller, false))
             fake_session(fake, m->session_show->request, m->session_show->caller->session);
@@ -274,6 +316,9 @@ static void on_body(struct fake *fake, const Cloister__Message *m) {
         seen->last_everywhere = m->session_end->everywhere;
         if (fake_known(fake, m->session_end->request, m->session_end->caller))
             fake_ok(fake, m->session_end->request);
+        return;
+    case CLOISTER__MESSAGE__BODY_METRICS_ASK:
+        fake_metrics(fake, m->metrics_ask->request);
         return;
     case CLOISTER__MESSAGE__BODY_HEALTH_ASK:
         fake_health(fake, m->health_ask->request);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ipc/metrics.h"
+
 void fake_note(char *to, size_t cap, const char *from) {
     (void)snprintf(to, cap, "%s", from);
 }
@@ -137,11 +139,33 @@ void fake_state(struct fake *fake, uint64_t request, bool session) {
 void fake_memory(struct fake *fake, uint64_t request) {
     Cloister__Memory item = CLOISTER__MEMORY__INIT;
     Cloister__Memory *items[] = {&item};
-    item.id = (char *)"m1";
-    item.text = (char *)"mornings only";
+    item.id = (char *)RIG_MEMORY;
+    item.text = (char *)"mornings <only> & \"early\"";
     item.created_at_ms = 1767225600000;
     Cloister__Memories body = CLOISTER__MEMORIES__INIT;
     body.request = request;
+    body.items = items;
+    body.n_items = 1;
+    Cloister__Message message = MSG_OF(MEMORIES, memories, &body);
+    fake_put(fake, &message);
+}
+
+void fake_correct(struct fake *fake, const Cloister__MemoryPut *put) {
+    Cloister__Memory item = CLOISTER__MEMORY__INIT;
+    Cloister__Memory *items[] = {&item};
+    fake_lock();
+    fake_note(fake->seen->last_memory, sizeof(fake->seen->last_memory), put->id);
+    fake_note(fake->seen->last_message, sizeof(fake->seen->last_message), put->text);
+    fake_unlock();
+    if (strcmp(put->text, "gone") == 0) {
+        fake_fail(fake, put->request, 404, "not_found", false);
+        return;
+    }
+    item.id = put->id;
+    item.text = put->text;
+    item.created_at_ms = 1767225600000;
+    Cloister__Memories body = CLOISTER__MEMORIES__INIT;
+    body.request = put->request;
     body.items = items;
     body.n_items = 1;
     Cloister__Message message = MSG_OF(MEMORIES, memories, &body);
@@ -153,6 +177,23 @@ void fake_disconnect(struct fake *fake, uint64_t request) {
     body.request = request;
     body.revoked = true;
     Cloister__Message message = MSG_OF(CONNECTION_DELETED, connection_deleted, &body);
+    fake_put(fake, &message);
+}
+
+/* 3 agents are idle; its word on a row of the gateway's is not asked for. */
+void fake_metrics(struct fake *fake, uint64_t request) {
+    static struct metrics all;
+    static uint64_t cells[METRICS_CELLS];
+    metrics_set(&all, METRIC_AGENTS, STATE_OF_IDLE, 3);
+    metrics_set(&all, METRIC_FRONTENDS, 0, 999);
+    Cloister__Metrics body = CLOISTER__METRICS__INIT;
+    body.request = request;
+    body.table = metrics_table();
+    body.cells = cells;
+    body.n_cells = metrics_pack(
+        &all, TELLER_SUPERVISOR | TELLER_KEYS | TELLER_EGRESS | TELLER_BUSINESS | TELLER_NOTIFY,
+        cells);
+    Cloister__Message message = MSG_OF(METRICS, metrics, &body);
     fake_put(fake, &message);
 }
 

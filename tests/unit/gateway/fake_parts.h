@@ -44,7 +44,11 @@ void fake_session(struct fake *fake, uint64_t request, const char *cookie);
 void fake_redeem(struct fake *fake, const Cloister__Redeem *redeem);
 void fake_state(struct fake *fake, uint64_t request, bool session);
 void fake_memory(struct fake *fake, uint64_t request);
+void fake_correct(struct fake *fake, const Cloister__MemoryPut *put);
 void fake_disconnect(struct fake *fake, uint64_t request);
+/* fake_business.c */
+void fake_business(struct fake *fake, const Cloister__BusinessCall *call);
+void fake_metrics(struct fake *fake, uint64_t request);
 void fake_health(struct fake *fake, uint64_t request);
 bool fake_asks(struct fake *fake, uint64_t request, const Cloister__Caller *caller, bool changes);
 bool fake_known(struct fake *fake, uint64_t request, const Cloister__Caller *caller);

@@ -45,6 +45,11 @@ START_TEST(test_lines) {
     frontend_free(f);
     ck_assert_ptr_null(parsed(ONE TWO, &f));
     ck_assert(f->keys == 2 && f->rate == FRONTEND_RATE && f->burst == FRONTEND_BURST);
+    ck_assert(f->tokens_per_day == FRONTEND_BUDGET_DEFAULT &&
+              f->spend_per_day == FRONTEND_BUDGET_DEFAULT);
+    frontend_free(f);
+    ck_assert_ptr_null(parsed(ONE "tokens_per_day = 0\nspend_per_day=2500000\n", &f));
+    ck_assert(f->tokens_per_day == 0 && f->spend_per_day == 2500000);
     frontend_free(f);
     static const char *const bad[] = {"",
                                       "return_to=loopback\n",
@@ -54,6 +59,9 @@ START_TEST(test_lines) {
                                       ONE "colour=red\n",
                                       ONE "burst=0\n",
                                       ONE "burst=\n",
+                                      ONE "tokens_per_day=-1\n",
+                                      ONE "spend_per_day=1.5\n",
+                                      ONE "spend_per_day=10000000000000000\n",
                                       ONE "return_to=ftp://a\n",
                                       ONE "return_to=https://a/#b\n",
                                       ONE "may=\n",
@@ -80,7 +88,7 @@ END_TEST
 START_TEST(test_rights) {
     struct frontend *f;
     ck_assert_ptr_null(parsed(ONE, &f));
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 5; i++)
         ck_assert(frontend_may(f, (enum frontend_right)(1 << i)));
     frontend_free(f);
     ck_assert_ptr_null(parsed(ONE "may = connect,  memory\n", &f));

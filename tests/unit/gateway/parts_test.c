@@ -5,10 +5,12 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "gateway/bucket.h"
 #include "gateway/fields.h"
+#include "gateway/front_cache.h"
 #include "gateway/problem.h"
 #include "gateway/query.h"
 #include "gateway/routes.h"
@@ -44,13 +46,16 @@ START_TEST(test_routes) {
 }
 END_TEST
 
-/* openapi.yaml describes every route of the table: path, then method below it. */
-START_TEST(test_openapi_has_every_route) {
-    static uint8_t text[200000];
-    ssize_t len = file_read(OPENAPI, text, sizeof(text) - 1);
+/* A document describes every route of its listener: path, then method below it. Pages of the public
+ * are for people. */
+static void has_every_route(const char *document, unsigned where) {
+    static uint8_t text[400000];
+    ssize_t len = file_read(document, text, sizeof(text) - 1);
     ck_assert_int_gt(len, 0);
     text[len] = '\0';
     for (size_t i = 0; i < routes_count; i++) {
+        if ((routes[i].where & where) == 0 || (where == WHERE_PUBLIC && route_is_page(&routes[i])))
+            continue;
         char path[128], method[32];
         (void)snprintf(path, sizeof(path), "\n  %s:\n", routes[i].pattern);
         (void)snprintf(method, sizeof(method), "\n    %s:\n", routes[i].method_name);
@@ -64,6 +69,45 @@ START_TEST(test_openapi_has_every_route) {
                       routes[i].method_name, routes[i].pattern);
     }
 }
+
+/* One that is asked a thousand things once keeps what is asked again. */
+START_TEST(test_kept_answers) {
+    struct front_cache *cache;
+    struct front_kept *kept;
+    char key[32], text[500];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    ck_assert_int_eq(front_cache_new(1000, 20000, 60000, &cache), 0);
+    front_cache_put(cache, "mine", front_cache_generation(cache), 200, "{\"a\":1}");
+    kept = front_cache_get(cache, "mine");
+    ck_assert_ptr_nonnull(kept);
+    front_cache_made(cache, kept, "made of it", 10);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(key, sizeof(key), "once %d", i);
+        front_cache_put(cache, key, front_cache_generation(cache), 200, text);
+    }
+    ck_assert_ptr_null(front_cache_get(cache, "once 999"));
+    kept = front_cache_get(cache, "mine");
+    ck_assert_ptr_nonnull(kept);
+    ck_assert_str_eq(kept->result, "{\"a\":1}");
+    ck_assert_str_eq(kept->made, "made of it");
+    ck_assert_uint_eq(kept->made_len, 10);
+    for (int i = 0; i < 2; i++)
+        front_cache_put(cache, "again", front_cache_generation(cache), 200, text);
+    ck_assert_ptr_nonnull(front_cache_get(cache, "again"));
+    uint64_t before = front_cache_generation(cache);
+    front_cache_clear(cache);
+    ck_assert_ptr_null(front_cache_get(cache, "again"));
+    front_cache_put(cache, "again", before, 200, text); /* asked before the change */
+    ck_assert_ptr_null(front_cache_get(cache, "again"));
+    front_cache_free(cache);
+}
+END_TEST
+
+START_TEST(test_openapi_has_every_route) {
+    has_every_route(OPENAPI "/openapi.yaml", WHERE_OWNER | WHERE_OPERATORS);
+    has_every_route(OPENAPI "/openapi_public.yaml", WHERE_PUBLIC);
+}
 END_TEST
 
 START_TEST(test_query) {
@@ -76,6 +120,10 @@ START_TEST(test_query) {
     ck_assert_int_eq(query_get(NULL, "a", out, sizeof(out)), 0);
     ck_assert_int_eq(query_get("a=1&a=2", "a", out, sizeof(out)), -EINVAL);
     ck_assert_int_eq(query_get("a=%0", "a", out, sizeof(out)), -EINVAL);
+    ck_assert_int_eq(query_get("a=Z%c3%bcrich", "a", out, sizeof(out)), 1);
+    ck_assert_str_eq(out, "Zürich");
+    ck_assert_int_eq(query_get("a=Z%fcrich", "a", out, sizeof(out)), -EINVAL); /* Latin-1 */
+    ck_assert_str_eq(out, "");
     ck_assert_int_eq(query_get("a=0123456789012345678901234567890123", "a", out, sizeof(out)),
                      -ENOSPC);
     ck_assert_int_eq(cookie_get("x=1; name=v; y=2", "name", out, sizeof(out)), 1);
@@ -121,6 +169,18 @@ START_TEST(test_zones) {
         ck_assert_msg(timezone_known(good[i]), "%s", good[i]);
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         ck_assert_msg(!timezone_known(bad[i]), "%s", bad[i]);
+}
+END_TEST
+
+/* A gateway that is short of descriptors does not tell its callers that they are wrong. */
+START_TEST(test_zones_without_descriptors) {
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit none = {0, limit.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    bool zone = timezone_known("Europe/Berlin"), other = timezone_known("../passwd");
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    ck_assert(zone && !other);
 }
 END_TEST
 
@@ -241,9 +301,9 @@ START_TEST(test_never_empty) {
 END_TEST
 
 START_TEST(test_rates) {
-    struct buckets *buckets;
     ck_assert_int_ge(sodium_init(), 0);
-    ck_assert_int_eq(buckets_new(16, &buckets), 0);
+    SCOPE_FREE void *memory = calloc(1, buckets_size(16));
+    struct buckets *buckets = buckets_begin(memory, 16, false, 0);
     for (unsigned i = 0; i < 10; i++)
         ck_assert_uint_eq(buckets_take(buckets, "a", 1, 2, 10, 1000), 0);
     ck_assert_uint_eq(buckets_take(buckets, "a", 1, 2, 10, 1000), 500);
@@ -252,7 +312,27 @@ START_TEST(test_rates) {
     ck_assert_uint_gt(buckets_take(buckets, "a", 1, 2, 10, 1500), 0);
     for (unsigned i = 0; i < 1000; i++) /* more keys than slots: no harm */
         ck_assert_uint_eq(buckets_take(buckets, &i, sizeof(i), 2, 10, 2000), 0);
-    buckets_free(buckets);
+}
+END_TEST
+
+/* What a process before left counts on; what cannot be of before is forgotten, and so is a table
+ * that is made anew. */
+START_TEST(test_rates_that_were_left) {
+    ck_assert_int_ge(sodium_init(), 0);
+    SCOPE_FREE void *memory = calloc(1, buckets_size(16));
+    struct buckets *buckets = buckets_begin(memory, 16, false, 0);
+    for (unsigned i = 0; i < 10; i++)
+        ck_assert_uint_eq(buckets_take(buckets, "a", 1, 2, 10, 1000), 0);
+    ck_assert_uint_eq(buckets_take(buckets, "b", 1, 2, 1, 9000), 0);
+    buckets = buckets_begin(memory, 16, true, 1100);
+    ck_assert_uint_eq(buckets_take(buckets, "a", 1, 2, 10, 1100), 400);
+    ck_assert_uint_eq(buckets_take(buckets, "b", 1, 2, 1, 1100), 0);
+    ck_assert_ptr_null(memmem(memory, buckets_size(16), "203.0.113.9", 11));
+    ck_assert_uint_eq(buckets_take(buckets, "203.0.113.9", 11, 2, 10, 1100), 0);
+    ck_assert_ptr_null(memmem(memory, buckets_size(16), "203.0.113.9", 11));
+    memset(memory, 0, buckets_size(16));
+    buckets = buckets_begin(memory, 16, false, 1100);
+    ck_assert_uint_eq(buckets_take(buckets, "a", 1, 2, 10, 1100), 0);
 }
 END_TEST
 
@@ -274,15 +354,18 @@ int main(void) {
     Suite *suite = suite_create("gateway parts");
     TCase *tcase = tcase_create("parts");
     tcase_add_test(tcase, test_routes);
+    tcase_add_test(tcase, test_kept_answers);
     tcase_add_test(tcase, test_openapi_has_every_route);
     tcase_add_test(tcase, test_query);
     tcase_add_test(tcase, test_fields);
     tcase_add_test(tcase, test_zones);
+    tcase_add_test(tcase, test_zones_without_descriptors);
     tcase_add_test(tcase, test_escape);
     tcase_add_test(tcase, test_events);
     tcase_add_test(tcase, test_event_bounds);
     tcase_add_test(tcase, test_never_empty);
     tcase_add_test(tcase, test_rates);
+    tcase_add_test(tcase, test_rates_that_were_left);
     tcase_add_test(tcase, test_problem);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -30,6 +30,7 @@ struct gateway_limits rig_limits(void) {
     limits.ask_ms = 3000;
     limits.chat_ms = 20000;
     limits.drain_ms = 3000;
+    limits.hold_ms = 400;
     return limits;
 }
 
@@ -95,7 +96,8 @@ static int gateway_main(const struct rig *rig, const struct gateway_limits *limi
     (void)snprintf(path, sizeof(path), "%s/cloister.conf", rig->dir);
     struct event_base *base = event_base_new();
     if (config_load(path, &config, why, sizeof(why)) < 0 ||
-        gateway_new(base, config, limits, &sockets, &gateway, why, sizeof(why)) < 0) {
+        gateway_new(base, config, rig->instance, limits, &sockets, &gateway, why, sizeof(why)) <
+            0) {
         log_error("%s", why);
         return 1;
     }
@@ -112,11 +114,12 @@ static int gateway_main(const struct rig *rig, const struct gateway_limits *limi
     return 0;
 }
 
-void rig_start(struct rig *rig, const struct gateway_limits *limits, const char *config_more) {
+static void start(struct rig *rig, const struct gateway_limits *limits, const char *config_more,
+                  enum gateway_instance instance) {
     char why[256];
     struct sockaddr_in at;
     socklen_t len = sizeof(at);
-    *rig = (struct rig){.dir = "/tmp/gateway-test-XXXXXX"};
+    *rig = (struct rig){.dir = "/tmp/gateway-test-XXXXXX", .instance = instance};
     ck_assert_int_ge(sodium_init(), 0);
     ck_assert_ptr_nonnull(mkdtemp(rig->dir));
     write_files(rig, config_more);
@@ -125,16 +128,24 @@ void rig_start(struct rig *rig, const struct gateway_limits *limits, const char 
     (void)snprintf(rig->log, sizeof(rig->log), "%s/log", rig->dir);
     struct gateway_sockets sockets = {listen_tcp("127.0.0.1:0", why, sizeof(why)),
                                       listen_unix(rig->operators, "", "", why, sizeof(why))};
-    ck_assert_int_ge(sockets.owner, 0);
+    ck_assert_int_ge(sockets.door, 0);
     ck_assert_int_ge(sockets.operators, 0);
-    (void)getsockname(sockets.owner, (struct sockaddr *)&at, &len);
+    (void)getsockname(sockets.door, (struct sockaddr *)&at, &len);
     rig->port = ntohs(at.sin_port);
     rig->gateway = fork(); /* before this process uses nng */
     if (rig->gateway == 0)
         exit(gateway_main(rig, limits, sockets));
-    (void)close(sockets.owner);
+    (void)close(sockets.door);
     (void)close(sockets.operators);
+}
+
+void rig_start(struct rig *rig, const struct gateway_limits *limits, const char *config_more) {
+    start(rig, limits, config_more, INSTANCE_OWNER);
     rig_fake_start(rig);
+}
+
+void rig_start_public(struct rig *rig, const struct gateway_limits *limits) {
+    start(rig, limits, "public_pages_url=http://x", INSTANCE_PUBLIC);
 }
 
 void rig_fake_start(struct rig *rig) {
@@ -323,6 +334,17 @@ unsigned status_of(const char *response) {
     unsigned status = 0;
     (void)sscanf(response, "HTTP/1.1 %u", &status);
     return status;
+}
+
+void take_request(char *response) {
+    static const char name[] = "\"request\":\"", end[] = "\",";
+    char *at = strstr(response, name);
+    ck_assert_msg(at != NULL, "no request's id: %s", response);
+    char id[ID_LEN + 1] = "", *rest = at + strlen(name) + ID_LEN + strlen(end);
+    memcpy(id, at + strlen(name), ID_LEN);
+    ck_assert(id_valid(id));
+    ck_assert_int_eq(strncmp(rest - strlen(end), end, strlen(end)), 0);
+    memmove(at, rest, strlen(rest) + 1);
 }
 
 const char *body_of(const char *response) {

@@ -11,11 +11,18 @@
 #define RIG_KEY_OLD "the-key-before"
 #define RIG_RETURN  "http://app.example/back?x=1"
 #define RIG_ORIGIN  "https://web.example"
+#define RIG_MEMORY  "0123456789abcdef0123456789abcdef"
+/* Proposals: one that is open, and some that are not. */
+#define RIG_PROPOSAL      "00000000000000000000000000000001"
+#define RIG_PROPOSAL_USED "00000000000000000000000000000002"
+#define RIG_PROPOSAL_GONE "00000000000000000000000000000003"
+#define RIG_PROPOSAL_OLD  "00000000000000000000000000000004"
 
 struct rig {
     char dir[64];
     uint16_t port;
     pid_t gateway;
+    enum gateway_instance instance;
     struct fake *fake;            /* NULL while stopped */
     char operators[108], log[96]; /* log: what the gateway wrote */
 };
@@ -26,7 +33,10 @@ struct fake_seen {
     uint64_t credit_bytes, sent_bytes; /* of text */
     char last_cookie[160], last_user[160], last_key[300], last_zone[80], last_grant[300];
     char last_code[300], last_return[300], last_conversation[160];
+    char last_proposal[80], last_memory[80], last_message[512];
     char last_frontend[80], last_session[160], last_csrf[160], last_login[160], last_features[80];
+    char last_operation[64], last_arguments[8192];
+    unsigned businesses;
     bool last_switch, last_everywhere, last_choose;
     unsigned sign_ins, callbacks, changes; /* changes: asked for by who may */
 };
@@ -35,6 +45,9 @@ struct fake_seen {
 struct gateway_limits rig_limits(void);
 /* Starts both; waits until they are connected. `config_more` is added to the configuration. */
 void rig_start(struct rig *rig, const struct gateway_limits *limits, const char *config_more);
+/* The same of the instance for the public, which answers to "Host: x"; there is no
+ * cloister-business behind it. */
+void rig_start_public(struct rig *rig, const struct gateway_limits *limits);
 void rig_stop(struct rig *rig);
 /* Its second half: waits for the gateway's good end, stops the supervisor, cleans up. */
 void rig_ended(struct rig *rig);
@@ -72,6 +85,8 @@ char *rig_chat(const struct rig *rig, const char *message, const char *accept);
 void rig_chat_send(int fd, const char *message, const char *accept);
 /* Parts of a response. */
 unsigned status_of(const char *response);
+/* Takes `"request":"ID",` out, which differs each time. */
+void take_request(char *response);
 const char *body_of(const char *response);
 bool has_header(const char *response, const char *line_start);
 /* Problem documents: 1 when status, content type and code are as wanted. */

@@ -47,9 +47,12 @@ static const struct {
 } api[] = {
     {"POST", "/v1/chat", "{\"message\":\"say hi\"}", 200, true},
     {"POST", "/v1/chat", "{\"user\":\"me\",\"message\":\"say hi\"}", 200, true},
+    {"POST", "/v1/proposals/" RIG_PROPOSAL "/confirm", NULL, 200, true},
+    {"POST", "/v1/proposals/" RIG_PROPOSAL "/reject", "{\"user\":\"me\"}", 200, true},
     {"DELETE", "/v1/users/me/session", NULL, 204, true},
     {"GET", "/v1/users/me/memory", NULL, 200, false},
     {"DELETE", "/v1/users/me/memory", NULL, 204, true},
+    {"PUT", "/v1/users/me/memory/m1", "{\"text\":\"late\"}", 200, true},
     {"DELETE", "/v1/users/me/memory/m1", NULL, 204, true},
     {"GET", "/v1/users/me/connections/google", NULL, 200, false},
     {"DELETE", "/v1/users/me/connections/google", NULL, 200, true},
@@ -265,6 +268,10 @@ START_TEST(test_connect_form) {
     check_sent_to(one, "http://127.0.0.1/connect/abc");
     ck_assert(rig_seen(&rig).last_switch);
     ck_assert_str_eq(rig_seen(&rig).last_features, "events ");
+    SCOPE_FREE char *no =
+        ask("POST", "/connect", COOKIE, "csrf=good-csrf&features=events&switch_account=0");
+    check_sent_to(no, "http://127.0.0.1/connect/abc");
+    ck_assert(!rig_seen(&rig).last_switch);
 }
 END_TEST
 
@@ -283,6 +290,7 @@ START_TEST(test_bad_forms) {
         {"csrf=good-csrf", 400, "Something was left out"},
         {"csrf=good-csrf&features=everything", 400, "Something was left out"},
         {"csrf=good-csrf&features=events&features=events", 400, "Something was left out"},
+        {"csrf=good-csrf&features=events&switch_account=yes", 400, "Something was left out"},
         {"csrf=good-csrf&csrf=good-csrf&features=events", 400, "That form could not be read"},
         {"csrf=good-csrf&features=events&x=1&x=2", 400, "That form could not be read"},
         {"csrf=good-csrf&features=%zz", 400, "That form could not be read"},
@@ -323,6 +331,9 @@ START_TEST(test_logout) {
     SCOPE_FREE char *all = ask("POST", "/logout", COOKIE, "csrf=good-csrf&everywhere=1");
     check_sent_to(all, "/");
     ck_assert(rig_seen(&rig).last_everywhere);
+    SCOPE_FREE char *here = ask("POST", "/logout", COOKIE, "csrf=good-csrf&everywhere=0");
+    check_sent_to(here, "/");
+    ck_assert(!rig_seen(&rig).last_everywhere);
     SCOPE_FREE char *again = ask("POST", "/logout", OVER, "csrf=good-csrf");
     check_sent_to(again, "/");
     ck_assert(has_header(again, gone));
@@ -357,7 +368,8 @@ START_TEST(test_renewed) {
     SCOPE_FREE char *cors =
         rig_call(&rig, "GET", "/v1/users/ann/memory", "Origin: " RIG_ORIGIN "\r\n", NULL);
     ck_assert(has_header(
-        cors, "Access-Control-Expose-Headers: X-Request-Id, Retry-After, Cloister-Grant\r"));
+        cors, "Access-Control-Expose-Headers: X-Request-Id, Retry-After, Cloister-Grant, "
+              "Traceparent\r"));
 }
 END_TEST
 

@@ -42,7 +42,7 @@ END_TEST
 START_TEST(test_pages) {
     const struct page_kind *kind = &page_kinds[_i];
     const struct asset *asset = asset_find(kind->file);
-    struct place places[8];
+    struct place places[10];
     size_t n = 0;
     ck_assert_msg(asset != NULL, "%s", kind->file);
     ck_assert_ptr_null(asset_type(asset));
@@ -141,8 +141,8 @@ END_TEST
 START_TEST(test_throttle) {
     const struct throttle_rule rule = {2, 100, 350};
     struct in6_addr a = {{{1}}}, b = {{{2}}};
-    struct throttle *throttle;
-    ck_assert_int_eq(throttle_new(&rule, &throttle), 0);
+    SCOPE_FREE void *memory = calloc(1, throttle_size());
+    struct throttle *throttle = throttle_begin(memory, &rule, false, 0);
     static const uint64_t waits[] = {0, 0, 100, 200, 350, 350};
     uint64_t now = 1000;
     for (size_t i = 0; i < COUNT_OF(waits); i++) {
@@ -165,20 +165,38 @@ START_TEST(test_throttle) {
         memcpy(&a, &i, sizeof(i));
         throttle_failed(throttle, &a, now);
     }
-    throttle_free(throttle);
+}
+END_TEST
+
+/* A process before left it; who had to wait waits. What no process can have left is forgotten. */
+START_TEST(test_throttle_that_was_left) {
+    const struct throttle_rule rule = {2, 100, 350}, longer = {2, 100, 100000};
+    const struct in6_addr a = {{{1}}}, b = {{{2}}};
+    SCOPE_FREE void *memory = calloc(1, throttle_size());
+    struct throttle *throttle = throttle_begin(memory, &longer, false, 0);
+    for (unsigned i = 0; i < 4; i++)
+        throttle_failed(throttle, &a, 1000);
+    for (unsigned i = 0; i < 9; i++)
+        throttle_failed(throttle, &b, 1000);
+    throttle = throttle_begin(memory, &rule, true, 1100);
+    ck_assert_uint_eq(throttle_wait(throttle, &a, 1100), 100);
+    ck_assert_uint_eq(throttle_wait(throttle, &b, 1100), 0);
+    throttle_failed(throttle, &a, 1200);
+    ck_assert_uint_eq(throttle_wait(throttle, &a, 1200), 350);
+    throttle = throttle_begin(memory, &rule, true, 900); /* another machine's clock */
+    ck_assert_uint_eq(throttle_wait(throttle, &a, 900), 0);
 }
 END_TEST
 
 START_TEST(test_slow_bucket) {
-    struct buckets *buckets;
-    ck_assert_int_eq(buckets_new(16, &buckets), 0);
+    SCOPE_FREE void *memory = calloc(1, buckets_size(16));
+    struct buckets *buckets = buckets_begin(memory, 16, false, 0);
     for (unsigned i = 0; i < 3; i++)
         ck_assert_uint_eq(buckets_take_slow(buckets, "a", 1, 6000, 3, 1000), 0);
     ck_assert_uint_eq(buckets_take_slow(buckets, "a", 1, 6000, 3, 1000), 6000);
     for (uint64_t now = 1001; now < 7000; now++) /* asking all the time costs nothing */
         ck_assert_uint_eq(buckets_take_slow(buckets, "a", 1, 6000, 3, now), 7000 - now);
     ck_assert_uint_eq(buckets_take_slow(buckets, "a", 1, 6000, 3, 7000), 0);
-    buckets_free(buckets);
 }
 END_TEST
 
@@ -214,6 +232,7 @@ int main(void) {
     tcase_add_test(tcase, test_form_fields);
     tcase_add_test(tcase, test_addresses);
     tcase_add_test(tcase, test_throttle);
+    tcase_add_test(tcase, test_throttle_that_was_left);
     tcase_add_test(tcase, test_slow_bucket);
     tcase_add_test(tcase, test_cookies);
     suite_add_tcase(suite, tcase);

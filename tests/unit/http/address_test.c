@@ -174,6 +174,68 @@ START_TEST(list_of_destinations) {
 }
 END_TEST
 
+static void read_again(struct allow *allow, const char *text) {
+    char why[256] = "";
+    struct allow *fresh;
+    struct config *config = config_of(text);
+    ck_assert_msg(allow_new(config, &fresh, why, sizeof(why)) == 0, "%s", why);
+    ck_assert_int_eq(allow_update(allow, fresh), 0);
+    allow_free(fresh);
+    config_free(config);
+}
+
+/* Turns go on by the addresses that they know until a restart; what a list named is gone at once.
+ */
+START_TEST(list_that_is_read_again) {
+    char why[256] = "";
+    struct allow *allow;
+    struct config *config = config_of(
+        "[model]\nbase_url = https://old.example/v1\n[egress]\nallow = listed.example:443 "
+        "old.example:443\n");
+    ck_assert_msg(allow_new(config, &allow, why, sizeof(why)) == 0, "%s", why);
+    const struct destination *old = allow_find(allow, "old.example", 443);
+    ck_assert(old != NULL && old->may_private);
+    ck_assert_ptr_nonnull(allow_find(allow, "listed.example", 443));
+    size_t many = allow_count(allow);
+    read_again(allow, "[model]\nbase_url = https://new.example/v1\n"
+                      "[google]\ntoken_url = https://token.example/token\n");
+    ck_assert_ptr_eq(allow_find(allow, "old.example", 443), old);
+    ck_assert(!old->may_private);
+    ck_assert_ptr_nonnull(allow_find(allow, "oauth2.googleapis.com", 443));
+    ck_assert_ptr_nonnull(allow_find(allow, "token.example", 443));
+    ck_assert_ptr_nonnull(allow_find(allow, "new.example", 443));
+    ck_assert_ptr_null(allow_find(allow, "listed.example", 443));
+    ck_assert_uint_eq(allow_count(allow), many + 1);
+    read_again(allow, "[egress]\nallow = old.example:443\n");
+    ck_assert(old->may_private);
+    read_again(allow, "");
+    ck_assert_ptr_eq(allow_find(allow, "old.example", 443), old);
+    ck_assert(!old->may_private);
+    allow_free(allow);
+    config_free(config);
+}
+END_TEST
+
+START_TEST(list_of_notices_that_is_read_again) {
+    char why[256] = "";
+    struct allow *allow, *fresh;
+    struct config *config = config_of("[notify]\nsmtp_url = smtps://mail.example\n"
+                                      "owner_webhook_hosts = hooks.example:443\n");
+    struct config *other = config_of("[notify]\nsmtp_url = smtps://post.example\n");
+    ck_assert_msg(allow_new_notify(config, &allow, why, sizeof(why)) == 0, "%s", why);
+    ck_assert_msg(allow_new_notify(other, &fresh, why, sizeof(why)) == 0, "%s", why);
+    ck_assert_int_eq(allow_update(allow, fresh), 0);
+    ck_assert_ptr_nonnull(allow_find(allow, "post.example", 465));
+    const struct destination *mail = allow_find(allow, "mail.example", 465);
+    ck_assert(mail != NULL && mail->speaks_first);
+    ck_assert_ptr_null(allow_find(allow, "hooks.example", 443));
+    allow_free(fresh);
+    allow_free(allow);
+    config_free(other);
+    config_free(config);
+}
+END_TEST
+
 START_TEST(list_that_is_wrong) {
     static const char *const wrong[] = {"[egress]\nallow = example.com\n",
                                         "[egress]\nallow = 0x7f.1:80\n",
@@ -222,6 +284,8 @@ int main(void) {
     tcase_add_loop_test(t, urls_that_are_not, 0, (int)COUNT_OF(bad_urls));
     tcase_add_loop_test(t, public_addresses, 0, (int)COUNT_OF(addresses));
     tcase_add_test(t, list_of_destinations);
+    tcase_add_test(t, list_that_is_read_again);
+    tcase_add_test(t, list_of_notices_that_is_read_again);
     tcase_add_loop_test(t, list_that_is_wrong, 0, 6);
     tcase_add_test(t, hosts_file);
     suite_add_tcase(suite, t);

@@ -2,6 +2,7 @@
  * stands beside its control. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -264,6 +265,50 @@ START_TEST(turns_of_an_agent_are_limited) {
 }
 END_TEST
 
+/* An agent keeps the end that it passed: that is full, and waits, when egress answers. */
+START_TEST(a_full_channel_keeps_nobody_waiting) {
+    int ends[2];
+    SCOPE_FD int agent = stack_agent();
+    SCOPE_FD int other = stack_agent();
+    SCOPE_FD int other_turn = stack_turn(other);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    Cloister__EgressTurn body = CLOISTER__EGRESS_TURN__INIT;
+    Cloister__Message passing = MSG_OF(EGRESS_TURN, egress_turn, &body);
+    ck_assert_int_eq(seq_send(agent, &passing, ends[1]), 0);
+    ck_assert(can_dial(ends[0])); /* egress has it, and has made it one that does not wait */
+    while (send(ends[1], "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+        ;
+    ck_assert_int_eq(fcntl(ends[1], F_SETFL, fcntl(ends[1], F_GETFL) & ~O_NONBLOCK), 0);
+    Cloister__Dial dial = CLOISTER__DIAL__INIT;
+    dial.host = (char *)"elsewhere.example";
+    Cloister__Message message = MSG_OF(DIAL, dial, &dial);
+    ck_assert_int_eq(seq_send(ends[0], &message, -1), 0);
+    for (int i = 0; i < 3; i++) /* the first may have been asked for in the same moment */
+        ck_assert(can_dial(other_turn));
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+END_TEST
+
+/* close() of the last descriptor would wait as long as SO_LINGER says for what nobody reads. */
+START_TEST(a_lingering_connection_keeps_nobody_waiting) {
+    static const struct linger long_time = {1, 3600};
+    static char piece[1 << 16];
+    SCOPE_FD int agent = stack_agent();
+    SCOPE_FD int other_turn = stack_turn(agent);
+    int turn = stack_turn(agent);
+    int fd = stack_dial(turn, "localhost", stack.server.deaf_port);
+    ck_assert_int_ge(fd, 0);
+    while (send(fd, piece, sizeof(piece), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+        ;
+    ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &long_time, sizeof(long_time)), 0);
+    (void)close(fd); /* egress has it still, so this waits for nothing */
+    (void)close(turn);
+    for (int i = 0; i < 3; i++)
+        ck_assert(can_dial(other_turn));
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("egress");
     TCase *t = tcase_create("egress");
@@ -279,6 +324,8 @@ int main(void) {
     tcase_add_test(t, dials_of_a_turn_are_counted);
     tcase_add_test(t, connections_at_once_are_counted);
     tcase_add_test(t, bytes_of_a_turn_are_counted);
+    tcase_add_test(t, a_full_channel_keeps_nobody_waiting);
+    tcase_add_test(t, a_lingering_connection_keeps_nobody_waiting);
     tcase_add_test(t, turns_at_once_are_counted);
     tcase_add_test(t, turns_of_an_agent_are_limited);
     suite_add_tcase(suite, t);

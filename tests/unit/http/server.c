@@ -256,6 +256,7 @@ static void *serve(void *ctx) {
         if (ready) {
             seen->last_handshake_ns = now_ns();
             seen->handshakes++;
+            seen->resumed += SSL_session_reused(c->ssl) == 1;
         }
     }
     if (ready) {
@@ -330,6 +331,7 @@ void server_start(struct server *server, const char *dir) {
     (void)snprintf(server->ca_file, sizeof(server->ca_file), "%s/ca.pem", dir);
     contexts(listeners, server->ca_file);
     (void)listen_on(&server->closed_port, false);
+    (void)listen_on(&server->deaf_port, true);
     for (int i = 0; i < SERVER_KINDS; i++) {
         listeners[i].fd = listen_on(&server->port[i], true);
         listeners[i].kind = (enum server_kind)i;

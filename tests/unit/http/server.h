@@ -22,7 +22,7 @@ enum server_kind {
 };
 
 struct server_seen {
-    atomic_int accepted, open, handshakes, requests;
+    atomic_int accepted, open, handshakes, resumed, requests;
     atomic_ullong last_handshake_ns, last_request_ns;
 };
 
@@ -30,6 +30,7 @@ struct server {
     pid_t pid;
     uint16_t port[SERVER_KINDS];
     uint16_t closed_port;     /* nobody listens there */
+    uint16_t deaf_port;       /* connected by the kernel, and read by nobody */
     struct server_seen *seen; /* [SERVER_KINDS] */
     char ca_file[128];
 };

@@ -93,7 +93,6 @@ START_TEST(turns_are_told_what_grants_are_checked_with) {
     ck_assert_str_eq(keys->user, ALICE);
     ck_assert_str_eq(keys->origin, "owner");
     ck_assert_uint_eq(keys->user_epoch, 1);
-    ck_assert_uint_eq(keys->subject_key.len, 0); /* no business of an owner's turn */
     const struct grant_claims claims = {keys->user, "shop", keys->origin, keys->user_epoch};
     ck_assert_int_eq(grant_check(keys->user_key.data, &claims, grant, (uint64_t)wall_ms(), &left),
                      0);
@@ -215,25 +214,41 @@ START_TEST(malformed_questions_close_their_channel) {
 }
 END_TEST
 
-static void subject_key(uint8_t out[static 32]) {
-    SCOPE_MSG Cloister__Message *answer = NULL;
+static void tag_of(const char *subject, uint8_t out[static 32]) {
     SCOPE_FD int cell = agent_channel(zygote, "", "connect", PENDING);
-    ck_assert_int_eq(key_ask(cell, PENDING, "state", &answer), 0);
-    ck_assert_uint_eq(answer->key_grant->subject_key.len, 32);
-    memcpy(out, answer->key_grant->subject_key.data, 32);
+    ck_assert_int_eq(subject_tag_of(cell, subject, out), 0);
 }
 
 START_TEST(accounts_are_known_again) {
     uint8_t first[32], again[32];
     char path[300];
-    subject_key(first);
-    subject_key(again);
+    tag_of("123", first);
+    tag_of("124", again);
+    ck_assert_mem_ne(first, again, 32);
+    tag_of("123", again);
     ck_assert_mem_eq(first, again, 32);
     (void)snprintf(path, sizeof(path), "%s/google", service.dir);
     service_write(path, "GOCSPX-another-secret\n", 0400, CLOISTER_USER_KEYS);
     restart(NULL);
-    subject_key(again);
+    tag_of("123", again);
     ck_assert_mem_eq(first, again, 32);
+}
+END_TEST
+
+/* It is one person's: a cell that was taken over tries no others. */
+START_TEST(a_cell_names_one_account) {
+    uint8_t first[32], again[32];
+    SCOPE_FD int cell = agent_channel(zygote, "", "connect", SIGN_IN);
+    ck_assert_int_eq(subject_tag_of(cell, "123", first), 0);
+    ck_assert_int_eq(subject_tag_of(cell, "124", again), EACCES);
+    ck_assert_int_eq(subject_tag_of(cell, "123", again), 0);
+    ck_assert_mem_eq(first, again, 32);
+    SCOPE_FD int owner = agent_channel(zygote, ALICE, "owner", CONN_A);
+    SCOPE_FD int customer = agent_channel(zygote, ALICE, "customer", CONN_A);
+    SCOPE_FD int front = agent_channel(zygote, ALICE, "front", CONN_A);
+    ck_assert_int_eq(subject_tag_of(owner, "123", again), EACCES);
+    ck_assert_int_eq(subject_tag_of(customer, "123", again), EACCES);
+    ck_assert_int_eq(subject_tag_of(front, "123", again), EACCES);
 }
 END_TEST
 
@@ -247,7 +262,6 @@ START_TEST(who_signs_in_has_no_connection) {
     ck_assert_uint_eq(keys->user_key.len, 0);
     ck_assert_uint_eq(keys->model_api_key.len, 0);
     ck_assert_uint_eq(keys->pkce_verifier.len, 43);
-    ck_assert_uint_eq(keys->subject_key.len, 32);
     ck_assert_str_eq(keys->user, "");
     ck_assert_str_eq(keys->origin, "connect");
     ck_assert_int_eq(key_ask(bare, "", "state", NULL), 0);
@@ -262,16 +276,17 @@ START_TEST(who_signs_in_has_no_connection) {
 END_TEST
 
 START_TEST(the_log_holds_no_grant) {
-    uint8_t key[32];
+    uint8_t tag[32];
     char hex[65];
     ck_assert_int_eq(check_as(BOB, "shop", grant), EACCES);
     ck_assert_int_eq(grant_mint_for(supervisor, NOBODY, "shop", fresh), EKEYREVOKED);
-    subject_key(key);
-    hex_encode(key, sizeof(key), hex);
+    tag_of("100000000000000000001", tag);
+    hex_encode(tag, sizeof(tag), hex);
     ck_assert(service_logged(&service, "GRANT_MINT")); /* control: it does say that */
     ck_assert(!service_logged(&service, GRANT_PREFIX));
     ck_assert(!service_logged(&service, grant + sizeof(GRANT_PREFIX) - 1));
     ck_assert(!service_logged(&service, hex));
+    ck_assert(!service_logged(&service, "100000000000000000001"));
 }
 END_TEST
 
@@ -296,6 +311,7 @@ int main(int argc, char **argv) {
     tcase_add_test(tc, only_the_supervisor_asks_for_grants);
     tcase_add_test(tc, malformed_questions_close_their_channel);
     tcase_add_test(tc, accounts_are_known_again);
+    tcase_add_test(tc, a_cell_names_one_account);
     tcase_add_test(tc, who_signs_in_has_no_connection);
     tcase_add_test(tc, the_log_holds_no_grant);
     suite_add_tcase(suite, tc);

@@ -18,7 +18,7 @@ static char *dir, path[256], journal[300], why[512];
 
 static struct keyring *opened(void) {
     struct keyring *keyring = NULL;
-    int r = keyring_open(path, kek, &keyring, why, sizeof(why));
+    int r = keyring_open(path, kek, NULL, &keyring, why, sizeof(why));
     ck_assert_msg(r == 0, "%s", why);
     return keyring;
 }
@@ -234,7 +234,7 @@ END_TEST
 static int refused(const uint8_t *with) {
     struct keyring *keyring = NULL;
     why[0] = '\0';
-    int r = keyring_open(path, with, &keyring, why, sizeof(why));
+    int r = keyring_open(path, with, NULL, &keyring, why, sizeof(why));
     keyring_close(keyring);
     return r;
 }
@@ -323,7 +323,7 @@ START_TEST(edited_rows_do_not_open) {
     keyring_close(keyring);
     edit("PRAGMA user_version = 99;");
     ck_assert_int_eq(refused(kek), -ENOTSUP);
-    edit("PRAGMA user_version = 1; DELETE FROM meta;");
+    edit("PRAGMA user_version = 2; DELETE FROM meta;");
     ck_assert_int_eq(refused(kek), -ENOKEY);
     edit("PRAGMA application_id = 5;");
     ck_assert_int_eq(refused(kek), -EINVAL);

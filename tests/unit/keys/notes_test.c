@@ -23,14 +23,14 @@ static struct notes *reopened(const struct notes *notes, size_t cap, size_t *ret
 static void add_numbered(struct notes *notes, unsigned n) {
     char said[32];
     (void)snprintf(said, sizeof(said), "question %u", n);
-    notes_add(notes, &(struct notes_turn){(int64_t)n, said, "answer", "list_events 2"});
+    notes_add(notes, &(struct notes_turn){(int64_t)n, said, "answer", "list_events 2", NULL});
 }
 
 START_TEST(comes_back_as_it_was) {
     struct notes *notes = notes_new();
-    notes_add(notes,
-              &(struct notes_turn){1700000000000, "Bin ich frei? \xc3\xa4\n\t\"", "Ja.", ""});
-    notes_add(notes, &(struct notes_turn){-1, "and then", "", "create_event 5f ok"});
+    notes_add(notes, &(struct notes_turn){1700000000000, "Bin ich frei? \xc3\xa4\n\t\"", "Ja.", "",
+                                          "aa bb"});
+    notes_add(notes, &(struct notes_turn){-1, "and then", "", "create_event 5f ok", NULL});
     struct notes *again = reopened(notes, 16384, NULL);
     ck_assert_uint_eq(notes_count(again), 2);
     struct notes_turn turn;
@@ -39,7 +39,9 @@ START_TEST(comes_back_as_it_was) {
     ck_assert_str_eq(turn.said, "Bin ich frei? \xc3\xa4\n\t\"");
     ck_assert_str_eq(turn.answer, "Ja.");
     ck_assert_str_eq(turn.record, "");
+    ck_assert_str_eq(turn.proposals, "aa bb");
     notes_get(again, 1, &turn);
+    ck_assert_str_eq(turn.proposals, "");
     ck_assert_int_eq(turn.at_ms, -1);
     ck_assert_str_eq(turn.answer, "");
     ck_assert_str_eq(turn.record, "create_event 5f ok");
@@ -105,7 +107,7 @@ START_TEST(a_large_turn_is_shortened) {
     for (size_t cap = SEAL_OVERHEAD; cap < 6000; cap += 7) {
         struct notes *notes = notes_new();
         add_numbered(notes, 1);
-        notes_add(notes, &(struct notes_turn){5, said, said, "create_event 5f ok"});
+        notes_add(notes, &(struct notes_turn){5, said, said, "create_event 5f ok", NULL});
         struct notes *again = reopened(notes, cap, NULL);
         ck_assert_uint_le(notes_count(again), 1);
         if (cap > SEAL_OVERHEAD + 64) {
@@ -121,6 +123,71 @@ START_TEST(a_large_turn_is_shortened) {
         notes_free(notes);
     }
     free(said);
+}
+END_TEST
+
+static const char *id_of(const struct notes *notes, size_t index) {
+    const char *handle, *id;
+    notes_handle_get(notes, index, &handle, &id);
+    ck_assert_int_eq(strncmp(handle, "ev", 2), 0);
+    return id;
+}
+
+/* The session is the same one as long as its notes live; the latest handles go with it. */
+START_TEST(handles_go_along) {
+    struct notes *notes = notes_new(), *other = notes_new();
+    ck_assert_int_ne(memcmp(notes_salt(notes), notes_salt(other), NOTES_SALT_LEN), 0);
+    notes_free(other);
+    for (unsigned i = 0; i < 250; i++) {
+        char handle[16], id[32];
+        (void)snprintf(handle, sizeof(handle), "ev%010x", i);
+        (void)snprintf(id, sizeof(id), "event%u", i);
+        notes_handle_add(notes, handle, id);
+    }
+    ck_assert_uint_eq(notes_handle_count(notes), NOTES_HANDLES);
+    add_numbered(notes, 1);
+    struct notes *again = reopened(notes, 65536, NULL);
+    ck_assert_mem_eq(notes_salt(notes), notes_salt(again), NOTES_SALT_LEN);
+    ck_assert_uint_eq(notes_handle_count(again), NOTES_HANDLES);
+    ck_assert_str_eq(id_of(again, 0), "event150");
+    ck_assert_str_eq(id_of(again, NOTES_HANDLES - 1), "event249");
+    notes_handles_clear(again);
+    ck_assert_uint_eq(notes_handle_count(again), 0);
+    notes_free(again);
+    notes_free(notes);
+}
+END_TEST
+
+/* Handles of long ids leave half of the room to what was said. */
+START_TEST(handles_take_half) {
+    char id[1025];
+    memset(id, 'x', sizeof(id) - 1);
+    id[sizeof(id) - 1] = '\0';
+    struct notes *notes = notes_new();
+    for (unsigned i = 0; i < NOTES_HANDLES; i++) {
+        (void)snprintf(id, 5, "%04u", i);
+        id[4] = 'x';
+        notes_handle_add(notes, "ev0123456789", id);
+    }
+    for (unsigned i = 0; i < 40; i++)
+        add_numbered(notes, i);
+    size_t previous = 0;
+    for (size_t cap = SEAL_OVERHEAD; cap < 16384; cap += 101) {
+        struct notes *again = reopened(notes, cap, NULL);
+        size_t n = notes_handle_count(again);
+        ck_assert_uint_le(n, cap / 2 / 1024);
+        ck_assert_uint_ge(n, previous);
+        if (n > 0) {
+            ck_assert_int_eq(strncmp(id_of(again, n - 1), "0099", 4), 0); /* the newest */
+            ck_assert_mem_eq(notes_salt(notes), notes_salt(again), NOTES_SALT_LEN);
+        }
+        if (cap > 4096)
+            ck_assert_uint_eq(notes_count(again), 40);
+        previous = n;
+        notes_free(again);
+    }
+    ck_assert_uint_eq(previous, 7);
+    notes_free(notes);
 }
 END_TEST
 
@@ -181,6 +248,8 @@ int main(void) {
     tcase_add_test(c, the_oldest_go_first);
     tcase_add_test(c, turns_are_bounded);
     tcase_add_test(c, a_large_turn_is_shortened);
+    tcase_add_test(c, handles_go_along);
+    tcase_add_test(c, handles_take_half);
     tcase_add_test(c, others_do_not_open);
     tcase_add_test(c, sealed_nonsense_is_refused);
     suite_add_tcase(suite, c);

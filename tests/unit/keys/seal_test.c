@@ -168,6 +168,39 @@ START_TEST(no_secret_without_a_lock) {
 }
 END_TEST
 
+/* In a process of its own: a pool stays. */
+START_TEST(secrets_share_a_pool) {
+    char *before = secret_alloc(100);
+    secret_pool();
+    char *one = secret_alloc(100), *two = secret_alloc(1), *large = secret_alloc(3000);
+    ck_assert(before != NULL && one != NULL && two != NULL && large != NULL);
+    ck_assert_ptr_eq(two, one + 112 + 16);
+    ck_assert(large < one - 8192 || large > one + 8192);
+    ck_assert_uint_eq((uintptr_t)one % 16, 0);
+    memset(one, 1, 100);
+    memset(two, 2, 1);
+    memset(large, 3, 3000);
+    secret_free(one);
+    for (size_t i = 0; i < 100; i++)
+        ck_assert_int_eq(one[i], 0); /* wiped at once */
+    ck_assert_int_eq(two[0], 2);
+    secret_free(two);
+    secret_free(large);
+    secret_free(before);
+    char *again = secret_alloc(2048);
+    ck_assert_ptr_eq(again, one); /* all were gone */
+    char *full[8];
+    for (size_t i = 0; i < COUNT_OF(full); i++) { /* beyond the pool each has its own room */
+        full[i] = secret_alloc(2048);
+        ck_assert_ptr_nonnull(full[i]);
+        memset(full[i], 4, 2048);
+    }
+    for (size_t i = 0; i < COUNT_OF(full); i++)
+        secret_free(full[i]);
+    secret_free(again);
+}
+END_TEST
+
 START_TEST(secret_is_locked_and_left_out_of_dumps) {
     SCOPE_SECRET uint8_t *secret = secret_alloc(100);
     ck_assert_ptr_nonnull(secret);
@@ -208,6 +241,7 @@ int main(void) {
     tcase_add_test(c, derived_keys_differ_by_use);
     tcase_add_test(c, no_secret_without_a_lock);
     tcase_add_test(c, secret_is_locked_and_left_out_of_dumps);
+    tcase_add_test(c, secrets_share_a_pool);
     suite_add_tcase(suite, c);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

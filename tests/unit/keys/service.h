@@ -6,6 +6,7 @@
 
 #define GOOGLE_SECRET "GOCSPX-test-google-secret"
 #define MODEL_KEY     "sk-ant-test-model-key"
+#define MODEL_HOST    "api.anthropic.com:443"
 #define KEK_HEX       "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 struct service {
@@ -41,11 +42,15 @@ int key_destroy(int supervisor, Cloister__KeyKind kind, const char *id);
 int key_bind_user(int supervisor, const char *connection, const char *user);
 /* Positive errno of the grant, or 0; *ret (when not NULL) is the grant's message, for msg_free. */
 int key_ask(int agent, const char *connection, const char *state_token, Cloister__Message **ret);
+/* The same for nothing but the model's key, which would go to `host`; key_ask names MODEL_HOST. */
+int key_ask_for(int agent, const char *host, Cloister__Message **ret);
 /* Positive errno of the answer, or 0; the grant, or "", in `out` (GRANT_SIZE bytes). */
 int grant_mint_for(int supervisor, const char *user, const char *frontend, char *out);
 int grant_check_for(int supervisor, const char *user, const char *frontend, const char *grant,
                     char *out);
 int grant_revoke_for(int supervisor, const char *user);
+/* Positive errno, or 0 and the tag. */
+int subject_tag_of(int agent, const char *subject, uint8_t out[static 32]);
 int token_commit(int agent, const char *connection, uint64_t version);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "memory/seal.h"
 #include "build_config.h"
 #include "tests/unit/keys/accounts.h"
 #include "tests/unit/keys/service.h"
@@ -67,10 +68,12 @@ static void assert_bytes(const ProtobufCBinaryData *data, const char *text) {
 }
 
 START_TEST(each_origin_gets_its_own) {
-    SCOPE_MSG Cloister__Message *owner = NULL, *customer = NULL, *connect = NULL;
+    SCOPE_MSG Cloister__Message *owner = NULL, *customer = NULL, *connect = NULL, *front = NULL;
     SCOPE_FD int o = agent_channel(zygote, ALICE, "owner", CONN_A);
     SCOPE_FD int f = agent_channel(zygote, ALICE, "customer", CONN_A);
     SCOPE_FD int c = agent_channel(zygote, "", "connect", PENDING);
+    SCOPE_FD int b = agent_channel(zygote, ALICE, "front", CONN_A);
+    ck_assert_int_eq(key_ask(b, "", "", &front), 0);
     ck_assert_int_eq(key_ask(o, "", "", &owner), 0);
     ck_assert_int_eq(key_ask(f, "", "", &customer), 0);
     ck_assert_int_eq(key_ask(c, "", "some-state-token", &connect), 0);
@@ -83,9 +86,17 @@ START_TEST(each_origin_gets_its_own) {
     assert_bytes(&g->model_api_key, MODEL_KEY);
     const Cloister__KeyGrant *h = customer->key_grant;
     ck_assert_mem_eq(h->connection_key.data, g->connection_key.data, 32);
-    ck_assert_uint_eq(h->user_key.len, 0);
-    assert_bytes(&h->google_client_secret, GOOGLE_SECRET);
+    ck_assert_uint_eq(h->user_key.len + h->google_client_secret.len, 0); /* it has no token */
     assert_bytes(&h->model_api_key, MODEL_KEY);
+    ck_assert_uint_eq(h->booking_key.len + g->booking_key.len, 0);
+    const Cloister__KeyGrant *s = front->key_grant; /* it has no model to talk to */
+    uint8_t booking[32];
+    key_derive(g->user_key.data, "booking-event", booking);
+    ck_assert_uint_eq(s->user_key.len + s->model_api_key.len, 0);
+    ck_assert_uint_eq(s->booking_key.len, 32);
+    ck_assert_mem_eq(s->booking_key.data, booking, 32);
+    ck_assert_mem_eq(s->connection_key.data, g->connection_key.data, 32);
+    assert_bytes(&s->google_client_secret, GOOGLE_SECRET);
     const Cloister__KeyGrant *k = connect->key_grant;
     ck_assert_uint_eq(k->connection_key.len, 32);
     ck_assert_mem_ne(k->connection_key.data, g->connection_key.data, 32);
@@ -197,7 +208,8 @@ START_TEST(without_a_connection) {
     ck_assert_uint_eq(answer->key_grant->connection_key.len, 0);
     ck_assert_uint_eq(answer->key_grant->user_key.len, 32);
     ck_assert_int_eq(key_ask(alice, CONN_A2, "", NULL), EKEYREVOKED);
-    ck_assert_int_eq(token_commit(alice, "", 1), EKEYREVOKED);
+    SCOPE_FD int cell = agent_channel(zygote, "", "connect", "");
+    ck_assert_int_eq(token_commit(cell, "", 1), EKEYREVOKED);
 }
 END_TEST
 
@@ -207,10 +219,12 @@ START_TEST(the_floor_rises_by_the_right_hands) {
     SCOPE_FD int alice = agent_channel(zygote, ALICE, "owner", CONN_A);
     SCOPE_FD int front = agent_channel(zygote, ALICE, "customer", CONN_A);
     SCOPE_FD int bob = agent_channel(zygote, BOB, "owner", CONN_B);
-    ck_assert_int_eq(token_commit(cell, "", 2), 0);
-    ck_assert_int_eq(token_commit(alice, CONN_A, 3), 0);
-    ck_assert_int_eq(token_commit(alice, "", 2), ESTALE);
+    SCOPE_FD int step = agent_channel(zygote, ALICE, "front", CONN_A);
+    ck_assert_int_eq(token_commit(cell, "", 3), 0);
+    ck_assert_int_eq(token_commit(cell, CONN_A, 2), ESTALE);
+    ck_assert_int_eq(token_commit(alice, "", 4), EACCES); /* it connects nothing */
     ck_assert_int_eq(token_commit(front, "", 4), EACCES);
+    ck_assert_int_eq(token_commit(step, "", 4), EACCES);
     ck_assert_int_eq(token_commit(bob, CONN_A, 4), EACCES);
     ck_assert_int_eq(key_ask(alice, "", "", &answer), 0);
     ck_assert_uint_eq(answer->key_grant->token_version, 3);
@@ -312,7 +326,9 @@ END_TEST
 START_TEST(a_kill_loses_nothing) {
     SCOPE_MSG Cloister__Message *before = NULL, *after = NULL;
     int alice = agent_channel(zygote, ALICE, "owner", CONN_A);
-    ck_assert_int_eq(token_commit(alice, "", 5), 0);
+    int cell = agent_channel(zygote, ALICE, "connect", CONN_A);
+    ck_assert_int_eq(token_commit(cell, "", 5), 0);
+    (void)close(cell);
     ck_assert_int_eq(key_ask(alice, "", "", &before), 0);
     ck_assert_int_eq(key_destroy(supervisor, CONN, CONN_B), 0);
     int status = service_stop(&service, SIGKILL);
@@ -332,6 +348,17 @@ START_TEST(a_kill_loses_nothing) {
     SCOPE_FD int bob = agent_channel(zygote, BOB, "owner", CONN_B);
     ck_assert_int_eq(key_ask(bob, "", "", NULL), EKEYREVOKED);
     (void)close(alice);
+}
+END_TEST
+
+/* Each commit waits for the disk, and everybody waits for it. */
+START_TEST(commits_are_few) {
+    SCOPE_FD int cell = agent_channel(zygote, ALICE, "connect", CONN_A);
+    const uint64_t from = clock_ms();
+    ck_assert_int_eq(key_ask(cell, "", "", NULL), 0);
+    for (unsigned version = 2; version < 6; version++) /* two at once, then one a second */
+        ck_assert_int_eq(token_commit(cell, "", version), 0);
+    ck_assert_uint_ge(clock_ms() - from, 900);
 }
 END_TEST
 
@@ -463,6 +490,7 @@ int main(int argc, char **argv) {
     tcase_add_test(served, malformed_requests_close_their_channel);
     tcase_add_test(served, noise_ends_its_channel_only);
     tcase_add_test(served, a_kill_loses_nothing);
+    tcase_add_test(served, commits_are_few);
     tcase_add_test(served, a_flood_slows_itself);
     tcase_add_test(served, a_busy_supervisor_is_served);
     tcase_add_test(served, thousands_of_channels);

@@ -1,5 +1,6 @@
 /* The story of a connection through the handlers, with a real store and stand-ins for the rest:
- * connect, redeem, see, disconnect; every refusal; every part failing on the way. */
+ * connect, redeem, see, disconnect; every refusal; every part failing on the way to a connection.
+ */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -383,86 +384,6 @@ START_TEST(keys_away_is_said_and_leaves_the_link_usable) {
 }
 END_TEST
 
-START_TEST(disconnecting_goes_on_when_google_does_not_answer) {
-    connect_user("a");
-    disconnect("a");
-    uint64_t first = request;
-    loop_until(base, fake_turn.running);
-    disconnect("a"); /* meanwhile: waits for the same end */
-    (void)event_base_loop(base, EVLOOP_NONBLOCK);
-    Cloister__MarkBroken mark = CLOISTER__MARK_BROKEN__INIT;
-    Cloister__HostCall call = CLOISTER__HOST_CALL__INIT;
-    call.call = 4;
-    call.op_case = CLOISTER__HOST_CALL__OP_MARK_BROKEN;
-    call.mark_broken = &mark;
-    fake_turn_host_call(&call);
-    ck_assert_uint_eq(fake_turn.replied, 4);
-    ck_assert_int_eq(fake_turn.reply_error, 0);
-    fake_turn_error("google_unavailable", true);
-    ck_assert(!disconnected()->revoked);
-    ck_assert(strstr(disconnected()->detail, "https://myaccount.google.com/permissions") != NULL);
-    ck_assert_uint_eq(fake_answer(first)->count, 1);
-    ck_assert_uint_eq(fake_keys_count(), 1); /* the user's own */
-    ck_assert_str_eq(postgres_sql("SELECT count(*) FROM connections"), "0");
-}
-END_TEST
-
-START_TEST(disconnecting_goes_on_when_keys_is_away) {
-    connect_user("a");
-    disconnect("a");
-    loop_until(base, fake_turn.running);
-    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
-    done.revoked = true;
-    fake_keys_away = true;
-    fake_turn_done(&done);
-    ck_assert(disconnected()->revoked);
-    ck_assert(strstr(disconnected()->detail, "retried") != NULL);
-    ck_assert_str_eq(postgres_sql("SELECT state || (sealed_refresh IS NULL) FROM connections"),
-                     "discardedtrue");
-    fake_keys_away = false;
-    ck_assert_str_eq(connection("a")->state, "none");
-    api_free(api); /* as after a restart */
-    connecting_begin();
-    loop_until(base, fake_keys_count() == 1);
-    loop_until(base, strcmp(postgres_sql("SELECT count(*) FROM connections"), "0") == 0);
-}
-END_TEST
-
-START_TEST(an_interrupted_disconnect_is_finished_after_a_restart) {
-    connect_user("a");
-    disconnect("a");
-    loop_until(base, fake_turn.running);
-    api_free(api);
-    ck_assert(fake_turn.cancelled);
-    ck_assert_uint_eq(fake_answer(request)->count, 0);
-    connecting_begin();
-    loop_until(base, fake_turn.running);
-    ck_assert_int_eq(fake_turn.kind, CLOISTER__TURN_KIND__TURN_REVOKE);
-    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
-    done.revoked = true;
-    fake_turn_done(&done);
-    loop_until(base, fake_keys_count() == 1);
-    loop_until(base, strcmp(postgres_sql("SELECT count(*) FROM connections"), "0") == 0);
-}
-END_TEST
-
-START_TEST(the_reconciler_waits_for_a_chance_to_ask_google) {
-    connect_user("a");
-    (void)postgres_sql("UPDATE connections SET state = 'disconnecting', changed_at = now()");
-    api_free(api);
-    fake_turns_full = true;
-    connecting_begin();
-    loop_until(base, fake_ended_count > 0);
-    uint64_t end = clock_ms() + 300;
-    loop_until(base, clock_ms() > end);
-    ck_assert_str_eq(rows("disconnecting"), "1"); /* not yet */
-    (void)postgres_sql("UPDATE connections SET changed_at = now() - interval '11 minutes'");
-    api_free(api);
-    connecting_begin();
-    loop_until(base, strcmp(postgres_sql("SELECT count(*) FROM connections"), "0") == 0);
-}
-END_TEST
-
 START_TEST(without_a_database_everything_says_so) {
     connect_user("a");
     static char grant[128];
@@ -488,66 +409,7 @@ START_TEST(without_a_database_everything_says_so) {
 }
 END_TEST
 
-/* ---- memories ---- */
-
-static void memory_list(const char *user) {
-    Cloister__MemoryList body = CLOISTER__MEMORY_LIST__INIT;
-    body.request = ++request;
-    body.caller = caller("app", user);
-    api_memory_list(api, fake_end, &body);
-}
-
-static void memory_delete(const char *user, const char *id) {
-    Cloister__MemoryDelete body = CLOISTER__MEMORY_DELETE__INIT;
-    body.request = ++request;
-    body.caller = caller("app", user);
-    body.id = (char *)(uintptr_t)id;
-    api_memory_delete(api, fake_end, &body);
-}
-
-START_TEST(memories_are_listed_and_deleted) {
-    memory_list("a");
-    ck_failed(404, "unknown_user");
-    connect_user("a");
-    memory_list("a");
-    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_MEMORIES);
-    (void)postgres_sql(
-        "INSERT INTO preferences (id, user_id, sealed) SELECT repeat(x, 32), id, 'x' "
-        "FROM users, (VALUES ('a'), ('b'), ('c')) v (x)");
-    unsigned turns = fake_turn_count;
-    memory_list("a");
-    loop_until(base, fake_turn_count > turns);
-    ck_assert_int_eq(fake_turn.kind, CLOISTER__TURN_KIND__TURN_MEMORY_LIST);
-    ck_assert_uint_eq(fake_turn.n_preferences, 3);
-    Cloister__Memory memory = CLOISTER__MEMORY__INIT, *items[] = {&memory};
-    memory.text = (char *)(uintptr_t) "mornings only";
-    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
-    done.n_memories = 1;
-    done.memories = items;
-    fake_turn_done(&done);
-    ck_assert_str_eq(answer()->memories->items[0]->text, "mornings only");
-    memory_list("a");
-    loop_until(base, fake_turn_count > turns + 1);
-    fake_turn_lost();
-    ck_failed(502, "agent_lost");
-
-    memory_delete("a", "nonsense");
-    ck_failed(404, "not_found");
-    memory_delete("a", "dddddddddddddddddddddddddddddddd");
-    ck_failed(404, "not_found");
-    memory_delete("a", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb");
-    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_OK);
-    ck_assert_str_eq(postgres_sql("SELECT count(*) FROM preferences"), "2");
-    memory_delete("b", "");
-    ck_failed(404, "unknown_user");
-    memory_delete("a", "");
-    ck_assert_int_eq(answer()->body_case, CLOISTER__MESSAGE__BODY_OK);
-    ck_assert_str_eq(postgres_sql("SELECT count(*) FROM preferences"), "0");
-}
-END_TEST
-
 int main(void) {
-    postgres_start();
     Suite *suite = suite_create("api");
     TCase *cases = tcase_create("api");
     tcase_add_checked_fixture(cases, connecting_setup, connecting_teardown);
@@ -565,18 +427,7 @@ int main(void) {
     tcase_add_test(cases, a_connect_cell_may_ask_for_its_token_only);
     tcase_add_test(cases, a_cell_lost_while_its_token_is_stored);
     tcase_add_test(cases, keys_away_is_said_and_leaves_the_link_usable);
-    tcase_add_test(cases, disconnecting_goes_on_when_google_does_not_answer);
-    tcase_add_test(cases, disconnecting_goes_on_when_keys_is_away);
-    tcase_add_test(cases, an_interrupted_disconnect_is_finished_after_a_restart);
-    tcase_add_test(cases, the_reconciler_waits_for_a_chance_to_ask_google);
     tcase_add_test(cases, without_a_database_everything_says_so);
-    tcase_add_test(cases, memories_are_listed_and_deleted);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* the server belongs to this process */
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    postgres_remove();
-    return failed == 0 ? 0 : 1;
+    return postgres_tests(suite);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include "supervisor/gateway_open.h"
 
 static struct event_base *loop;
 static unsigned deferred;
@@ -57,6 +58,12 @@ void gateway_fail(struct gateway_end *end, uint64_t request, unsigned status, co
     body.retryable = retryable;
     Cloister__Message message = MSG_OF(FAILURE, failure, &body);
     gateway_send(end, &message);
+}
+
+const struct about *gateway_request_about(const struct gateway_end *end, uint64_t request) {
+    static const struct about none;
+    (void)end, (void)request;
+    return &none;
 }
 
 void gateway_fail_store(struct gateway_end *end, uint64_t request) {

@@ -6,6 +6,7 @@
 
 #include "memory/migrate.h"
 #include "memory/pg.h"
+#include "memory/pg_prepared.h"
 #include "tests/unit/store/loop.h"
 #include "tests/unit/store/postgres.h"
 
@@ -101,6 +102,35 @@ START_TEST(values_come_and_go_unchanged) {
 }
 END_TEST
 
+/* What another connection sees of those that have nothing to do: the statement that each ran last.
+ */
+static int64_t covered(struct pg *who) {
+    static const char sql[] = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle' AND"
+                              " application_name = 'words' AND query = 'SELECT $1::text'";
+    struct answer answer = {0};
+    pg_query(who, sql, NULL, 0, on_answer, &answer);
+    loop_until(base, answer.calls > 0);
+    ck_assert_int_eq(answer.error, 0);
+    return answer.number;
+}
+
+START_TEST(words_are_written_over_once_there_is_nothing_to_do) {
+    struct pg *words = pool_new(&(struct pg_options){.name = "words", .words = true});
+    struct answer answer = {0};
+    loop_until(base, pg_ready(words));
+    for (int i = 0; i < 3; i++) {
+        answer = (struct answer){0};
+        pg_query(words, "SELECT $1::text || ''", &PG_TEXT("Dentist with Weissenborn"), 1, on_answer,
+                 &answer);
+        loop_until(base, answer.calls > 0);
+        ck_assert_str_eq(answer.text, "Dentist with Weissenborn");
+        while (covered(pool) == 0) /* bounded by the test's own time */
+            ;
+    }
+    pg_free(words);
+}
+END_TEST
+
 START_TEST(a_large_parameter_passes) {
     size_t len = 4u << 20;
     SCOPE_FREE char *text = malloc(len + 1);
@@ -111,6 +141,36 @@ START_TEST(a_large_parameter_passes) {
     loop_until(base, answer.calls > 0);
     ck_assert_int_eq(answer.error, 0);
     ck_assert_int_eq((int)answer.number, 4 << 20);
+}
+END_TEST
+
+static struct answer copy(const char *sql, const char *lines) {
+    struct answer answer = {0};
+    pg_copy(pool, sql, lines, strlen(lines), on_answer, &answer);
+    ck_assert_int_eq(answer.calls, 0);
+    loop_until(base, answer.calls > 0);
+    ck_assert_int_eq(answer.calls, 1);
+    return answer;
+}
+
+START_TEST(lines_are_copied_all_or_none) {
+    static const char sql[] = "COPY public.lines (id, word) FROM STDIN";
+    ck_assert_int_eq(ask("CREATE TABLE public.lines (id integer PRIMARY KEY, word text)").error, 0);
+    ck_assert_int_eq(copy(sql, "1\ta\\\\b\n2\t\\N\n").error, 0);
+    ck_assert_str_eq(
+        ask("SELECT string_agg(coalesce(word, 'none'), ' ' ORDER BY id) FROM public.lines").text,
+        "a\\b none");
+    ck_assert_int_eq(copy(sql, "3\tc\n2\td\n").error, -EEXIST); /* 2 is there */
+    ck_assert_int_eq(copy(sql, "4\te\nx\tf\n").error, -EIO);
+    ck_assert_int_eq(copy("COPY nothing FROM STDIN", "5\n").error, -EIO);
+    ck_assert_int_eq(ask("SELECT count(*) FROM public.lines").number, 2);
+    SCOPE_FREE char *many = malloc(1u << 20);
+    size_t len = 0;
+    for (int i = 10; i < 20000; i++)
+        len += (size_t)sprintf(many + len, "%d\tword of line %d\n", i, i);
+    ck_assert_int_eq(copy(sql, many).error, 0);
+    ck_assert_int_eq(ask("SELECT count(*) FROM public.lines").number, 2 + 19990);
+    ck_assert_int_eq(ask("DROP TABLE public.lines").error, 0);
 }
 END_TEST
 
@@ -129,6 +189,37 @@ START_TEST(errors_keep_their_kind_and_lose_their_text) {
     ck_assert_str_eq(last_news, "22P02");
     ck_assert_int_eq(refusals, 2);
     ck_assert_int_eq((int)ask("SELECT 5").number, 5);
+}
+END_TEST
+
+/* What was longest unused makes room at the server, too; and a text is known by where it lies only
+ * until it is said to go. */
+START_TEST(plans_are_kept_up_to_a_number) {
+    static char texts[PREPARED_MAX * 2][32];
+    struct pg *one = pool_new(&(struct pg_options){.name = "test", .connections = 1});
+    loop_until(base, pg_ready(one));
+    pg_free(pool);
+    pool = one;
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < COUNT_OF(texts); i++) {
+            (void)snprintf(texts[i], sizeof(texts[i]), "SELECT %zu::bigint", i);
+            struct answer answer = ask(texts[i]);
+            ck_assert_int_eq(answer.error, 0);
+            ck_assert_int_eq(answer.number, (int64_t)i);
+        }
+    }
+    static const char count[] = "SELECT count(*) FROM pg_prepared_statements";
+    ck_assert_int_eq(ask(count).number, PREPARED_MAX);
+    ck_assert_int_eq(ask(texts[5]).number, 5);
+    pg_forget(pool, texts[5]);
+    strcpy(texts[5], "SELECT 1005::bigint");
+    ck_assert_int_eq(ask(texts[5]).number, 1005);
+    ck_assert_int_eq(ask(texts[5]).number, 1005);
+    ck_assert_int_eq(ask(count).number, PREPARED_MAX);
+    /* One that cannot be planned takes nobody's place for good. */
+    ck_assert_int_eq(ask("SELECT nothing").error, -EIO);
+    ck_assert_int_eq(ask(texts[6]).number, 6);
+    ck_assert_int_eq(ask(count).number, PREPARED_MAX);
 }
 END_TEST
 
@@ -310,15 +401,17 @@ START_TEST(two_programs_may_migrate_at_once) {
 END_TEST
 
 int main(void) {
-    postgres_start();
     Suite *suite = suite_create("pg");
     TCase *cases = tcase_create("pg");
     tcase_set_timeout(cases, 60);
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_test(cases, values_come_and_go_unchanged);
     tcase_add_test(cases, a_large_parameter_passes);
+    tcase_add_test(cases, lines_are_copied_all_or_none);
     tcase_add_test(cases, errors_keep_their_kind_and_lose_their_text);
+    tcase_add_test(cases, plans_are_kept_up_to_a_number);
     tcase_add_test(cases, a_script_is_all_or_nothing);
+    tcase_add_test(cases, words_are_written_over_once_there_is_nothing_to_do);
     tcase_add_test(cases, too_many_waiting_are_refused_at_once);
     tcase_add_test(cases, a_slow_statement_ends_and_others_go_on);
     tcase_add_test(cases, a_killed_server_ends_queries_and_comes_back);
@@ -328,11 +421,5 @@ int main(void) {
     tcase_add_test(cases, a_refused_migration_leaves_nothing);
     tcase_add_test(cases, two_programs_may_migrate_at_once);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* the server belongs to this process */
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    postgres_remove();
-    return failed == 0 ? 0 : 1;
+    return postgres_tests(suite);
 }

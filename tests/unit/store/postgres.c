@@ -218,3 +218,14 @@ const char *postgres_sql(const char *format, ...) {
 void postgres_clean(void) {
     (void)postgres_sql("DROP SCHEMA IF EXISTS cloister CASCADE");
 }
+
+int postgres_tests(Suite *suite) {
+    postgres_start();
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    postgres_remove();
+    return failed == 0 ? 0 : 1;
+}

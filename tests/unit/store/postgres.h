@@ -3,10 +3,15 @@
 #ifndef CLOISTER_TESTS_POSTGRES_H
 #define CLOISTER_TESTS_POSTGRES_H
 
+#include <check.h>
+
 #include "ipc/base.h"
 
 /* Makes the cluster and starts it. Exits with a sentence when it cannot. */
 void postgres_start(void);
+/* Starts it, runs the suite without forking (the server belongs to this process) and removes it.
+ * What main returns. Takes the suite over. */
+int postgres_tests(Suite *suite);
 /* Stops it for good and removes its directory. */
 void postgres_remove(void);
 /* An immediate stop, as kill -9 would look to clients, and a start again. */

@@ -300,7 +300,6 @@ START_TEST(only_so_many_on_their_way) {
 END_TEST
 
 int main(void) {
-    postgres_start();
     Suite *suite = suite_create("sign_in");
     TCase *cases = tcase_create("sign_in");
     tcase_set_timeout(cases, 60);
@@ -318,11 +317,5 @@ int main(void) {
     tcase_add_loop_test(cases, signing_in_makes_a_fresh_session, 0, 2);
     tcase_add_test(cases, only_so_many_on_their_way);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* the server belongs to this process */
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    postgres_remove();
-    return failed == 0 ? 0 : 1;
+    return postgres_tests(suite);
 }

@@ -322,7 +322,6 @@ START_TEST(whoever_waits_is_told_when_all_ends) {
 END_TEST
 
 int main(void) {
-    postgres_start();
     Suite *suite = suite_create("web_session");
     TCase *cases = tcase_create("web_session");
     tcase_set_timeout(cases, 60);
@@ -342,11 +341,5 @@ int main(void) {
     tcase_add_test(cases, old_rows_are_dropped);
     tcase_add_test(cases, whoever_waits_is_told_when_all_ends);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* the server belongs to this process */
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    postgres_remove();
-    return failed == 0 ? 0 : 1;
+    return postgres_tests(suite);
 }

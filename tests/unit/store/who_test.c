@@ -367,7 +367,6 @@ START_TEST(a_state_that_is_no_links_is_a_sign_ins) {
 END_TEST
 
 int main(void) {
-    postgres_start();
     Suite *suite = suite_create("who");
     TCase *cases = tcase_create("who");
     tcase_add_checked_fixture(cases, setup, connecting_teardown);
@@ -391,11 +390,5 @@ int main(void) {
     tcase_add_test(cases, a_link_of_the_web_pages_needs_a_session);
     tcase_add_test(cases, a_state_that_is_no_links_is_a_sign_ins);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* the server belongs to this process */
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    postgres_remove();
-    return failed == 0 ? 0 : 1;
+    return postgres_tests(suite);
 }

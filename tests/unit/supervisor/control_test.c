@@ -1,6 +1,7 @@
 /* The operators' socket: who may ask what, answers in pieces, callers that mean harm. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
 #include <string.h>
@@ -180,6 +181,39 @@ static int exit_as_nobody(const char *command, gid_t group) {
     return WEXITSTATUS(status);
 }
 
+/* Anybody may connect where observers are named: that costs no line of the log each. */
+START_TEST(callers_who_are_turned_away_fill_no_log) {
+    enum { CALLERS = 200 };
+    int fds[CALLERS];
+    char dir_log[] = "/tmp/cloister-control-log.XXXXXX", said[16384];
+    int log_fd = mkstemp(dir_log), err = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    ck_assert(log_fd >= 0 && err >= 0 && dup2(log_fd, STDERR_FILENO) >= 0);
+    const uint64_t from = clock_ms();
+    for (size_t i = 0; i < CALLERS; i++) {
+        fds[i] = seq_connect(path);
+        ck_assert_int_ge(fds[i], 0);
+        turn_loop();
+    }
+    const uint64_t seconds = (clock_ms() - from) / 1000;
+    ck_assert_int_ge(dup2(err, STDERR_FILENO), 0);
+    ssize_t len = pread(log_fd, said, sizeof(said) - 1, 0);
+    ck_assert_int_gt(len, 0);
+    said[len] = '\0';
+    unsigned lines = 0;
+    for (const char *at = said; (at = strstr(at, "turned away")) != NULL; at++)
+        lines++;
+    ck_assert_uint_ge(lines, 1); /* control */
+    ck_assert_uint_le(lines, 6 + seconds);
+    for (size_t i = 0; i < CALLERS; i++)
+        (void)close(fds[i]);
+    turn_loop();
+    ck_assert_int_eq(exit_of("status", NULL), CTL_DONE);
+    (void)close(err);
+    (void)close(log_fd);
+    (void)unlink(dir_log);
+}
+END_TEST
+
 START_TEST(groups_decide) {
     if (geteuid() != 0)
         return; /* only root can become others */
@@ -207,6 +241,7 @@ int main(void) {
     tcase_add_test(t, answers_and_refuses);
     tcase_add_test(t, long_answers_come_in_pieces);
     tcase_add_test(t, a_caller_who_leaves_is_no_harm);
+    tcase_add_test(t, callers_who_are_turned_away_fill_no_log);
     tcase_add_loop_test(t, garbage_closes_the_caller_alone, 0, 10);
     suite_add_tcase(s, t);
     t = tcase_create("groups");

@@ -8,130 +8,55 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
-#include "ipc/message.h"
-#include "ipc/sp.h"
+#include "fake_agent.h"
 
 #define CHANNEL    3
 #define AGENTS_DIR 4
 
-static struct sp *sp;
 static bool deaf;
 
-static void send_bytes(const void *data, size_t len) {
-    if (sp_send(sp, data, len) < 0)
-        _exit(1);
-    while (sp_waiting(sp)) {
-        struct pollfd wait = {.fd = sp_fd(sp), .events = POLLOUT};
-        (void)poll(&wait, 1, 1000);
-        if (sp_flush(sp) < 0)
-            _exit(1);
-    }
+/* ---- what a taken-over agent may do to the machine ---- */
+
+static void NORETURN compute(void) {
+    for (volatile unsigned i = 0;; i++)
+        ;
 }
 
-static void send_message(Cloister__Message *message) {
-    size_t size = cloister__message__get_packed_size(message) + 16;
-    SCOPE_FREE uint8_t *data = malloc(size);
-    ssize_t len = data == NULL ? -1 : msg_encode(message, data, size);
-    if (len < 0)
-        _exit(2);
-    send_bytes(data, (size_t)len);
+static void NORETURN on_alarm(int sig) {
+    (void)sig;
+    compute();
 }
 
-static void send_delta(const char *turn, const char *text) {
-    Cloister__TurnDelta delta = CLOISTER__TURN_DELTA__INIT;
-    delta.turn = (char *)turn;
-    delta.text = (char *)text;
-    Cloister__Message message = MSG_OF(TURN_DELTA, turn_delta, &delta);
-    send_message(&message);
+static void NORETURN child_of(pid_t maker, bool computes, bool makes) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != maker)
+        _exit(11);
+    pid_t self = getpid();
+    if (makes && fork() == 0)
+        child_of(self, false, false);
+    if (computes)
+        compute();
+    for (;;)
+        (void)pause();
 }
 
-static void send_done(const char *turn, const char *notes) {
-    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
-    done.turn = (char *)turn;
-    done.notes = (ProtobufCBinaryData){strlen(notes), (uint8_t *)notes};
-    Cloister__Message message = MSG_OF(TURN_DONE, turn_done, &done);
-    send_message(&message);
-}
-
-static void send_error(const char *turn, const char *code) {
-    Cloister__TurnError error = CLOISTER__TURN_ERROR__INIT;
-    error.turn = (char *)turn;
-    error.code = (char *)code;
-    error.detail = "told to";
-    Cloister__Message message = MSG_OF(TURN_ERROR, turn_error, &error);
-    send_message(&message);
-}
-
-static void send_tool(const char *turn, const char *name) {
-    Cloister__TurnTool tool = CLOISTER__TURN_TOOL__INIT;
-    tool.turn = (char *)turn;
-    tool.name = (char *)name;
-    tool.state = "running";
-    Cloister__Message message = MSG_OF(TURN_TOOL, turn_tool, &tool);
-    send_message(&message);
-}
-
-static void send_exited(const char *turn) {
-    Cloister__TurnExited exited = CLOISTER__TURN_EXITED__INIT;
-    exited.turn = (char *)turn;
-    exited.signal = SIGSEGV;
-    Cloister__Message message = MSG_OF(TURN_EXITED, turn_exited, &exited);
-    send_message(&message);
-}
-
-static void send_put_preference(const char *turn) {
-    Cloister__PutPreference put = CLOISTER__PUT_PREFERENCE__INIT;
-    put.id = "0123456789abcdef0123456789abcdef";
-    put.sealed = (ProtobufCBinaryData){6, (uint8_t *)"sealed"};
-    Cloister__HostCall call = CLOISTER__HOST_CALL__INIT;
-    call.turn = (char *)turn;
-    call.call = 7;
-    call.op_case = CLOISTER__HOST_CALL__OP_PUT_PREFERENCE;
-    call.put_preference = &put;
-    Cloister__Message message = MSG_OF(HOST_CALL, host_call, &call);
-    send_message(&message);
-}
-
-static void send_put_token(const char *turn) {
-    Cloister__PutToken put = CLOISTER__PUT_TOKEN__INIT;
-    put.refresh = (ProtobufCBinaryData){6, (uint8_t *)"sealed"};
-    Cloister__HostCall call = CLOISTER__HOST_CALL__INIT;
-    call.turn = (char *)turn;
-    call.op_case = CLOISTER__HOST_CALL__OP_PUT_TOKEN;
-    call.put_token = &put;
-    Cloister__Message message = MSG_OF(HOST_CALL, host_call, &call);
-    send_message(&message);
-}
-
-static void send_hello(void) {
-    Cloister__AgentHello hello = CLOISTER__AGENT_HELLO__INIT;
-    hello.protocol = PROTOCOL_VERSION;
-    Cloister__Message message = MSG_OF(AGENT_HELLO, agent_hello, &hello);
-    send_message(&message);
-}
-
-static bool is(const char *message, const char *word) {
-    return strncmp(message, word, strlen(word)) == 0;
-}
-
-static void send_garbage(const char *message) {
-    uint8_t noise[4096];
-    unsigned seed = (unsigned)atoi(message + strlen("garbage "));
-    size_t len = 1 + (size_t)rand_r(&seed) % (sizeof(noise) - 1);
-    for (size_t i = 0; i < len; i++)
-        noise[i] = (uint8_t)rand_r(&seed);
-    send_bytes(noise, len);
-}
-
-/* The wire below the messages: a frame that promises 2^60 bytes. */
-static void send_huge_frame(void) {
-    static const uint8_t frame[] = {1, 0x10, 0, 0, 0, 0, 0, 0, 0, 'x'};
-    (void)!write(sp_fd(sp), frame, sizeof(frame));
+static void make_child(bool computes, bool makes) {
+    pid_t self = getpid();
+    if (fork() == 0)
+        child_of(self, computes, makes);
 }
 
 static void run_turn(const Cloister__TurnStart *start) {
+    if (start->kind == CLOISTER__TURN_KIND__TURN_DECIDE) {
+        run_decision(start);
+        return;
+    }
+    if (start->kind == CLOISTER__TURN_KIND__TURN_FRONT) {
+        run_front(start);
+        return;
+    }
     const char *turn = start->turn, *message = start->message;
     static const char other[] = "ffffffffffffffffffffffffffffffff";
     char text[8192];
@@ -151,6 +76,24 @@ static void run_turn(const Cloister__TurnStart *start) {
         done.grant = "fresh";
         Cloister__Message out = MSG_OF(TURN_DONE, turn_done, &done);
         send_message(&out);
+    } else if (is(message, "left")) {
+        (void)snprintf(text, sizeof(text), "%llu %llu", (unsigned long long)start->tokens_left,
+                       (unsigned long long)start->spend_left);
+        send_delta(turn, text);
+        send_done(turn, "");
+    } else if (is(message, "used ")) { /* input and output tokens */
+        send_used(turn, message + 5);
+    } else if (is(message, "handed")) { /* what a customer's turn may know of its owner */
+        (void)snprintf(text, sizeof(text), "%s %zu %zu %zu %zu %s %s", start->business,
+                       start->state->refresh.len, start->state->access.len,
+                       start->state->n_preferences, start->state->n_scopes,
+                       start->n_context > 0 ? start->context[0]->text : "", start->timezone);
+        send_delta(turn, text);
+        send_done(turn, "noted");
+    } else if (is(message, "ask ")) {
+        send_business(turn, message + 4);
+    } else if (is(message, "mark")) {
+        send_mark_broken(turn);
     } else if (is(message, "prefer")) {
         send_put_preference(turn);
     } else if (is(message, "token")) {
@@ -227,6 +170,29 @@ static void run_turn(const Cloister__TurnStart *start) {
         done.account = "somebody@example.test";
         Cloister__Message out = MSG_OF(TURN_DONE, turn_done, &done);
         send_message(&out);
+    } else if (is(message, "propose ")) { /* "propose 2 WORD" */
+        send_proposals(turn, (unsigned)atoi(message + 8), message + 10);
+    } else if (is(message, "given")) {
+        send_given(start);
+    } else if (is(message, "settle other")) {
+        send_settled(start, other);
+    } else if (is(message, "settle")) {
+        send_settled(start, NULL);
+    } else if (is(message, "compute child")) {
+        make_child(true, false);
+    } else if (is(message, "compute later")) { /* a second after its turn */
+        (void)signal(SIGALRM, on_alarm);
+        (void)alarm(1);
+        send_done(turn, "");
+    } else if (is(message, "compute")) {
+        compute();
+    } else if (is(message, "children")) {
+        make_child(false, false);
+        make_child(false, false);
+    } else if (is(message, "child")) {
+        make_child(false, false);
+    } else if (is(message, "grandchild")) {
+        make_child(false, true);
     } else if (is(message, "deaf")) {
         deaf = true;
     } /* "hang": until it is cancelled */
@@ -247,6 +213,9 @@ static void on_message(const Cloister__Message *message) {
     } else if (message->body_case == CLOISTER__MESSAGE__BODY_TURN_CREDIT) {
         send_delta(message->turn_credit->turn, "more");
         send_done(message->turn_credit->turn, "");
+    } else if (message->body_case == CLOISTER__MESSAGE__BODY_HOST_REPLY &&
+               message->host_reply->business != NULL) {
+        say_business(message->host_reply);
     } else if (message->body_case == CLOISTER__MESSAGE__BODY_HOST_REPLY) {
         char text[32];
         (void)snprintf(text, sizeof(text), "reply %d", message->host_reply->error);
@@ -257,7 +226,8 @@ static void on_message(const Cloister__Message *message) {
 
 static int agent_main(const char *socket) {
     struct msg_peer peer = {ROLE_SUPERVISOR, ROLE_AGENT, PHASE_READY, {0}};
-    if (sp_dial(AGENTS_DIR, socket, &sp) < 0)
+    /* Whoever plays cloisterd may be ended by a test's time limit. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || sp_dial(AGENTS_DIR, socket, &sp) < 0)
         return 1;
     send_hello();
     for (;;) {
@@ -278,13 +248,15 @@ static int agent_main(const char *socket) {
     }
 }
 
-static void spawn(const Cloister__Spawn *request) {
+static void spawn(const Cloister__Spawn *request, int log_fd) {
     int pidfd = -1;
     struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD,
                               .pidfd = (uint64_t)(uintptr_t)&pidfd};
     long pid = syscall(SYS_clone3, &args, sizeof(args));
     if (pid == 0) {
         (void)close(CHANNEL);
+        if (dup2(log_fd, STDERR_FILENO) < 0)
+            _exit(10);
         _exit(agent_main(request->socket));
     }
     Cloister__Spawned spawned = CLOISTER__SPAWNED__INIT;
@@ -292,7 +264,7 @@ static void spawn(const Cloister__Spawn *request) {
     spawned.pid = (int32_t)pid;
     spawned.error = pid < 0 ? errno : 0;
     Cloister__Message message = MSG_OF(SPAWNED, spawned, &spawned);
-    if (seq_send(CHANNEL, &message, pidfd) < 0)
+    if (seq_send_wait(CHANNEL, &message, pidfd, 10000) < 0)
         _exit(5);
     (void)close(pidfd);
 }
@@ -314,12 +286,13 @@ int main(int argc, char **argv) {
     hello.n_walls = 1;
     hello.walls = walls;
     Cloister__Message message = MSG_OF(ZYGOTE_HELLO, zygote_hello, &hello);
-    if (seq_send(CHANNEL, &message, -1) < 0)
+    if (seq_send_wait(CHANNEL, &message, -1, 10000) < 0)
         return 8;
     struct msg_peer peer = {ROLE_SUPERVISOR, ROLE_ZYGOTE, PHASE_READY, {0}};
     for (;;) {
         SCOPE_MSG Cloister__Message *request = NULL;
-        int r = seq_recv_wait(CHANNEL, &peer, 60000, &request, NULL);
+        SCOPE_FD int log_fd = -1;
+        int r = seq_recv_wait(CHANNEL, &peer, 60000, &request, &log_fd);
         if (r == -ETIMEDOUT)
             continue;
         if (r < 0)
@@ -335,6 +308,6 @@ int main(int argc, char **argv) {
                 _exit(agent_main(request->spawn->socket));
             _exit(9);
         }
-        spawn(request->spawn);
+        spawn(request->spawn, log_fd);
     }
 }

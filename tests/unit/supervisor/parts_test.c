@@ -1,8 +1,6 @@
-/* The parts without processes: sessions, hash table, tables of commands and host calls, log pipe.
- */
+/* The small parts without processes: hash table, rest, tables of host calls, failures, commands. */
 #include <check.h>
 #include <errno.h>
-#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,8 +9,7 @@
 #include "supervisor/failures.h"
 #include "supervisor/hash.h"
 #include "supervisor/host_calls.h"
-#include "supervisor/log_pipe.h"
-#include "supervisor/sessions.h"
+#include "supervisor/rest.h"
 
 #define CONN "cccccccccccccccccccccccccccccccc"
 
@@ -46,152 +43,37 @@ START_TEST(hash_finds_all) {
 }
 END_TEST
 
-/* ---- sessions ---- */
+/* ---- rest ---- */
 
-static struct event_base *base;
-static struct sessions *sessions;
-
-static void make_sessions(uint64_t ttl_ms) {
-    struct sessions_limits limits = {.ttl_ms = ttl_ms,
-                                     .notes_bytes = 100,
-                                     .access_bytes = 50,
-                                     .conversations = 3,
-                                     .total_bytes = 8192};
-    base = event_base_new();
-    ck_assert_int_eq(sessions_new(base, &limits, &sessions), 0);
-}
-
-static void drop_sessions(void) {
-    sessions_free(sessions);
-    event_base_free(base);
-}
-
-static int put(const char *user, const char *conversation, const char *text) {
-    return sessions_put_notes(sessions, user, "owner", conversation, CONN, text, strlen(text));
-}
-
-static bool has(const char *user, const char *conversation, const char *text) {
-    struct session_blob blob = sessions_notes(sessions, user, "owner", conversation, CONN);
-    return blob.len == strlen(text) && (blob.len == 0 || memcmp(blob.data, text, blob.len) == 0);
-}
-
-START_TEST(sessions_keep_apart) {
-    make_sessions(60000);
-    ck_assert_int_eq(put("u1", "c1", "one"), 0);
-    ck_assert_int_eq(put("u1", "c2", "two"), 0);
-    ck_assert_int_eq(put("u2", "c1", "other"), 0);
-    ck_assert(has("u1", "c1", "one") && has("u1", "c2", "two") && has("u2", "c1", "other"));
-    ck_assert_uint_eq(sessions_notes(sessions, "u1", "customer", "c1", CONN).len, 0);
-    ck_assert_uint_eq(sessions_notes(sessions, "u1", "owner", "c1", "another").len, 0);
-    ck_assert_int_eq(put("u1", "c1", "newer"), 0);
-    ck_assert(has("u1", "c1", "newer"));
-    ck_assert_int_eq(put("u1", "c1", ""), 0);
-    ck_assert(has("u1", "c1", ""));
-    drop_sessions();
-}
-END_TEST
-
-START_TEST(sessions_access_is_for_one_version) {
-    make_sessions(60000);
-    ck_assert_int_eq(sessions_put_access(sessions, "u1", CONN, 3, "tok", 3), 0);
-    ck_assert_uint_eq(sessions_access(sessions, "u1", CONN, 3).len, 3);
-    ck_assert_uint_eq(sessions_access(sessions, "u1", CONN, 4).len, 0);
-    ck_assert_uint_eq(sessions_access(sessions, "u1", "another", 3).len, 0);
-    char big[51] = {0};
-    ck_assert_int_eq(sessions_put_access(sessions, "u1", CONN, 3, big, sizeof(big)), -EMSGSIZE);
-    drop_sessions();
-}
-END_TEST
-
-START_TEST(sessions_are_forgotten) {
-    make_sessions(60000);
-    ck_assert_int_eq(put("u1", "c1", "one"), 0);
-    ck_assert_int_eq(put("u1", "c:2", "two"), 0);
-    ck_assert_int_eq(put("u2", "c1", "other"), 0);
-    ck_assert_int_eq(sessions_put_access(sessions, "u1", CONN, 1, "tok", 3), 0);
-    sessions_forget(sessions, "u1", "c:2", true);
-    ck_assert(has("u1", "c1", "one") && has("u1", "c:2", ""));
-    sessions_forget(sessions, "u1", NULL, false);
-    ck_assert(has("u1", "c1", "") && has("u2", "c1", "other"));
-    ck_assert_uint_eq(sessions_access(sessions, "u1", CONN, 1).len, 3);
-    sessions_forget(sessions, "u1", NULL, true);
-    ck_assert_uint_eq(sessions_access(sessions, "u1", CONN, 1).len, 0);
-    ck_assert_uint_eq(sessions_count(sessions), 1);
-    sessions_forget(sessions, "nobody", NULL, true);
-    drop_sessions();
-}
-END_TEST
-
-#ifndef __SANITIZE_ADDRESS__ /* whose heap is not the process's [heap] */
-/* How often the first 12 letters stand in this process's heap. */
-static unsigned in_heap(const char *word) {
-    unsigned found = 0;
-    char *line = NULL;
-    size_t room = 0;
-    FILE *maps = fopen("/proc/self/maps", "re");
-    ck_assert_ptr_nonnull(maps);
-    while (getline(&line, &room, maps) > 0) {
-        const char *from = NULL, *to = NULL;
-        if (strstr(line, "[heap]") == NULL ||
-            sscanf(line, "%p-%p", (void **)&from, (void **)&to) != 2)
-            continue;
-        for (; to - from >= 12; from++)
-            found += memcmp(from, word, 12) == 0;
+START_TEST(who_breaks_the_rules_rests_longer_each_time) {
+    struct rest *rest = rest_new(1000);
+    ck_assert_ptr_nonnull(rest);
+    ck_assert_uint_eq(rest_left(rest, "u:owner", 5000), 0);
+    uint64_t most = 1000, now = 5000;
+    for (unsigned i = 0; i < 10; i++, most = most < 30000 ? most * 2 : 60000) {
+        rest_begin(rest, "u:owner", now);
+        uint64_t left = rest_left(rest, "u:owner", now);
+        ck_assert_uint_le(left, most);
+        ck_assert_uint_ge(left, most * 4 / 5);
+        ck_assert_uint_eq(rest_left(rest, "u:customer", now), 0);
+        ck_assert_uint_eq(rest_left(rest, "u:owner", now + left), 0);
+        now += left;
     }
-    (void)fclose(maps);
-    free(line);
-    return found;
-}
-#endif
-
-START_TEST(sessions_keep_no_name) {
-    char name[] = "dinner with somebody that nobody is to know of";
-    make_sessions(60000);
-    ck_assert_int_eq(put("u1", name, "sealed"), 0);
-    ck_assert(has("u1", name, "sealed"));
-#ifndef __SANITIZE_ADDRESS__
-    ck_assert_uint_eq(in_heap(name), 0);
-    char *kept = strdup(name); /* the control */
-    ck_assert_uint_ge(in_heap(name), 1);
-    free(kept);
-#endif
-    sessions_forget(sessions, "u1", "another", false);
-    ck_assert(has("u1", name, "sealed"));
-    sessions_forget(sessions, "u1", name, false);
-    ck_assert(has("u1", name, ""));
-    drop_sessions();
-}
-END_TEST
-
-START_TEST(sessions_are_bounded) {
-    make_sessions(60000);
-    char text[101], user[16];
-    memset(text, 'x', sizeof(text));
-    ck_assert_int_eq(sessions_put_notes(sessions, "u1", "owner", "c", CONN, text, 101), -EMSGSIZE);
-    for (int i = 0; i < 4; i++) { /* the oldest of four conversations goes */
-        (void)snprintf(user, sizeof(user), "c%d", i);
-        ck_assert_int_eq(put("u1", user, "text"), 0);
+    now += 600001; /* good for ten minutes: it begins anew */
+    rest_begin(rest, "u:owner", now);
+    ck_assert_uint_le(rest_left(rest, "u:owner", now), 1000);
+    char key[32];
+    for (unsigned i = 0; i < 1000; i++) { /* many others: bounded, and the oldest is forgotten */
+        snprintf(key, sizeof(key), "%u", i);
+        rest_begin(rest, key, now + 1 + i);
     }
-    ck_assert(has("u1", "c0", "") && has("u1", "c1", "text") && has("u1", "c3", "text"));
-    for (int i = 0; i < 1000; i++) {
-        (void)snprintf(user, sizeof(user), "u%d", i);
-        ck_assert_int_eq(sessions_put_notes(sessions, user, "owner", "c", CONN, text, 100), 0);
-        ck_assert_uint_le(sessions_bytes(sessions), 8192);
-    }
-    ck_assert_uint_eq(sessions_notes(sessions, "u999", "owner", "c", CONN).len, 100);
-    ck_assert_uint_eq(sessions_notes(sessions, "u1", "owner", "c", CONN).len, 0);
-    drop_sessions();
-}
-END_TEST
-
-START_TEST(sessions_expire) {
-    make_sessions(30);
-    ck_assert_int_eq(put("u1", "c1", "one"), 0);
-    while (sessions_count(sessions) > 0) /* by its own timer, nobody asks */
-        ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE), 0);
-    ck_assert(has("u1", "c1", ""));
-    ck_assert_uint_eq(sessions_bytes(sessions), 0);
-    drop_sessions();
+    ck_assert_uint_eq(rest_left(rest, "u:owner", now + 1), 0);
+    ck_assert_uint_gt(rest_left(rest, "999", now + 1000), 0);
+    rest_free(rest);
+    rest = rest_new(0); /* a setting of 0: nobody rests */
+    rest_begin(rest, "u:owner", now);
+    ck_assert_uint_eq(rest_left(rest, "u:owner", now), 0);
+    rest_free(rest);
 }
 END_TEST
 
@@ -226,14 +108,15 @@ START_TEST(host_calls_by_origin) {
     } rows[] = {{CLOISTER__HOST_CALL__OP_PUT_TOKEN, "connect"},
                 {CLOISTER__HOST_CALL__OP_PUT_PREFERENCE, "owner"},
                 {CLOISTER__HOST_CALL__OP_DELETE_PREFERENCE, "owner"},
-                {CLOISTER__HOST_CALL__OP_MARK_BROKEN, "owner"},
+                {CLOISTER__HOST_CALL__OP_MARK_BROKEN, "owner front"},
+                {CLOISTER__HOST_CALL__OP_BUSINESS, "owner customer"},
                 {CLOISTER__HOST_CALL__OP__NOT_SET, ""}};
-    static const char *const origins[] = {"owner", "customer", "scheduler", "connect"};
+    static const char *const origins[] = {"owner", "customer", "front", "scheduler", "connect"};
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         for (size_t o = 0; o < COUNT_OF(origins); o++) {
             Cloister__HostCall call = call_of(rows[i].op);
             ck_assert_int_eq(host_call_allowed(&call, origins[o]),
-                             strcmp(origins[o], rows[i].allowed) == 0);
+                             strstr(rows[i].allowed, origins[o]) != NULL);
         }
 }
 END_TEST
@@ -296,8 +179,9 @@ START_TEST(commands_change_only_for_operators) {
         ck_assert_ptr_eq(ctl_command_find(command->name), command);
         ck_assert_int_gt(command->role, CTL_NOBODY);
         ck_assert_uint_le(command->min, command->max);
+        const bool own = strcmp(command->name, "reload") == 0; /* cloisterctl's word, nobody's */
         ck_assert(command->help[0] != '\0' &&
-                  (command->max > 0) == (command->arguments[0] != '\0'));
+                  (command->max > 0) == (own || command->arguments[0] != '\0'));
     }
 }
 END_TEST
@@ -316,96 +200,17 @@ START_TEST(tables_line_up) {
 }
 END_TEST
 
-/* ---- log pipe ---- */
-
-struct lines {
-    unsigned count;
-    enum log_level level;
-    char text[LOG_PIPE_LINE * 2];
-};
-
-static void on_line(void *ctx, enum log_level level, const char *text) {
-    struct lines *lines = ctx;
-    lines->count++;
-    lines->level = level;
-    (void)snprintf(lines->text, sizeof(lines->text), "%s", text);
-}
-
-static void run_pipe(struct log_pipe *pipe, const char *text, size_t len) {
-    ck_assert_int_eq(write_all(log_pipe_fd(pipe), text, len), 0);
-    ck_assert_int_eq(event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK), 0);
-}
-
-START_TEST(log_lines_are_bounded) {
-    struct lines lines = {0};
-    struct log_pipe *pipe;
-    base = event_base_new();
-    ck_assert_int_eq(log_pipe_new(base, on_line, &lines, &pipe), 0);
-    static const char warning[] = "cloister-agent: warning: low\n";
-    run_pipe(pipe, warning, strlen(warning));
-    ck_assert_str_eq(lines.text, "low");
-    ck_assert_int_eq(lines.level, LOG_LEVEL_WARN);
-    static const char odd[] = "<0>fatal: nonsense\n";
-    run_pipe(pipe, odd, strlen(odd));
-    ck_assert_str_eq(lines.text, "<0>fatal: nonsense");
-    ck_assert_int_eq(lines.level, LOG_LEVEL_INFO);
-    char flood[4000];
-    memset(flood, 'x', sizeof(flood));
-    flood[sizeof(flood) - 1] = '\n';
-    run_pipe(pipe, flood, sizeof(flood));
-    ck_assert_uint_eq(strlen(lines.text), LOG_PIPE_LINE);
-    ck_assert_uint_eq(lines.count, 3);
-    for (int i = 0; i < 1000; i++)
-        run_pipe(pipe, "a\n", 2);
-    ck_assert_uint_le(lines.count, 3 + 3 * LOG_PIPE_RATE); /* the second may turn meanwhile */
-    log_pipe_free(pipe);
-    event_base_free(base);
-}
-END_TEST
-
-/* A flood is not read for ever: the pipe fills, and its writer is told. */
-START_TEST(log_floods_fill_their_pipe) {
-    struct lines lines = {0};
-    struct log_pipe *pipe;
-    char flood[4096];
-    base = event_base_new();
-    ck_assert_int_eq(log_pipe_new(base, on_line, &lines, &pipe), 0);
-    for (size_t i = 0; i < sizeof(flood); i++)
-        flood[i] = i % 2 == 0 ? 'a' : '\n';
-    unsigned taken = 0;
-    while (taken < 100 && write(log_pipe_fd(pipe), flood, sizeof(flood)) > 0) {
-        ck_assert_int_ge(event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK), 0);
-        taken++;
-    }
-    ck_assert_uint_lt(taken, 100);
-    ck_assert_int_eq(errno, EAGAIN);
-    unsigned before = lines.count;
-    for (int i = 0; i < 100 && lines.count <= before; i++) /* once it is over it goes on */
-        ck_assert_int_ge(event_base_loop(base, EVLOOP_ONCE), 0);
-    ck_assert_uint_gt(lines.count, before);
-    log_pipe_free(pipe);
-    event_base_free(base);
-}
-END_TEST
-
 int main(void) {
     Suite *s = suite_create("supervisor parts");
     TCase *t = tcase_create("parts");
     tcase_add_test(t, hash_finds_all);
-    tcase_add_test(t, sessions_keep_apart);
-    tcase_add_test(t, sessions_access_is_for_one_version);
-    tcase_add_test(t, sessions_are_forgotten);
-    tcase_add_test(t, sessions_keep_no_name);
-    tcase_add_test(t, sessions_are_bounded);
-    tcase_add_test(t, sessions_expire);
+    tcase_add_test(t, who_breaks_the_rules_rests_longer_each_time);
     tcase_add_test(t, host_calls_by_origin);
     tcase_add_test(t, host_calls_must_be_sound);
     tcase_add_test(t, failures_have_a_status);
     tcase_add_test(t, roles_come_from_the_kernel);
     tcase_add_test(t, commands_change_only_for_operators);
     tcase_add_test(t, tables_line_up);
-    tcase_add_test(t, log_lines_are_bounded);
-    tcase_add_test(t, log_floods_fill_their_pipe);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_ENV);

@@ -31,6 +31,8 @@ void rig_prepare(struct rig *rig, const char *mode) {
                                       .agent_uid = getuid(),
                                       .max = 8,
                                       .idle_park_ms = 60000,
+                                      .full_wait_ms = 5000,
+                                      .full_waiting = 100,
                                       .turn_timeout_ms = 20000,
                                       .notes_bytes = 1024,
                                       .queued_per_user = 2,
@@ -42,7 +44,8 @@ void rig_start(struct rig *rig) {
     rig->base = event_base_new();
     ck_assert_ptr_nonnull(rig->base);
     ck_assert_int_eq(log_pipe_new(rig->base, on_line, NULL, &rig->logs), 0);
-    struct zygote_setup zygote = {FAKE_AGENT, rig->config, log_pipe_fd(rig->logs), rig->agents_fd};
+    struct zygote_setup zygote = {FAKE_AGENT, rig->config, log_pipe_fd(rig->logs), rig->agents_fd,
+                                  .max_age_ms = rig->zygote_age_ms};
     ck_assert_int_eq(zygote_new(rig->base, &zygote, &rig->zygote), 0);
     ck_assert_int_eq(turns_new(rig->base, rig->zygote, &rig->setup, &rig->turns), 0);
 }

@@ -16,6 +16,7 @@ struct rig {
     struct turns_setup setup;
     char dir[64], agents[80], config[80];
     int agents_fd;
+    uint64_t zygote_age_ms; /* set before rig_start; 0: it lives for ever */
 };
 
 /* `mode` is the fake zygote's. Settings in rig->setup may be changed before rig_start. */

@@ -29,9 +29,8 @@ static struct lookup {
     web_session_done *done;
     void *ctx;
 } lookups[8];
-static size_t n_lookups;
+static size_t n_lookups, lookups_made;
 static bool hold, database_away;
-static unsigned lookups_made;
 
 static void answer_lookup(const struct lookup *lookup) {
     struct web_session session = {.name = NAME, .grant = GRANT, .account = "ann@example.test"};
@@ -112,10 +111,22 @@ API(redeem, Redeem)
 API(connection_get, ConnectionGet)
 API(connection_delete, ConnectionDelete)
 API(memory_list, MemoryList)
+API(memory_put, MemoryPut)
 API(memory_delete, MemoryDelete)
 API(grants_revoke, GrantsRevoke)
 API(session_show, SessionShow)
 API(session_end, SessionEnd)
+
+void chat_customer_begin(struct chats *chats, struct gateway_end *end, Cloister__Message *message) {
+    (void)chats, (void)end, (void)message;
+    ck_abort_msg("this is the owners' endpoint");
+}
+
+void api_business_call(struct api *api, struct gateway_end *end,
+                       const Cloister__BusinessCall *request) {
+    (void)api;
+    gateway_fail(end, request->request, 418, "business_call", "", false);
+}
 
 void chat_begin(struct chats *chats, struct gateway_end *end, Cloister__Message *message) {
     SCOPE_MSG Cloister__Message *mine = message;
@@ -249,6 +260,7 @@ static Cloister__Caller a_caller(const char *frontend, const char *user, const c
     X(REDEEM, redeem, Redeem, REDEEM, true)                                                        \
     X(CONNECTION_DELETE, connection_delete, ConnectionDelete, CONNECTION_DELETE, true)             \
     X(SESSION_DELETE, session_delete, SessionDelete, SESSION_DELETE, true)                         \
+    X(MEMORY_PUT, memory_put, MemoryPut, MEMORY_PUT, true)                                         \
     X(MEMORY_DELETE, memory_delete, MemoryDelete, MEMORY_DELETE, true)                             \
     X(GRANTS_REVOKE, grants_revoke, GrantsRevoke, GRANTS_REVOKE, true)                             \
     X(SESSION_END, session_end, SessionEnd, SESSION_END, true)                                     \

@@ -1,57 +1,10 @@
-/* Turns over real processes: lives of agents, queues, kills, and agents that mean harm. */
+/* Turns over real processes: lives of agents, queues, cancels and kills. */
 #include <check.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
-#include "rig.h"
-
-#define CREDIT 65536
-
-static struct rig rig;
-
-static void setup(void) {
-    rig_prepare(&rig, "normal");
-    rig_start(&rig);
-}
-
-static void teardown(void) {
-    rig_stop(&rig);
-    /* Nothing is left: every child was reaped. */
-    ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
-}
-
-static struct turns_status status(void) {
-    struct turns_status now;
-    turns_status(rig.turns, &now);
-    return now;
-}
-
-static bool is_idle(void *ctx) {
-    (void)ctx;
-    struct turns_status now = status();
-    return now.idle == 1 && now.starting + now.busy + now.ending == 0;
-}
-
-static bool is_empty(void *ctx) {
-    (void)ctx;
-    struct turns_status now = status();
-    return now.starting + now.idle + now.busy + now.ending == 0;
-}
-
-static void ask(const char *user, const char *message, struct heard *heard) {
-    ck_assert(rig_submit(&rig, user, "owner", message, CREDIT, heard));
-    rig_until(&rig, heard_over, heard);
-}
-
-/* The supervisor is well: another user is served. */
-static void still_serves(void) {
-    struct heard heard;
-    ask(USER_B, "say fine", &heard);
-    ck_assert_uint_eq(heard.done, 1);
-    ck_assert_str_eq(heard.text, "fine");
-}
+#include "turns_rig.h"
 
 START_TEST(answers_and_stays_warm) {
     struct heard heard;
@@ -116,7 +69,7 @@ START_TEST(cancel_while_waiting) {
     ck_assert(rig_submit(&rig, USER_A, "owner", "say 2", CREDIT, &second));
     turn_cancel(second.turn);
     turn_cancel(first.turn);
-    rig_until(&rig, is_idle, NULL);
+    rig_until(&rig, is_empty, NULL); /* nothing is started for nobody */
     ck_assert(!first.over && !second.over);
 }
 END_TEST
@@ -201,60 +154,6 @@ START_TEST(host_calls_are_answered) {
 }
 END_TEST
 
-static const char *const harm[] = {
-    "garbage 1", "garbage 2", "garbage 3", "garbage 4", "garbage 5", "other", "overrun",
-    "twice",     "hello",     "latin",     "token",     "memories",  "huge",  "error Bad Code",
-    "empty",     "tools",     "grant",     "account",   "calls"};
-
-START_TEST(harm_ends_the_agent_alone) {
-    struct heard heard;
-    ck_assert(rig_submit(&rig, USER_A, "owner", harm[_i], 4096, &heard));
-    rig_until(&rig, heard_over, &heard);
-    if (strcmp(harm[_i], "twice") != 0)
-        ck_assert_str_eq(heard.code, "agent_lost");
-    while (status().idle + status().starting + status().busy + status().ending > 0)
-        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
-    if (strcmp(harm[_i], "huge") != 0) /* nng itself hangs up on that one */
-        ck_assert_uint_eq(status().counters.breaches, 1);
-    still_serves();
-}
-END_TEST
-
-START_TEST(customers_may_not_remember) {
-    struct heard heard;
-    ck_assert(rig_submit(&rig, USER_A, "customer", "prefer", CREDIT, &heard));
-    rig_until(&rig, heard_over, &heard);
-    ck_assert_str_eq(heard.code, "agent_lost");
-    ck_assert_uint_eq(heard.calls, 0);
-    ck_assert_uint_eq(status().counters.breaches, 1);
-}
-END_TEST
-
-/* What nobody would ask a customer's turn for, though an owner's chat gives it. */
-START_TEST(customers_leave_no_token_and_no_grant) {
-    static const char *const given[] = {"access", "who"};
-    for (size_t i = 0; i < COUNT_OF(given); i++) {
-        struct heard heard;
-        ask(USER_A, given[i], &heard);
-        ck_assert_uint_eq(heard.done, 1);
-        ck_assert(rig_submit(&rig, USER_A, "customer", given[i], CREDIT, &heard));
-        rig_until(&rig, heard_over, &heard);
-        ck_assert_str_eq(heard.code, "agent_lost");
-        ck_assert_uint_eq(status().counters.breaches, i + 1);
-    }
-}
-END_TEST
-
-/* Credit enough for all of it: it is the length that ends it. */
-START_TEST(no_answer_is_endless) {
-    struct heard heard;
-    ck_assert(rig_submit(&rig, USER_A, "owner", "endless", 1u << 20, &heard));
-    rig_until(&rig, heard_over, &heard);
-    ck_assert_str_eq(heard.code, "agent_lost");
-    ck_assert_uint_eq(status().counters.breaches, 1);
-}
-END_TEST
-
 static void count(void *ctx) {
     ++*(unsigned *)ctx;
 }
@@ -273,6 +172,40 @@ START_TEST(end_of_a_user) {
     ck_assert_uint_eq(ended, 1);
     rig_until(&rig, is_empty, NULL);
     ck_assert_uint_eq(ended, 2);
+}
+END_TEST
+
+static bool a_is_there(void *ctx) {
+    (void)ctx;
+    return rig_pid(&rig, USER_A) != 0;
+}
+
+static bool a_is_gone(void *ctx) {
+    return !a_is_there(ctx);
+}
+
+/* Who is known has a process before there is a turn for it; nobody else, and not after the end. */
+START_TEST(known_users_are_woken_ahead) {
+    struct heard heard;
+    unsigned ended = 0;
+    still_serves(); /* there is a zygote, and one agent */
+    turns_wake(rig.turns, "shop", "anna");
+    ck_assert_uint_eq(status().counters.spawns, 1);
+    turns_seen(rig.turns, "shop", "anna", USER_A, USER_A);
+    turns_wake(rig.turns, "shop", "otto");
+    turns_wake(rig.turns, "sho", "panna");
+    ck_assert_uint_eq(status().counters.spawns, 1);
+    turns_wake(rig.turns, "shop", "anna");
+    turns_wake(rig.turns, "shop", "anna");
+    rig_until(&rig, a_is_there, NULL);
+    ask(USER_A, "say hello", &heard);
+    ck_assert_uint_eq(heard.done, 1);
+    ck_assert_uint_eq(status().counters.spawns, 2);
+    turns_end_user(rig.turns, USER_A, count, &ended);
+    rig_until(&rig, a_is_gone, NULL);
+    turns_wake(rig.turns, "shop", "anna"); /* forgotten with its end */
+    ck_assert_uint_eq(status().counters.spawns, 2);
+    still_serves();
 }
 END_TEST
 
@@ -333,57 +266,6 @@ START_TEST(drain_waits_for_running_turns) {
 }
 END_TEST
 
-START_TEST(zygote_is_replaced_and_agents_live_on) {
-    struct heard heard;
-    ask(USER_A, "say 1", &heard);
-    pid_t pid = rig_pid(&rig, USER_A);
-    for (unsigned i = 0; i < 3; i++) {
-        struct zygote_status zygote;
-        zygote_status(rig.zygote, &zygote);
-        ck_assert_int_eq(kill(zygote.pid, SIGKILL), 0);
-        ask(USER_B, "say new", &heard); /* submitted while there is none */
-        ck_assert_str_eq(heard.text, "new");
-        ck_assert_int_eq(turns_stop_user(rig.turns, USER_B), 1);
-        rig_until(&rig, is_idle, NULL);
-    }
-    ask(USER_A, "say 2", &heard);
-    ck_assert_int_eq(rig_pid(&rig, USER_A), pid);
-}
-END_TEST
-
-START_TEST(full_parks_the_longest_idle) {
-    rig_prepare(&rig, "normal");
-    rig.setup.max = 2;
-    rig_start(&rig);
-    struct heard heard, hangs;
-    static const char third[] = "cccccccccccccccccccccccccccccccc";
-    ask(USER_A, "say 1", &heard);
-    ck_assert(rig_submit(&rig, USER_B, "owner", "hang", CREDIT, &hangs));
-    rig_until(&rig, heard_started, &hangs);
-    ask(third, "say 3", &heard); /* A is parked for it */
-    ck_assert_str_eq(heard.text, "3");
-    ck_assert_int_eq(rig_pid(&rig, USER_A), 0);
-    struct heard second;
-    ck_assert(rig_submit(&rig, third, "owner", "hang", CREDIT, &second));
-    rig_until(&rig, heard_started, &second);
-    ck_assert(!rig_submit(&rig, USER_A, "owner", "say 4", CREDIT, &heard));
-    ck_assert_str_eq(heard.code, "full");
-    teardown();
-}
-END_TEST
-
-START_TEST(idle_agents_are_parked) {
-    rig_prepare(&rig, "normal");
-    rig.setup.idle_park_ms = 50;
-    rig_start(&rig);
-    struct heard heard;
-    ask(USER_A, "say 1", &heard);
-    rig_until(&rig, is_empty, NULL);
-    ck_assert_uint_eq(status().counters.parked, 1);
-    teardown();
-}
-END_TEST
-
 START_TEST(deadline_cancels) {
     rig_prepare(&rig, "normal");
     rig.setup.turn_timeout_ms = 300;
@@ -438,68 +320,13 @@ START_TEST(many_at_once) {
 }
 END_TEST
 
-START_TEST(zygote_that_never_starts) {
-    rig_prepare(&rig, "never");
-    rig_start(&rig);
-    struct heard heard;
-    ck_assert(rig_submit(&rig, USER_A, "owner", "say 1", CREDIT, &heard));
-    struct zygote_status zygote;
-    do {
-        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
-        zygote_status(rig.zygote, &zygote);
-    } while (zygote.deaths < 3);
-    ck_assert(!zygote_ready(rig.zygote));
-    rig_set_mode(&rig, "normal");
-    rig_until(&rig, heard_over, &heard);
-    ck_assert_str_eq(heard.text, "1");
-    teardown();
-}
-END_TEST
-
-static bool no_zombie(void *ctx) {
-    (void)ctx;
-    siginfo_t info = {0};
-    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
-}
-
-START_TEST(zygote_that_dies_half_way) {
-    rig_prepare(&rig, "half");
-    rig_start(&rig);
-    struct heard heard;
-    ck_assert(rig_submit(&rig, USER_A, "owner", "say 1", CREDIT, &heard));
-    struct zygote_status zygote;
-    do {
-        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
-        zygote_status(rig.zygote, &zygote);
-    } while (zygote.deaths < 1);
-    rig_set_mode(&rig, "normal");
-    rig_until(&rig, heard_over, &heard);
-    ck_assert_str_eq(heard.text, "1");
-    rig_until(&rig, no_zombie, NULL); /* the stray that found nobody is reaped after 6 s */
-    teardown();
-}
-END_TEST
-
-START_TEST(zygote_that_does_not_answer) {
-    rig_prepare(&rig, "silent");
-    rig_start(&rig);
-    struct heard heard;
-    ck_assert(rig_submit(&rig, USER_A, "owner", "say 1", CREDIT, &heard));
-    rig_until(&rig, heard_over, &heard);
-    ck_assert_str_eq(heard.code, "agent_lost");
-    ck_assert(heard.retryable);
-    rig_set_mode(&rig, "normal");
-    still_serves();
-    teardown();
-}
-END_TEST
-
 static Suite *suite(void) {
     Suite *s = suite_create("turns");
     TCase *t = tcase_create("running");
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, answers_and_stays_warm);
+    tcase_add_test(t, known_users_are_woken_ahead);
     tcase_add_test(t, owner_and_customer_apart);
     tcase_add_test(t, connect_cell_ends_after_its_turn);
     tcase_add_test(t, queue_is_bounded_and_in_order);
@@ -511,26 +338,16 @@ static Suite *suite(void) {
     tcase_add_test(t, turns_own_error_is_passed_on);
     tcase_add_test(t, credit_is_kept_and_given);
     tcase_add_test(t, host_calls_are_answered);
-    tcase_add_loop_test(t, harm_ends_the_agent_alone, 0, (int)COUNT_OF(harm));
-    tcase_add_test(t, customers_may_not_remember);
-    tcase_add_test(t, customers_leave_no_token_and_no_grant);
-    tcase_add_test(t, no_answer_is_endless);
     tcase_add_test(t, end_of_a_user);
     tcase_add_test(t, end_of_a_user_who_goes_on);
     tcase_add_test(t, operators_park_and_stop);
     tcase_add_test(t, drain_waits_for_running_turns);
-    tcase_add_test(t, zygote_is_replaced_and_agents_live_on);
     suite_add_tcase(s, t);
     t = tcase_create("special");
     tcase_set_timeout(t, 60);
-    tcase_add_test(t, full_parks_the_longest_idle);
-    tcase_add_test(t, idle_agents_are_parked);
-    tcase_add_test(t, deadline_cancels);
     tcase_add_test(t, drain_has_a_limit);
+    tcase_add_test(t, deadline_cancels);
     tcase_add_test(t, many_at_once);
-    tcase_add_test(t, zygote_that_never_starts);
-    tcase_add_test(t, zygote_that_dies_half_way);
-    tcase_add_test(t, zygote_that_does_not_answer);
     suite_add_tcase(s, t);
     return s;
 }

@@ -106,6 +106,8 @@ static const struct {
     {"2026-12-01T00:00:00", "2026-12-03T00:00:00", "Europe/Berlin", 1, "2026-12-01", "2026-12-03"},
     {"2026-12-01T00:00:00+01:00", "2026-12-01T23:59:00+01:00", "Europe/Berlin", 1, "2026-12-01",
      "2026-12-02"},
+    {"9999-12-30", "9999-12-31", "UTC", -1, "9999-12-30", "9999-12-31"},
+    {"9999-12-31", NULL, "UTC", -1, NULL, NULL},
     {"2026-12-01", "2026-12-02", "Europe/Berlin", 0, NULL, NULL},
     {"2026-12-01T10:00:00", "2026-12-02", "Europe/Berlin", -1, NULL, NULL},
     {"2026-12-01T10:00:00", "2026-12-01T10:00:00", "Europe/Berlin", -1, NULL, NULL},
@@ -129,6 +131,18 @@ START_TEST(times_from_arguments) {
     stamp_format(&times.end, to);
     ck_assert_str_eq(from, spans[_i].from);
     ck_assert_str_eq(to, spans[_i].to);
+}
+END_TEST
+
+/* The years end at 9999: an all-day event that would reach beyond them ends with the last day. */
+START_TEST(last_days) {
+    struct event_times times;
+    char end[STAMP_TEXT];
+    ck_assert_ptr_null(event_times_read("9999-12-30", NULL, "UTC", 1, 9 * 86400, &times));
+    stamp_format(&times.end, end);
+    ck_assert_str_eq(end, "9999-12-31");
+    ck_assert_int_eq(stamp_seconds(&times.end) % 86400, 0);
+    ck_assert_int_eq(times.to, stamp_seconds(&times.end));
 }
 END_TEST
 
@@ -254,27 +268,31 @@ START_TEST(busy_or_not) {
 }
 END_TEST
 
-START_TEST(policy_both_ways) {
-    for (int tool = 0; tool < TOOL_COUNT; tool++) {
-        bool memory = tool == TOOL_REMEMBER || tool == TOOL_FORGET;
-        ck_assert_int_eq(policy_tool((enum tool_id)tool, ORIGIN_OWNER, false), VERDICT_ALLOW);
-        ck_assert_int_eq(policy_tool((enum tool_id)tool, ORIGIN_OWNER, true),
-                         memory ? VERDICT_CLEAN_ONLY : VERDICT_ALLOW);
-        ck_assert_int_eq(policy_tool((enum tool_id)tool, ORIGIN_CUSTOMER, false),
-                         tool == TOOL_CHECK_AVAILABILITY ? VERDICT_ALLOW : VERDICT_REFUSE);
-        ck_assert_int_eq(policy_tool((enum tool_id)tool, ORIGIN_OTHER, false), VERDICT_REFUSE);
-        ck_assert_int_eq(policy_tool((enum tool_id)tool, ORIGIN_OTHER, true), VERDICT_REFUSE);
-        ck_assert(policy_taints((enum tool_id)tool) ==
-                  (tool != TOOL_CHECK_AVAILABILITY && !memory));
-    }
-    ck_assert_int_eq(origin_of("owner"), ORIGIN_OWNER);
-    ck_assert_int_eq(origin_of("customer"), ORIGIN_CUSTOMER);
-    ck_assert_int_eq(origin_of(""), ORIGIN_OTHER);
-    ck_assert_int_eq(policy_change(true, false), VERDICT_ALLOW);
-    ck_assert_int_eq(policy_change(true, true), VERDICT_CONFIRM);
-    ck_assert_int_eq(policy_change(false, false), VERDICT_CONFIRM);
-    ck_assert_int_eq(policy_create(true), VERDICT_CONFIRM);
-    ck_assert_int_eq(policy_create(false), VERDICT_ALLOW);
+START_TEST(references) {
+    struct event_place place;
+    char *main = event_reference(CALENDAR_MAIN, "abc123"),
+         *other = event_reference("a@b.test", "abc123");
+    ck_assert_str_eq(main, "abc123");
+    ck_assert_str_eq(other, "abc123/a@b.test");
+    ck_assert(event_place_of(main, &place));
+    ck_assert_str_eq(place.calendar, CALENDAR_MAIN);
+    ck_assert_str_eq(place.id, "abc123");
+    ck_assert(event_place_of(other, &place));
+    ck_assert_str_eq(place.calendar, "a@b.test");
+    ck_assert_str_eq(place.id, "abc123");
+    static const char *const wrong[] = {"",           "/",           "abc123/",    "/a@b.test",
+                                        "abc123/a/b", "abc123/..",   "abc123/a b", "../abc123",
+                                        "abc?123",    "abc123/a\x7f"};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++)
+        ck_assert_msg(!event_reference_valid(wrong[i]), "%s", wrong[i]);
+    char id[CALENDAR_ID_SIZE + 1];
+    memset(id, 'a', sizeof(id));
+    id[CALENDAR_ID_SIZE] = '\0';
+    ck_assert(!calendar_id_valid(id));
+    id[CALENDAR_ID_SIZE - 1] = '\0';
+    ck_assert(calendar_id_valid(id));
+    free(main);
+    free(other);
 }
 END_TEST
 
@@ -327,12 +345,13 @@ int main(void) {
     tcase_add_test(tc, ids_are_stable);
     tcase_add_test(tc, tags_are_bounded);
     tcase_add_loop_test(tc, times_from_arguments, 0, (int)COUNT_OF(spans));
+    tcase_add_test(tc, last_days);
     tcase_add_test(tc, kind_switch_clears);
     tcase_add_loop_test(tc, recurrence_lines, 0, (int)COUNT_OF(rules));
     tcase_add_loop_test(tc, recurrence_until, 0, (int)COUNT_OF(untils));
     tcase_add_test(tc, intervals);
     tcase_add_test(tc, busy_or_not);
-    tcase_add_test(tc, policy_both_ways);
+    tcase_add_test(tc, references);
     tcase_add_test(tc, argument_checks);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

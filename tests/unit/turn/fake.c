@@ -56,6 +56,7 @@ struct fake *fake_new(void) {
                                                   .calendar_url = "https://cal.test/v3"};
     fake->world.model = (struct model_settings){
         .dialect = &model_anthropic, .url = (char *)"https://model.test/v1/messages", .model = "m"};
+    strcpy(fake->world.model_host, "model.test:443");
     fake->world.max_output_tokens = 1000;
     fake->world.notes_bytes = 16384;
     fake->world.grant_ms = FAKE_GRANT_MS;
@@ -79,7 +80,13 @@ static void fake_reset(struct fake *fake) {
         fake->asked[i] = NULL;
     }
     fake->model_calls = 0;
+    for (size_t i = 0; i < fake->asked_business; i++)
+        json_decref(fake->business_arguments[i]);
+    fake->asked_business = 0;
+    fake->operations[0] = '\0';
 }
+
+static void drop_proposal(struct fake *fake, size_t at);
 
 void fake_free(struct fake *fake) {
     fake_reset(fake);
@@ -95,6 +102,9 @@ void fake_free(struct fake *fake) {
         free(fake->state.preferences[i]);
     }
     free(fake->state.preferences);
+    while (fake->state.n_proposals > 0)
+        drop_proposal(fake, 0);
+    free(fake->state.proposals);
     free(fake);
 }
 
@@ -115,6 +125,15 @@ static ProtobufCBinaryData bytes_of(const char *text) {
     return (ProtobufCBinaryData){strlen(text), (uint8_t *)text};
 }
 
+static void answer_subject(struct fake *fake, int fd, const char *subject) {
+    uint8_t tag[32];
+    Cloister__KeyResult result = CLOISTER__KEY_RESULT__INIT;
+    Cloister__Message m = MSG_OF(KEY_RESULT, key_result, &result);
+    key_mac(fake->subject_key, subject, strlen(subject), tag, sizeof(tag));
+    result.digest = (ProtobufCBinaryData){sizeof(tag), tag};
+    ck_assert_int_eq(seq_send(fd, &m, -1), 0);
+}
+
 static void answer_keys(struct fake *fake, int fd) {
     struct msg_peer peer = {.from = ROLE_TURN, .to = ROLE_KEYS, .phase = PHASE_READY};
     SCOPE_MSG Cloister__Message *ask = NULL;
@@ -126,6 +145,10 @@ static void answer_keys(struct fake *fake, int fd) {
         ck_assert_int_eq(seq_send(fd, &m, -1), 0);
         return;
     }
+    if (ask->body_case == CLOISTER__MESSAGE__BODY_SUBJECT_ASK) {
+        answer_subject(fake, fd, ask->subject_ask->subject);
+        return;
+    }
     Cloister__KeyGrant grant = CLOISTER__KEY_GRANT__INIT;
     grant.error = fake->key_error;
     grant.connection_key = (ProtobufCBinaryData){32, fake->connection_key};
@@ -135,26 +158,68 @@ static void answer_keys(struct fake *fake, int fd) {
     grant.user = (char *)(fake->bound_user != NULL ? fake->bound_user : fake->start.user);
     grant.origin = (char *)(fake->bound_origin != NULL ? fake->bound_origin : fake->start.origin);
     grant.user_epoch = fake->user_epoch;
-    if (strcmp(grant.origin, "connect") == 0)
-        grant.subject_key = (ProtobufCBinaryData){32, fake->subject_key};
-    grant.google_client_secret = bytes_of(fake->client_secret);
+    if (strcmp(grant.origin, "customer") == 0)
+        grant.user_key.len = 0;
+    if (strcmp(grant.origin, "front") == 0) { /* as supervisor/keys/origins.c has it */
+        grant.user_key.len = 0;
+        key_derive(fake->user_key, "booking-event", fake->booking_key);
+        grant.booking_key = (ProtobufCBinaryData){32, fake->booking_key};
+    }
+    if (strcmp(grant.origin, "customer") != 0)
+        grant.google_client_secret = bytes_of(fake->client_secret);
     grant.model_api_key = bytes_of(fake->model_key);
+    grant.model_host =
+        fake->model_key_host != NULL ? (char *)fake->model_key_host : ask->key_ask->model_host;
     if (*ask->key_ask->state_token != '\0')
         grant.pkce_verifier = bytes_of(fake->verifier);
     Cloister__Message m = MSG_OF(KEY_GRANT, key_grant, &grant);
     ck_assert_int_eq(seq_send(fd, &m, -1), 0);
 }
 
-static void keep_preference(struct fake *fake, const Cloister__PutPreference *put) {
-    size_t n = fake->state.n_preferences++;
+static void seal_of(const Cloister__PutPreference *put, ProtobufCBinaryData *sealed) {
+    free(sealed->data);
+    sealed->len = put->sealed.len;
+    sealed->data = malloc(put->sealed.len);
+    memcpy(sealed->data, put->sealed.data, put->sealed.len);
+}
+
+/* 0, or the errno that cloisterd answers. */
+static int keep_preference(struct fake *fake, const Cloister__PutPreference *put) {
+    size_t n = fake->state.n_preferences;
+    fake->puts++;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(fake->state.preferences[i]->id, put->id) == 0) {
+            seal_of(put, &fake->state.preferences[i]->sealed);
+            return 0;
+        }
+    if (put->correct)
+        return ENOENT;
+    fake->state.n_preferences++;
     fake->state.preferences = reallocarray(fake->state.preferences, n + 1, sizeof(void *));
     Cloister__SealedItem *item = calloc(1, sizeof(*item));
     cloister__sealed_item__init(item);
     item->id = strdup(put->id);
-    item->sealed.len = put->sealed.len;
-    item->sealed.data = malloc(put->sealed.len);
-    memcpy(item->sealed.data, put->sealed.data, put->sealed.len);
+    seal_of(put, &item->sealed);
     fake->state.preferences[n] = item;
+    return 0;
+}
+
+static Cloister__BusinessResult answer_business(struct fake *fake,
+                                                const Cloister__BusinessCall *call) {
+    Cloister__BusinessResult result = CLOISTER__BUSINESS_RESULT__INIT;
+    size_t n = fake->asked_business++;
+    ck_assert_uint_lt(n, COUNT_OF(fake->business));
+    fake->business_arguments[n] = json_loads(call->arguments, 0, NULL);
+    ck_assert_ptr_nonnull(fake->business_arguments[n]);
+    size_t len = strlen(fake->operations);
+    (void)snprintf(fake->operations + len, sizeof(fake->operations) - len, "%s ", call->operation);
+    (void)snprintf(fake->business_keys[n], sizeof(fake->business_keys[n]), "%s",
+                   call->idempotency_key);
+    result.status = fake->business[n].status != 0 ? fake->business[n].status : 200;
+    result.code = (char *)(fake->business[n].code != NULL ? fake->business[n].code : "");
+    result.detail = "As the test says.";
+    result.result = (char *)(fake->business[n].result != NULL ? fake->business[n].result : "{}");
+    return result;
 }
 
 static void answer_host(struct fake *fake, int fd, Cloister__Message **message) {
@@ -165,7 +230,13 @@ static void answer_host(struct fake *fake, int fd, Cloister__Message **message) 
     if (call->op_case == CLOISTER__HOST_CALL__OP_MARK_BROKEN)
         fake->broken++;
     if (call->op_case == CLOISTER__HOST_CALL__OP_PUT_PREFERENCE)
-        keep_preference(fake, call->put_preference);
+        reply.error =
+            fake->put_error != 0 ? fake->put_error : keep_preference(fake, call->put_preference);
+    Cloister__BusinessResult business;
+    if (call->op_case == CLOISTER__HOST_CALL__OP_BUSINESS) {
+        business = answer_business(fake, call->business);
+        reply.business = &business;
+    }
     if (call->op_case == CLOISTER__HOST_CALL__OP_PUT_TOKEN)
         fake->put_token = take_ptr(*message);
     Cloister__Message m = MSG_OF(HOST_REPLY, host_reply, &reply);
@@ -189,7 +260,8 @@ static void give_credit(struct fake *fake, int fd) {
 
 /* One message of the turn; true when it was the last. */
 static bool take_message(struct fake *fake, int fd) {
-    struct msg_peer peer = {.from = ROLE_TURN, .to = ROLE_SUPERVISOR, .phase = PHASE_TURN};
+    struct msg_peer peer = {
+        .from = ROLE_TURN, .to = ROLE_SUPERVISOR | ROLE_AGENT, .phase = PHASE_TURN};
     SCOPE_MSG Cloister__Message *message = NULL;
     int r = seq_recv(fd, &peer, &message, NULL);
     ck_assert_msg(r == 0, "the turn's message: %s", strerror(-r));
@@ -211,7 +283,7 @@ static bool take_message(struct fake *fake, int fd) {
         }
     } else if (body == CLOISTER__MESSAGE__BODY_HOST_CALL) {
         answer_host(fake, fd, &message);
-    } else {
+    } else if (body != CLOISTER__MESSAGE__BODY_TURN_SESSIONS) { /* those are its agent's */
         fake->last = take_ptr(message);
         return true;
     }
@@ -257,12 +329,82 @@ static void carry(const ProtobufCBinaryData *from, ProtobufCBinaryData *to) {
     memcpy(to->data, from->data, from->len);
 }
 
+size_t fake_proposals(const struct fake *fake) {
+    return fake->last->body_case == CLOISTER__MESSAGE__BODY_TURN_DONE
+               ? fake->last->turn_done->n_proposals
+               : 0;
+}
+
+const Cloister__Proposal *fake_proposal(const struct fake *fake, size_t n) {
+    ck_assert_uint_lt(n, fake_proposals(fake));
+    return fake->last->turn_done->proposals[n];
+}
+
+bool fake_settled(const struct fake *fake, const char *id) {
+    bool done = fake->last->body_case == CLOISTER__MESSAGE__BODY_TURN_DONE;
+    size_t n = done ? fake->last->turn_done->n_settled : fake->last->turn_error->n_settled;
+    char **ids = done ? fake->last->turn_done->settled : fake->last->turn_error->settled;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(ids[i], id) == 0)
+            return true;
+    return false;
+}
+
+static void free_item(Cloister__SealedItem *item) {
+    free(item->id);
+    free(item->sealed.data);
+    free(item);
+}
+
+static void drop_proposal(struct fake *fake, size_t at) {
+    free_item(fake->state.proposals[at]);
+    fake->state.proposals[at] = fake->state.proposals[--fake->state.n_proposals];
+}
+
+static void keep_proposal(struct fake *fake, const Cloister__Proposal *made) {
+    size_t n = fake->state.n_proposals++;
+    fake->state.proposals = reallocarray(fake->state.proposals, n + 1, sizeof(void *));
+    Cloister__SealedItem *item = calloc(1, sizeof(*item));
+    cloister__sealed_item__init(item);
+    item->id = strdup(made->id);
+    carry(&made->sealed, &item->sealed);
+    fake->state.proposals[n] = item;
+}
+
+void fake_settle(struct fake *fake, const char *id) {
+    for (size_t i = 0; i < fake->state.n_proposals; i++)
+        if (strcmp(fake->state.proposals[i]->id, id) == 0)
+            drop_proposal(fake, i--);
+}
+
+void fake_decide(struct fake *fake, const char *id, bool confirm) {
+    Cloister__SealedItem **all = fake->state.proposals, *one = NULL;
+    size_t n = fake->state.n_proposals;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(all[i]->id, id) == 0)
+            one = all[i];
+    fake->state.proposals = &one;
+    fake->state.n_proposals = one != NULL;
+    fake->start.message = (char *)"";
+    fake->start.confirm = confirm;
+    fake_run(fake, CLOISTER__TURN_KIND__TURN_DECIDE);
+    fake->state.proposals = all;
+    fake->state.n_proposals = n;
+}
+
 void fake_carry(struct fake *fake) {
     bool done = fake->last->body_case == CLOISTER__MESSAGE__BODY_TURN_DONE;
     carry(done ? &fake->last->turn_done->notes : &fake->last->turn_error->notes,
           &fake->state.notes);
     carry(done ? &fake->last->turn_done->access : &fake->last->turn_error->access,
           &fake->state.access);
+    for (size_t i = 0; i < fake->state.n_proposals;)
+        if (fake_settled(fake, fake->state.proposals[i]->id))
+            drop_proposal(fake, i);
+        else
+            i++;
+    for (size_t i = 0; i < fake_proposals(fake); i++)
+        keep_proposal(fake, fake_proposal(fake, i));
 }
 
 void fake_event(struct fake *fake, const char *id, const char *json, bool own) {
@@ -277,6 +419,24 @@ void fake_event(struct fake *fake, const char *id, const char *json, bool own) {
                                   json_pack("{s:{s:s}}", "private", EVENT_PROP_MAC, mac));
     }
     (void)json_object_set_new(fake->events, id, event);
+}
+
+void fake_handle(struct fake *fake, const char *handle, const char *id) {
+    char subject[256];
+    uint8_t key[SEAL_KEY_LEN];
+    struct notes *notes = NULL;
+    (void)snprintf(subject, sizeof(subject), "%s:owner:%s", fake->start.user,
+                   fake->start.conversation);
+    const struct seal_label label = {"notes", subject, 3, 1};
+    key_mac(fake->user_key, fake->connection_key, SEAL_KEY_LEN, key, sizeof(key));
+    ck_assert_int_eq(notes_open(key, &label, fake->state.notes.data, fake->state.notes.len, &notes),
+                     0);
+    notes_handle_add(notes, handle, id);
+    free(fake->state.notes.data);
+    ck_assert_int_eq(notes_seal(key, &label, notes, fake->world.notes_bytes,
+                                &fake->state.notes.data, &fake->state.notes.len),
+                     0);
+    notes_free(notes);
 }
 
 const char *fake_code(const struct fake *fake) {

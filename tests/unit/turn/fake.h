@@ -38,12 +38,14 @@ struct fake {
                   bool *after);
     unsigned fault_count;
     unsigned etags;
+    char if_match[64];  /* of the request that is served now; "" for none */
+    char written[2048]; /* "METHOD id?query " of every change of the calendar */
 
     /* what the turn is given */
     Cloister__TurnStart start;
     Cloister__SealedState state;
     struct turn_world world;
-    uint8_t user_key[32], connection_key[32], subject_key[32];
+    uint8_t user_key[32], connection_key[32], subject_key[32], booking_key[32];
     const char *bound_user, *bound_origin; /* what keys say; NULL: as TURN_START does */
     uint64_t user_epoch;
     char grant[GRANT_SIZE]; /* a good one, in start.grant unless the test puts another there */
@@ -52,13 +54,24 @@ struct fake {
     uint64_t timeout_ms;
     const char *cancel_on_tool; /* TURN_CANCEL when this tool starts */
     uint32_t more_credit;       /* given after each piece of text */
+    int put_error;              /* every preference put ends with this errno */
+    /* What cloister-business says to the first call, the second, …; its code when it refuses. */
+    struct fake_business {
+        unsigned status; /* 0: 200 */
+        const char *code, *result;
+    } business[8];
 
     /* what came back */
-    char text[70000];
+    char text[80000];
     Cloister__Message *last; /* TURN_DONE or TURN_ERROR */
     char tools[2048];        /* "name:state " … */
     unsigned broken;         /* mark_broken calls */
+    unsigned puts;           /* of preferences */
     json_t *kept;            /* preferences put */
+    size_t asked_business;   /* calls of operations, and what they were */
+    char operations[256];    /* "name name " */
+    json_t *business_arguments[8];
+    char business_keys[8][64];
     Cloister__Message *put_token;
     unsigned committed;
     int agent_fd, keys_fd;
@@ -66,6 +79,8 @@ struct fake {
     /* without the fake network: what stands behind it */
     int egress_fd;
     const char *client_secret, *model_key, *verifier;
+    const char *model_key_host; /* whom the key is for; NULL: whom the turn names */
+    char model_key_sent[64];    /* the last one that reached the model's provider */
 };
 
 struct fake *fake_new(void);
@@ -76,10 +91,19 @@ void fake_chat(struct fake *fake, const char *message);
 void fake_run(struct fake *fake, Cloister__TurnKind kind);
 /* Carries notes and access token into the next turn, as cloisterd does. */
 void fake_carry(struct fake *fake);
+/* The proposals too: those made are open from now on, those settled are not. */
+size_t fake_proposals(const struct fake *fake); /* made by the last turn */
+const Cloister__Proposal *fake_proposal(const struct fake *fake, size_t n);
+bool fake_settled(const struct fake *fake, const char *id);
+void fake_settle(struct fake *fake, const char *id); /* it is open no more */
+/* Decides on an open one, by its id, as cloisterd starts it. */
+void fake_decide(struct fake *fake, const char *id, bool confirm);
 /* Mints a grant that the turn takes, with `left_ms` to live, and shows it. */
 void fake_grant(struct fake *fake, uint64_t left_ms);
 /* Adds an event; `own` marks it as made by Cloister for this user. */
 void fake_event(struct fake *fake, const char *id, const char *json, bool own);
+/* Has the conversation's notes say that `handle` stands for the event `id`. */
+void fake_handle(struct fake *fake, const char *handle, const char *id);
 const char *fake_code(const struct fake *fake); /* of TURN_ERROR; "" for TURN_DONE */
 bool fake_unknown(const struct fake *fake);
 /* Content of tool result `n` that the model got in request `asked`. */

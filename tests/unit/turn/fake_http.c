@@ -1,6 +1,7 @@
 /* http.h over functions: every request is answered by the fake world at the next step. */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -22,6 +23,7 @@ struct http_transfer {
     void *ctx;
     uint64_t deadline;
     struct fake_reply reply;
+    char if_match[64];
     bool answered, done;
     int result;
 };
@@ -35,6 +37,15 @@ int http_new(int egress_fd, struct http **ret) {
 
 void http_free(struct http *http) {
     free(http);
+}
+
+void http_resume(struct http *http, const struct resume *resume) {
+    (void)http, (void)resume;
+}
+
+bool http_sessions(struct http *http, struct resume *ret) {
+    (void)http, (void)ret;
+    return false;
 }
 
 void http_watch(struct http *http, int fd, int (*ready)(void *ctx), void *ctx) {
@@ -57,6 +68,13 @@ int http_start(struct http *http, const struct http_request *request, struct htt
     t->method = strdup(request->method);
     t->url = strdup(request->url);
     t->body = request->body != NULL ? strndup(request->body, request->body_len) : NULL;
+    for (size_t i = 0; request->headers != NULL && request->headers[i] != NULL; i++)
+        if (strncasecmp(request->headers[i], "if-match: ", 10) == 0)
+            (void)snprintf(t->if_match, sizeof(t->if_match), "%s", request->headers[i] + 10);
+    for (size_t i = 0; request->headers != NULL && request->headers[i] != NULL; i++)
+        if (strncasecmp(request->headers[i], "x-api-key: ", 11) == 0)
+            (void)snprintf(fake_world->model_key_sent, sizeof(fake_world->model_key_sent), "%s",
+                           request->headers[i] + 11);
     t->on_body = request->on_body;
     t->ctx = request->ctx;
     t->deadline = request->deadline;
@@ -71,6 +89,7 @@ static void transfer_step(struct http_transfer *t) {
         return;
     if (!t->answered) {
         t->answered = true;
+        strcpy(fake_world->if_match, t->if_match);
         fake_serve(fake_world, t->method, t->url, t->body, &t->reply);
     }
     if (t->reply.hang) {

@@ -72,6 +72,19 @@ static void merge(json_t *into, json_t *patch) {
     }
 }
 
+static void note_write(struct fake *fake, const char *method, const char *id, const char *query) {
+    size_t len = strlen(fake->written);
+    (void)snprintf(fake->written + len, sizeof(fake->written) - len, "%s %s%s%s ", method, id,
+                   *query != '\0' ? "?" : "", query);
+}
+
+static bool moved(struct fake *fake, const json_t *event, struct fake_reply *reply) {
+    if (*fake->if_match == '\0' || strcmp(fake->if_match, json_text(event, "etag")) == 0)
+        return false;
+    refuse(reply, 412, "conditionNotMet");
+    return true;
+}
+
 static void one_event(struct fake *fake, const char *method, const char *id, const char *body,
                       struct fake_reply *reply) {
     json_t *event = json_object_get(fake->events, id);
@@ -88,6 +101,8 @@ static void one_event(struct fake *fake, const char *method, const char *id, con
             refuse(reply, 404, "notFound");
             return;
         }
+        if (moved(fake, event, reply))
+            return;
         json_t *patch = json_loads(body, 0, NULL);
         merge(event, patch);
         json_decref(patch);
@@ -99,6 +114,8 @@ static void one_event(struct fake *fake, const char *method, const char *id, con
             refuse(reply, event == NULL ? 404 : 410, "deleted");
             return;
         }
+        if (moved(fake, event, reply))
+            return;
         (void)json_object_set_new(event, "status", json_string("cancelled"));
         give(reply, 204, NULL);
     }
@@ -123,7 +140,13 @@ static void serve_calendar(struct fake *fake, const char *method, const char *pa
         return;
     }
     ck_assert_msg(strncmp(path, events, sizeof(events) - 1) == 0, "%s", path);
-    path += sizeof(events) - 1;
+    char plain[1200];
+    const char *query = strchr(path, '?');
+    (void)snprintf(plain, sizeof(plain), "%.*s", (int)strcspn(path, "?"), path);
+    path = plain + sizeof(events) - 1;
+    query = query != NULL ? query + 1 : "";
+    if (strcmp(method, "GET") != 0)
+        note_write(fake, method, *path == '/' ? path + 1 : "new", query);
     if (*path == '/')
         one_event(fake, method, path + 1, body, reply);
     else if (strcmp(method, "POST") == 0)

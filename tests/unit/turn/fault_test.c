@@ -219,6 +219,32 @@ START_TEST(model_faults) {
 }
 END_TEST
 
+/* Whom the key is for that the turn was granted, and what of it goes to model.test. */
+static const struct {
+    const char *host, *key, *code, *sent;
+} model_keys[] = {
+    {"model.test:443", "apikey", "", "apikey"},
+    {"model.test:443", "", "", ""},
+    {"other.test:443", "apikey", "model_misconfigured", ""},
+    {"model.test:444", "apikey", "model_misconfigured", ""},
+    {"model.test", "apikey", "model_misconfigured", ""},
+    {"", "apikey", "model_misconfigured", ""},
+    {"", "", "model_misconfigured", ""},
+};
+
+START_TEST(a_key_goes_to_its_own_host) {
+    fake->model_key_host = model_keys[_i].host;
+    fake->model_key = model_keys[_i].key;
+    fake->model[0] = SAY("Hello.") END_TURN;
+    fake_chat(fake, "Hello");
+    ck_assert_str_eq(fake_code(fake), model_keys[_i].code);
+    ck_assert_str_eq(fake->model_key_sent, model_keys[_i].sent);
+    ck_assert_uint_eq(fake->model_calls, *model_keys[_i].code == '\0' ? 1 : 0);
+    if (*model_keys[_i].code != '\0')
+        ck_assert_ptr_nonnull(strstr(fake->last->turn_error->detail, "cloisterctl reload as root"));
+}
+END_TEST
+
 START_TEST(cut_answer_says_so) {
     fake->model[0] = SAY("Long") END_WITH("max_tokens");
     fake_chat(fake, "Hello");
@@ -250,8 +276,8 @@ START_TEST(nonsense_calls_are_answered) {
     fake->model[1] = SAY("Sorry.") END_TURN;
     fake_chat(fake, "Do things.");
     ck_assert_str_eq(fake_code(fake), "");
-    static const char *const codes[] = {"unknown_tool",  "bad_arguments", "bad_arguments",
-                                        "bad_arguments", "bad_arguments", "not_found"};
+    static const char *const codes[] = {"unknown_tool", "bad_arguments", "bad_arguments",
+                                        "not_found",    "bad_arguments", "not_found"};
     for (size_t i = 0; i < COUNT_OF(codes); i++) {
         json_t *result = fake_result(fake, 1, i);
         ck_assert_str_eq(json_text(result, "error"), codes[i]);
@@ -275,7 +301,7 @@ START_TEST(writes_are_counted) {
     fake->model[6] = SAY("Done.") END_TURN;
     fake_chat(fake, "Many.");
     ck_assert_str_eq(fake_code(fake), "");
-    ck_assert_uint_eq(json_object_size(fake->events), TURN_WRITES);
+    ck_assert_uint_eq(json_object_size(fake->events), (size_t)LIMIT_WRITES);
     json_t *result = fake_result(fake, 6, 1);
     ck_assert_str_eq(json_text(result, "error"), "budget_exhausted");
     json_decref(result);
@@ -383,6 +409,7 @@ int main(void) {
     tcase_add_test(tc, grant_is_gone);
     tcase_add_test(tc, scopes_as_far_as_they_go);
     tcase_add_loop_test(tc, model_faults, 0, (int)COUNT_OF(models));
+    tcase_add_loop_test(tc, a_key_goes_to_its_own_host, 0, (int)COUNT_OF(model_keys));
     tcase_add_test(tc, cut_answer_says_so);
     tcase_add_test(tc, nonsense_calls_are_answered);
     tcase_add_test(tc, endless_answer_says_so);

@@ -289,7 +289,12 @@ static json_t *request_of(const struct model_dialect *dialect, bool completion) 
                                   .tools = &tool,
                                   .ntools = 1,
                                   .messages = messages};
-    json_t *body = dialect->request(&settings, &prompt, 99);
+    json_t *request = dialect->request(&settings, &prompt, 99);
+    char *text = model_body(dialect, request, &prompt);
+    json_t *body = json_loads(text, JSON_REJECT_DUPLICATES, NULL); /* as the provider reads it */
+    ck_assert_ptr_nonnull(body);
+    free(text);
+    json_decref(request);
     json_decref(messages);
     return body;
 }

@@ -2,7 +2,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "agent/timezone.h"
+#include "ipc/timezone.h"
 
 static const struct {
     const char *text;

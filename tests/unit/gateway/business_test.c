@@ -1,0 +1,263 @@
+/* The owners' businesses over HTTP: what each route asks for, as whom, and how answers come back.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/gateway/rig.h"
+
+#define COOKIE "Cookie: __Host-cloister-session=good-session\r\nCloister-CSRF: good-csrf\r\n"
+
+static struct rig rig;
+
+static void setup(void) {
+    struct gateway_limits limits = rig_limits();
+    rig_start(&rig, &limits, "");
+}
+
+static void teardown(void) {
+    rig_stop(&rig);
+}
+
+static const struct {
+    const char *method, *path, *body, *operation, *arguments;
+} rows[] = {
+    {"PUT", "/v1/businesses/salon?user=%s", "{\"profile\":{\"name\":\"S\"}}", "put_business",
+     "{\"profile\":{\"name\":\"S\"},\"slug\":\"salon\"}"},
+    {"GET", "/v1/businesses/salon?user=%s", NULL, "get_own_business", "{\"slug\":\"salon\"}"},
+    {"DELETE", "/v1/businesses/salon?user=%s", NULL, "delete_business", "{\"slug\":\"salon\"}"},
+    {"POST", "/v1/businesses/salon/publish?user=%s", NULL, "publish_business",
+     "{\"slug\":\"salon\"}"},
+    {"POST", "/v1/businesses/salon/publish?user=%s", "{\"version\":7}", "publish_business",
+     "{\"version\":7,\"slug\":\"salon\"}"},
+    {"GET", "/v1/businesses/salon/notifications?user=%s", NULL, "get_notifications",
+     "{\"slug\":\"salon\"}"},
+    {"PUT", "/v1/businesses/salon/notifications?user=%s", "{\"emails\":[\"a@b.example\"]}",
+     "set_notifications", "{\"emails\":[\"a@b.example\"],\"slug\":\"salon\"}"},
+    {"POST", "/v1/businesses/salon/unpublish?user=%s", "{}", "unpublish_business",
+     "{\"slug\":\"salon\"}"},
+    {"GET", "/v1/users/%s/businesses", NULL, "list_own_businesses", "{}"},
+    {"GET", "/v1/users/%s/bookings?status=confirmed&from=2026-11-01T00:00:00Z&x=1", NULL,
+     "list_bookings", "{\"from\":\"2026-11-01T00:00:00Z\",\"status\":\"confirmed\"}"},
+    {"POST", "/v1/users/%s/bookings/BK7Q2M/cancel", "{\"reason\":\"ill\"}",
+     "cancel_booking_as_owner", "{\"reason\":\"ill\",\"reference\":\"BK7Q2M\"}"},
+    {"POST", "/v1/users/%s/bookings/BK7Q2M/reschedule", "{\"start\":\"2026-12-01T11:00:00Z\"}",
+     "reschedule_booking_as_owner",
+     "{\"start\":\"2026-12-01T11:00:00Z\",\"reference\":\"BK7Q2M\"}"},
+    {"GET", "/v1/users/%s/inquiries?business=salon", NULL, "list_inquiries",
+     "{\"business\":\"salon\"}"},
+    {"POST", "/v1/users/%s/inquiries/IQ7Q2M/answer", "{\"text\":\"Yes\"}", "answer_inquiry",
+     "{\"text\":\"Yes\",\"reference\":\"IQ7Q2M\"}"},
+    {"POST", "/v1/users/%s/inquiries/IQ7Q2M/close", NULL, "close_inquiry",
+     "{\"reference\":\"IQ7Q2M\"}"},
+};
+
+/* `who`: the user of the path; with "me" a session asks, otherwise the frontend. */
+static char *ask(size_t row, const char *who, const char *headers) {
+    char path[256];
+    ck_assert_ptr_nonnull(rows[row].path);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    (void)snprintf(path, sizeof(path), rows[row].path, who);
+#pragma GCC diagnostic pop
+    if (strcmp(who, "me") != 0)
+        return rig_call(&rig, rows[row].method, path, headers, rows[row].body);
+    char request[2048];
+    int n = snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: x\r\n%s", rows[row].method,
+                     path, headers);
+    if (rows[row].body != NULL)
+        n += snprintf(request + n, sizeof(request) - (size_t)n,
+                      "Content-Type: application/json\r\nContent-Length: %zu\r\n",
+                      strlen(rows[row].body));
+    n += snprintf(request + n, sizeof(request) - (size_t)n, "\r\n%s",
+                  rows[row].body != NULL ? rows[row].body : "");
+    return rig_raw(&rig, request, (size_t)n);
+}
+
+START_TEST(test_asked) {
+    SCOPE_FREE char *got = ask((size_t)_i, "ann", "Cloister-Grant: g\r\nIdempotency-Key: k7\r\n");
+    ck_assert_msg(status_of(got) == 200, "%s", got);
+    struct fake_seen now = rig_seen(&rig);
+    ck_assert_str_eq(now.last_operation, rows[_i].operation);
+    ck_assert_str_eq(now.last_arguments, rows[_i].arguments);
+    ck_assert_str_eq(now.last_user, "ann");
+    ck_assert_str_eq(now.last_grant, "g");
+    ck_assert_str_eq(now.last_key, "k7");
+    SCOPE_FREE char *again = ask((size_t)_i, "me", COOKIE);
+    ck_assert_msg(status_of(again) == 200, "%s", again);
+    now = rig_seen(&rig);
+    ck_assert_str_eq(now.last_session, "good-session");
+    ck_assert_str_eq(now.last_user, "");
+    ck_assert_uint_eq(strlen(now.last_key), 32); /* its own id */
+    ck_assert_uint_eq(now.businesses, 2);
+}
+END_TEST
+
+START_TEST(test_refused) {
+    SCOPE_FREE char *other = ask((size_t)_i, "me",
+                                 "Cookie: __Host-cloister-session=good-session\r\n"
+                                 "Sec-Fetch-Site: cross-site\r\n");
+    check_problem(other, 403, "csrf_invalid");
+    SCOPE_FREE char *nobody = ask((size_t)_i, "me", "");
+    check_problem(nobody, 401, "unauthorized");
+    SCOPE_FREE char *unknown = ask((size_t)_i, "nobody", "Cloister-Grant: g\r\n");
+    check_problem(unknown, 404, "unknown_user");
+    SCOPE_FREE char *odd = ask((size_t)_i, "a%0Ab", "Cloister-Grant: g\r\n");
+    check_problem(odd, 400, "invalid_field");
+    ck_assert_uint_eq(rig_seen(&rig).businesses, 0);
+}
+END_TEST
+
+/* A refusal's own status, code and words; what comes beside it, without replacing any of these. */
+START_TEST(test_refusals) {
+    SCOPE_FREE char *not_mine = rig_call(&rig, "GET", "/v1/businesses/nobodys?user=ann", "", NULL);
+    check_problem(not_mine, 403, "not_owner");
+    ck_assert_ptr_nonnull(strstr(not_mine, "It is somebody else's."));
+    SCOPE_FREE char *taken = rig_call(&rig, "POST", "/v1/users/ann/bookings/BK1/reschedule", "",
+                                      "{\"start\":\"taken\"}");
+    check_problem(taken, 409, "slot_taken");
+    ck_assert_ptr_nonnull(
+        strstr(taken, "\"next_slots\":[{\"start\":\"2026-12-01T11:00:00+01:00\"}]"));
+    ck_assert_ptr_nonnull(strstr(taken, "\"status\":409"));
+    ck_assert_ptr_null(strstr(taken, "\"status\":200"));
+    static const char *const bad[] = {
+        "/v1/businesses/Salon?user=ann", "/v1/businesses/a%2Fb?user=ann", "/v1/businesses/salon",
+        "/v1/businesses/salon?user=", "/v1/businesses/salon?user=a&user=b"};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        SCOPE_FREE char *got = rig_call(&rig, "GET", bad[i], "", NULL);
+        check_problem(got, 400, "invalid_field");
+    }
+    SCOPE_FREE char *reference =
+        rig_call(&rig, "POST", "/v1/users/ann/bookings/a%20b/cancel", "", NULL);
+    check_problem(reference, 400, "invalid_field");
+    SCOPE_FREE char *twice =
+        rig_call(&rig, "GET", "/v1/users/ann/bookings?status=a&status=b", "", NULL);
+    check_problem(twice, 400, "invalid_field");
+    SCOPE_FREE char *latin = rig_call(&rig, "GET", "/v1/users/ann/bookings?status=%ff", "", NULL);
+    check_problem(latin, 400, "invalid_field");
+    ck_assert_ptr_nonnull(strstr(latin, "'status'"));
+    ck_assert_uint_eq(rig_seen(&rig).businesses, 2);
+}
+END_TEST
+
+/* ---- the owner's pages ---- */
+
+#define BROWSER "Cookie: __Host-cloister-session=good-session\r\n"
+
+static const struct {
+    const char *path, *has, *has_too;
+} pages[] = {
+    {"/businesses", "href=\"/businesses/salon\"", "Salon &lt;b&gt;Ö&lt;/b&gt;"},
+    {"/businesses/salon", "value=\"Salon &lt;b&gt;Ö&lt;/b&gt;\"", "Cuts &amp; more"},
+    {"/businesses/salon?preview=1", "This is how customers will see it", "09:00–17:00"},
+    {"/bookings", "Sam &lt;i&gt;X&lt;/i&gt;", "Tuesday, 1 December 2026, <b>10:00</b>"},
+    {"/bookings?when=past", "Sam &lt;i&gt;X&lt;/i&gt;", "Past bookings"},
+    {"/inquiries", "Do you do &lt;i&gt;beards&lt;/i&gt;?", "name=\"reference\" value=\"IQ7Q2M\""},
+};
+
+START_TEST(test_pages) {
+    SCOPE_FREE char *got = rig_browse(&rig, "GET", pages[_i].path, BROWSER, NULL);
+    ck_assert_msg(status_of(got) == 200, "%s", got);
+    ck_assert_msg(strstr(got, pages[_i].has) != NULL, "%s", got);
+    ck_assert_msg(strstr(got, pages[_i].has_too) != NULL, "%s", got);
+    ck_assert_ptr_null(strstr(got, "<b>Ö"));
+    ck_assert_ptr_null(strstr(got, "<i>X"));
+    ck_assert(has_header(got, "Content-Security-Policy: default-src 'none'; script-src 'self'"));
+    SCOPE_FREE char *nobody = rig_browse(&rig, "GET", pages[_i].path, "", NULL);
+    ck_assert_uint_eq(status_of(nobody), 303);
+    ck_assert(has_header(nobody, "Location: /login\r"));
+}
+END_TEST
+
+static const struct {
+    const char *path, *form, *operation, *has, *location;
+} forms[] = {
+    {"/businesses", "name=Neu&slug=nobodys&timezone=Europe/Berlin", "get_own_business",
+     "Somebody else has", NULL},
+    {"/businesses", "name=Neu&slug=salon&timezone=Europe/Berlin", "list_own_businesses",
+     "You have a business of that name already.", NULL},
+    {"/businesses/salon", "act=about&name=Neu+%26+alt&languages=de,+en", "put_business",
+     "\"name\":\"Neu & alt\"", "/businesses/salon?done=saved#about"},
+    {"/businesses/salon",
+     "act=service&name=Cut+%26+colour&duration_minutes=45&price_min=12.5&price_currency=EUR",
+     "put_business",
+     "{\"id\":\"cut-colour\",\"name\":\"Cut & colour\",\"duration_minutes\":45,\"price\":{"
+     "\"min\":12.5,\"currency\":\"EUR\"}}",
+     "/businesses/salon?done=saved#services"},
+    {"/businesses/salon", "act=service&id=cut&name=Cut&duration_minutes=x", "put_business",
+     "\"duration_minutes\":\"x\"", "/businesses/salon?done=saved#services"},
+    {"/businesses/salon", "act=drop-service&id=cut", "put_business", "\"services\":[]",
+     "/businesses/salon?done=saved#services"},
+    {"/businesses/salon",
+     "act=hours&timezone=Asia/Kolkata&mon_opens1=09:00&mon_closes1=12:00&mon_opens2=13:00&"
+     "mon_closes2=18:00&sun_opens1=22:00&sun_closes1=02:00",
+     "put_business",
+     "\"weekly\":[{\"opens\":\"09:00\",\"closes\":\"12:00\",\"days\":[\"mon\"]},{\"opens\":"
+     "\"13:00\",\"closes\":\"18:00\",\"days\":[\"mon\"]},{\"opens\":\"22:00\",\"closes\":"
+     "\"02:00\",\"days\":[\"sun\"]}]",
+     "/businesses/salon?done=saved#hours"},
+    {"/businesses/salon", "act=exception&date=2026-12-24", "put_business",
+     "\"exceptions\":[{\"date\":\"2026-12-24\",\"closed\":true}]",
+     "/businesses/salon?done=saved#hours"},
+    {"/businesses/salon", "act=attributes&attributes=wheelchair+access%3A+yes%0D%0Aparking%3A+yard",
+     "put_business", "\"attributes\":{\"wheelchair_access\":true,\"parking\":\"yard\"}",
+     "/businesses/salon?done=saved#attributes"},
+    {"/businesses/salon", "act=features&booking=1", "put_business",
+     "\"features\":{\"booking\":true,\"inquiries\":false,\"chat\":false,\"agent_answers\":false}",
+     "/businesses/salon?done=saved#features"},
+    {"/businesses/salon", "act=publish", "publish_business", "{\"slug\":\"salon\"}",
+     "/businesses/salon?done=published"},
+    {"/businesses/salon", "act=delete&sure=1", "delete_business", "{\"slug\":\"salon\"}",
+     "/businesses?done=deleted"},
+    {"/bookings", "act=cancel&reference=BK7Q2M&reason=ill", "cancel_booking_as_owner",
+     "{\"reference\":\"BK7Q2M\",\"reason\":\"ill\"}", "/bookings?done=cancelled"},
+    /* The day on which clocks are put back: the first of the two. */
+    {"/bookings", "act=move&reference=BK7Q2M&business=salon&start=2026-10-25T02:30",
+     "reschedule_booking_as_owner",
+     "{\"reference\":\"BK7Q2M\",\"start\":\"2026-10-25T02:30:00+02:00\"}", "/bookings?done=moved"},
+    {"/inquiries", "reference=IQ7Q2M&text=Yes", "answer_inquiry",
+     "{\"reference\":\"IQ7Q2M\",\"text\":\"Yes\"}", "/inquiries?done=answered"},
+    {"/inquiries", "reference=IQ7Q2M&text=&close=1", "close_inquiry", "{\"reference\":\"IQ7Q2M\"}",
+     "/inquiries?done=closed"},
+};
+
+START_TEST(test_forms) {
+    char form[1024];
+    (void)snprintf(form, sizeof(form), "csrf=good-csrf&%s", forms[_i].form);
+    SCOPE_FREE char *got = rig_browse(&rig, "POST", forms[_i].path, BROWSER, form);
+    struct fake_seen now = rig_seen(&rig);
+    if (forms[_i].location == NULL) {
+        ck_assert_msg(status_of(got) == 422 && strstr(got, forms[_i].has) != NULL, "%s", got);
+        return;
+    }
+    char location[128];
+    (void)snprintf(location, sizeof(location), "Location: %s\r", forms[_i].location);
+    ck_assert_msg(status_of(got) == 303 && has_header(got, location), "%s", got);
+    ck_assert_str_eq(now.last_operation, forms[_i].operation);
+    ck_assert_msg(strstr(now.last_arguments, forms[_i].has) != NULL, "%s", now.last_arguments);
+    ck_assert_str_eq(now.last_csrf, "good-csrf");
+    /* Without the token nothing is changed. */
+    unsigned changes = now.changes;
+    SCOPE_FREE char *without = rig_browse(&rig, "POST", forms[_i].path, BROWSER, forms[_i].form);
+    ck_assert_uint_eq(status_of(without), 403);
+    ck_assert_uint_eq(rig_seen(&rig).changes, changes);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("gateway-business");
+    TCase *tcase = tcase_create("business");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, test_asked, 0, COUNT_OF(rows));
+    tcase_add_loop_test(tcase, test_refused, 0, COUNT_OF(rows));
+    tcase_add_test(tcase, test_refusals);
+    tcase_add_loop_test(tcase, test_pages, 0, COUNT_OF(pages));
+    tcase_add_loop_test(tcase, test_forms, 0, COUNT_OF(forms));
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
