@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "tests/world/accounts.h"
+#include "tests/world/calendars.h"
 #include "tests/world/event.h"
 #include "tests/world/expand.h"
+#include "tests/world/obey.h"
 #include "tests/world/request_log.h"
 
 static const char *text(const json_t *object, const char *key) {
@@ -81,7 +83,7 @@ static void account_list(struct exchange *x) {
     answer_json(x, 200, json_pack("{s:o}", "accounts", list));
 }
 
-static void events_get(struct exchange *x, const json_t *account) {
+static void planted_get(struct exchange *x, const json_t *account) {
     bool deleted = exchange_query(x, "deleted") != NULL;
     json_t *list = json_array(), *record;
     const char *id;
@@ -93,7 +95,7 @@ static void events_get(struct exchange *x, const json_t *account) {
     answer_json(x, 200, json_pack("{s:o}", "events", list));
 }
 
-static void events_post(struct exchange *x, json_t *account) {
+static void planted_post(struct exchange *x, json_t *account) {
     json_t *in = body(x);
     const char *why = NULL;
     if (!in)
@@ -106,7 +108,7 @@ static void events_post(struct exchange *x, json_t *account) {
     json_decref(in);
 }
 
-static void events_delete(struct exchange *x, json_t *account, const char *id) {
+static void planted_delete(struct exchange *x, json_t *account, const char *id) {
     json_t *events = json_object_get(account, "events");
     if (!id) {
         json_object_clear(events);
@@ -116,6 +118,28 @@ static void events_delete(struct exchange *x, json_t *account, const char *id) {
     }
     world_touch(x->world);
     answer_json(x, 200, json_object());
+}
+
+/* The account's secondary calendars: GET lists them with all they hold, POST adds one. */
+static void calendars_route(struct exchange *x, json_t *account) {
+    if (!is(x, "POST")) {
+        json_t *all = json_object_get(account, "calendars");
+        answer_json(x, 200, all ? json_incref(all) : json_object());
+        return;
+    }
+    json_t *in = body(x), *event;
+    const char *why = NULL;
+    size_t i;
+    if (!in)
+        return;
+    json_t *made = calendars_put(x->world, account, in, &why);
+    json_array_foreach(json_object_get(in, "events"), i,
+                       event)(void)(why ? NULL : plant(x->world, made, event, &why));
+    if (why)
+        fail(x, 400, why);
+    else
+        answer_json(x, 200, json_incref(made));
+    json_decref(in);
 }
 
 static void accounts_route(struct exchange *x, char *part[static 4]) {
@@ -138,14 +162,18 @@ static void accounts_route(struct exchange *x, char *part[static 4]) {
     else if (strcmp(part[2], "sync") == 0) { /* older sync tokens are refused from now on */
         json_object_set_new(account, "sync_floor", json_integer(world_next(x->world)));
         answer_json(x, 200, json_object());
-    } else if (strcmp(part[2], "events") != 0)
+    } else if (strcmp(part[2], "calendars") == 0)
+        calendars_route(x, account);
+    else if (strcmp(part[2], "events") != 0)
         fail(x, 404, "no such route");
+    else if (!(account = calendars_find(account, exchange_query(x, "calendar"))))
+        fail(x, 404, "no such calendar");
     else if (is(x, "POST"))
-        events_post(x, account);
+        planted_post(x, account);
     else if (is(x, "DELETE"))
-        events_delete(x, account, part[3]);
+        planted_delete(x, account, part[3]);
     else
-        events_get(x, account);
+        planted_get(x, account);
 }
 
 /* ---- faults, log, tokens, clock ---- */
@@ -270,6 +298,17 @@ static void settings_route(struct exchange *x) {
     answer_json(x, 200, out);
 }
 
+/* The obedient attacker (obey.h). */
+static void obey_route(struct exchange *x) {
+    json_t *in = is(x, "POST") ? body(x) : NULL;
+    if (is(x, "POST") && !in)
+        return;
+    if (in)
+        obey_set(in);
+    json_decref(in);
+    answer_json(x, 200, obey_settings());
+}
+
 static void stats_route(struct exchange *x) {
     struct world *w = x->world;
     json_t *out = json_pack(
@@ -303,6 +342,8 @@ void admin_handle(struct exchange *x) {
         clock_route(x);
     else if (strcmp(first, "settings") == 0)
         settings_route(x);
+    else if (strcmp(first, "obey") == 0)
+        obey_route(x);
     else if (strcmp(first, "stats") == 0)
         stats_route(x);
     else

@@ -1,5 +1,5 @@
 /* Calendar API v3: who may call what, and the small resources. */
-#include "tests/world/calendar.h"
+#include "tests/world/calendars.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -112,39 +112,28 @@ void cal_answer(struct cal *c, int status, json_t *json) {
     answer_json(c->x, status, json);
 }
 
-bool cal_mine(const struct cal *c, const char *id) {
-    return id &&
-           (strcmp(id, "primary") == 0 || strcasecmp(id, account_text(c->account, "email")) == 0);
-}
-
 /* ---- small resources ---- */
-
-static json_t *list_entry(const struct cal *c) {
-    const char *email = account_text(c->account, "email");
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:b,s:[]}", "kind", "calendar#calendarListEntry",
-                     "etag", "\"1\"", "id", email, "summary", email, "timeZone", zone_name(c->zone),
-                     "accessRole", "owner", "primary", 1, "selected", 1, "defaultReminders");
-}
 
 static void calendar_list(struct cal *c, const char *id) {
     if (!id && permit(c, RIGHT_LIST))
         cal_answer(c, 200,
-                   json_pack("{s:s,s:s,s:[o],s:s}", "kind", "calendar#calendarList", "etag",
-                             "\"l1\"", "items", list_entry(c), "nextSyncToken", "list-1"));
+                   json_pack("{s:s,s:s,s:o,s:s}", "kind", "calendar#calendarList", "etag", "\"l1\"",
+                             "items", calendars_entries(c), "nextSyncToken", "list-1"));
     else if (id && permit(c, RIGHT_LIST_ONE)) {
-        if (cal_mine(c, id))
-            cal_answer(c, 200, list_entry(c));
+        if (cal_enter(c, id))
+            cal_answer(c, 200, calendars_entry(c));
         else
             calendar_error(c->x, 404, "notFound", "Not Found");
     }
 }
 
 static void calendars_get(struct cal *c) {
-    const char *email = account_text(c->account, "email");
+    const char *id = account_text(c->account, "email"),
+               *summary = account_text(c->account, "summary");
     if (permit(c, RIGHT_CALENDAR))
         cal_answer(c, 200,
                    json_pack("{s:s,s:s,s:s,s:s,s:s,s:{s:[s]}}", "kind", "calendar#calendar", "etag",
-                             "\"c1\"", "id", email, "summary", email, "timeZone",
+                             "\"c1\"", "id", id, "summary", *summary ? summary : id, "timeZone",
                              zone_name(c->zone), "conferenceProperties",
                              "allowedConferenceSolutionTypes", "hangoutsMeet"));
 }
@@ -206,17 +195,20 @@ static void route_event(struct cal *c, const char *id, const char *more) {
 }
 
 static void route_calendar(struct cal *c, char *part[static 5]) {
+    bool there = cal_enter(c, part[1]);
     if (!part[2]) {
-        if (!is(c, "GET"))
-            not_found(c->x);
-        else if (!cal_mine(c, part[1]))
+        if (!is(c, "GET") || !there)
             not_found(c->x);
         else
             calendars_get(c);
-    } else if (strcmp(part[2], "events") != 0 || !cal_mine(c, part[1])) {
+    } else if (strcmp(part[2], "events") != 0 || !there) {
         /* A missing scope shows before a missing calendar. */
         if (permit(c, is(c, "GET") ? RIGHT_READ : RIGHT_WRITE))
             not_found(c->x);
+    } else if (!is(c, "GET") && !cal_may_write(c)) {
+        if (permit(c, RIGHT_WRITE))
+            calendar_error(c->x, 403, "requiredAccessLevel",
+                           "You need to have writer access to this calendar.");
     } else if (part[3]) {
         route_event(c, part[3], part[4]);
     } else if (is(c, "GET")) {
@@ -270,6 +262,7 @@ void calendar_handle(struct exchange *x) {
                        "token, login cookie or other valid authentication credential.");
         return;
     }
+    c.home = c.account;
     c.zone = account_zone(c.account);
     answer_header(x, "Cache-Control", "no-cache, no-store, max-age=0, must-revalidate");
     char *part[5] = {NULL};

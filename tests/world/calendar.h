@@ -8,7 +8,8 @@
 
 struct cal {
     struct exchange *x;
-    json_t *account;
+    json_t *home;    /* the account */
+    json_t *account; /* what holds the calendar's events: the account, or a secondary calendar */
     const struct zone *zone; /* of the calendar */
     const char *scope;       /* of the access token */
 };
@@ -32,9 +33,6 @@ json_t *cal_body(struct cal *c);
 bool cal_not_modified(struct cal *c, const char *etag);
 /* Takes `json`; applies the `fields` parameter. */
 void cal_answer(struct cal *c, int status, json_t *json);
-/* Is this calendar id one of the account's? */
-bool cal_mine(const struct cal *c, const char *id);
-
 /* fields.c: keeps only what a partial-response selector names. New reference. */
 json_t *fields_select(const char *fields, const json_t *json);
 

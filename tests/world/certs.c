@@ -25,8 +25,10 @@ static bool extend(X509 *cert, X509 *issuer, int nid, const char *value) {
     return ok;
 }
 
-/* A certificate over `key`, valid from yesterday for ten years, not yet signed. */
-static X509 *certificate(EVP_PKEY *key, const char *common_name) {
+#define TEN_YEARS_S (86400L * 3650)
+
+/* A certificate over `key`, not yet signed, valid since a long week ago until `left_s` from now. */
+static X509 *certificate(EVP_PKEY *key, const char *common_name, long left_s) {
     X509 *cert = X509_new();
     unsigned char serial[8];
     BIGNUM *bn = NULL;
@@ -36,8 +38,8 @@ static X509 *certificate(EVP_PKEY *key, const char *common_name) {
     bn = BN_bin2bn(serial, sizeof(serial), NULL);
     X509_NAME *name = X509_get_subject_name(cert);
     if (!bn || !BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(cert)) || !X509_set_version(cert, 2) ||
-        !X509_gmtime_adj(X509_getm_notBefore(cert), -86400) ||
-        !X509_gmtime_adj(X509_getm_notAfter(cert), 86400L * 3650) || !X509_set_pubkey(cert, key) ||
+        !X509_gmtime_adj(X509_getm_notBefore(cert), -86400L * 8) ||
+        !X509_gmtime_adj(X509_getm_notAfter(cert), left_s) || !X509_set_pubkey(cert, key) ||
         !X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)common_name,
                                     -1, -1, 0))
         goto fail;
@@ -57,7 +59,7 @@ static void authority_clear(struct authority *ca) {
 
 static int authority_make(struct authority *ret, const char *name) {
     struct authority ca = {.key = EVP_EC_gen("P-256")};
-    ca.cert = ca.key ? certificate(ca.key, name) : NULL;
+    ca.cert = ca.key ? certificate(ca.key, name, TEN_YEARS_S) : NULL;
     if (!ca.cert || !X509_set_issuer_name(ca.cert, X509_get_subject_name(ca.cert)) ||
         !extend(ca.cert, ca.cert, NID_basic_constraints, "critical,CA:TRUE") ||
         !extend(ca.cert, ca.cert, NID_key_usage, "critical,keyCertSign,cRLSign") ||
@@ -114,9 +116,9 @@ static int authority_store(const char *dir, const struct authority *ca) {
 }
 
 /* A server context whose certificate carries the alternative names `san`. */
-static SSL_CTX *server(const struct authority *ca, const char *san) {
+static SSL_CTX *server(const struct authority *ca, const char *san, long left_s) {
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *cert = key ? certificate(key, "stand-in") : NULL;
+    X509 *cert = key ? certificate(key, "stand-in", left_s) : NULL;
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     if (!cert || !ctx || !X509_set_issuer_name(cert, X509_get_subject_name(ca->cert)) ||
         !extend(cert, ca->cert, NID_subject_alt_name, san) ||
@@ -138,6 +140,7 @@ void certs_free(struct certs *certs) {
     SSL_CTX_free(certs->good);
     SSL_CTX_free(certs->wrong_host);
     SSL_CTX_free(certs->unknown_ca);
+    SSL_CTX_free(certs->expired);
     *certs = (struct certs){0};
 }
 
@@ -162,10 +165,11 @@ int certs_make(const char *dir, const char *const *names, size_t name_count, str
         r = authority_make(&stranger, "Nobody's CA");
     struct certs certs = {0};
     if (r == 0) {
-        certs.good = server(&ca, san);
-        certs.wrong_host = server(&ca, "DNS:elsewhere.example.test");
-        certs.unknown_ca = server(&stranger, san);
-        if (!certs.good || !certs.wrong_host || !certs.unknown_ca)
+        certs.good = server(&ca, san, TEN_YEARS_S);
+        certs.wrong_host = server(&ca, "DNS:elsewhere.example.test", TEN_YEARS_S);
+        certs.unknown_ca = server(&stranger, san, TEN_YEARS_S);
+        certs.expired = server(&ca, san, -86400L);
+        if (!certs.good || !certs.wrong_host || !certs.unknown_ca || !certs.expired)
             r = -EIO;
     }
     authority_clear(&ca);

@@ -11,6 +11,7 @@ struct certs {
     SSL_CTX *good;       /* localhost, 127.0.0.1, ::1 and the given names, signed by the CA */
     SSL_CTX *wrong_host; /* signed by the CA, but for another name */
     SSL_CTX *unknown_ca; /* right names, signed by a CA that nobody has */
+    SSL_CTX *expired;    /* right names and CA, but yesterday was its last day */
 };
 
 /* 0 or -errno (files) or -EIO (OpenSSL). */

@@ -85,6 +85,7 @@ static const char *scope_words(const char *scope) {
         {"calendar.freebusy", "View your availability in your calendars"},
         {"calendar.readonly", "See and download any calendar you can access"},
         {"calendar.events.readonly", "View events on all your calendars"},
+        {"calendar.calendarlist.readonly", "See the list of calendars you’re subscribed to"},
         {"calendar.settings.readonly", "View your Calendar settings"},
         {"calendar", "See, edit, share and delete all your calendars"},
     };

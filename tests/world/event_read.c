@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tests/world/calendars.h"
 #include "tests/world/event_query.h"
 #include "tests/world/expand.h"
 
@@ -65,6 +66,13 @@ static json_t *told_in(const json_t *resource, const struct zone *home, const st
     return copy;
 }
 
+/* As this account may see it. */
+static json_t *shown(struct cal *c, const json_t *resource, const struct zone *zone) {
+    json_t *told = told_in(resource, c->zone, zone), *veiled = cal_veil(c, told);
+    json_decref(told);
+    return veiled;
+}
+
 void events_get(struct cal *c, const char *id) {
     bool ok;
     const struct zone *zone = answer_zone(c, &ok);
@@ -74,7 +82,7 @@ void events_get(struct cal *c, const char *id) {
     if (!resource)
         calendar_error(c->x, 404, "notFound", "Not Found");
     else if (!cal_not_modified(c, text(resource, "etag")))
-        cal_answer(c, 200, told_in(resource, c->zone, zone));
+        cal_answer(c, 200, shown(c, resource, zone));
     json_decref(resource);
 }
 
@@ -242,14 +250,14 @@ static void answer_found(struct cal *c, const struct event_query *a, struct find
     json_t *items = json_array();
     size_t end = a->offset + a->limit < f->count ? a->offset + a->limit : f->count;
     for (size_t i = a->offset; i < end; i++)
-        json_array_append_new(items, told_in(f->list[i].resource, c->zone, a->zone));
+        json_array_append_new(items, shown(c, f->list[i].resource, a->zone));
     for (size_t i = 0; i < f->count; i++)
         json_decref(f->list[i].resource);
     json_int_t seq = json_integer_value(json_object_get(c->account, "seq"));
     json_t *body = json_pack("{s:s,s:o,s:s,s:s,s:s,s:s,s:[{s:s,s:i}],s:o}", "kind",
                              "calendar#events", "etag", json_sprintf("\"p%lld\"", (long long)seq),
                              "summary", account_text(c->account, "email"), "description", "",
-                             "timeZone", zone_name(a->zone), "accessRole", "owner",
+                             "timeZone", zone_name(a->zone), "accessRole", cal_role(c),
                              "defaultReminders", "method", "popup", "minutes", 10, "items", items);
     if (end < f->count)
         json_object_set_new(body, "nextPageToken", json_sprintf("p%zu", end));

@@ -30,6 +30,7 @@ static const char *const kind_names[] = {
     [FAULT_RESET] = "reset",
     [FAULT_WRONG_HOST_CERT] = "wrong_host_cert",
     [FAULT_UNKNOWN_CA_CERT] = "unknown_ca_cert",
+    [FAULT_EXPIRED_CERT] = "expired_cert",
     [FAULT_ID_TOKEN] = "id_token",
 };
 
@@ -44,7 +45,8 @@ const char *service_name(enum service service) {
 }
 
 static bool is_cert(enum fault_kind kind) {
-    return kind == FAULT_WRONG_HOST_CERT || kind == FAULT_UNKNOWN_CA_CERT;
+    return kind == FAULT_WRONG_HOST_CERT || kind == FAULT_UNKNOWN_CA_CERT ||
+           kind == FAULT_EXPIRED_CERT;
 }
 
 static int name_index(const char *const *names, size_t count, const char *name) {
@@ -134,6 +136,7 @@ int faults_add(struct faults *faults, const json_t *json, const char **why) {
     int fallback = kind == FAULT_OVERSIZE ? 64 << 20 : 8;
     e->fault.bytes = (size_t)number(json, "bytes", fallback);
     copy_text(e->fault.reason, sizeof(e->fault.reason), json, "reason");
+    copy_text(e->fault.message, sizeof(e->fault.message), json, "message");
     struct entry **end = &faults->first;
     while (*end)
         end = &(*end)->next;

@@ -31,15 +31,17 @@ enum fault_kind {
     FAULT_RESET,           /* TCP reset; the work is not done */
     FAULT_WRONG_HOST_CERT, /* the next connections get another host's certificate */
     FAULT_UNKNOWN_CA_CERT, /* … one of an unknown authority */
+    FAULT_EXPIRED_CERT,    /* … one that is too old */
     FAULT_ID_TOKEN,        /* tokens are given, the id_token is wrong in the way `reason` names */
 };
 
 struct fault {
     enum fault_kind kind;
     int status, retry_after; /* retry_after < 0: no header */
-    char reason[64];
-    int ms;       /* slow: pause between pieces */
-    size_t bytes; /* slow: bytes a piece; oversize: total */
+    char reason[256];
+    char message[256]; /* of a status: what the service writes beside it */
+    int ms;            /* slow: pause between pieces */
+    size_t bytes;      /* slow: bytes a piece; oversize: total */
 };
 
 struct fault_subject {

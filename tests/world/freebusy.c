@@ -1,6 +1,7 @@
 /* freeBusy.query. */
 #include <string.h>
 
+#include "tests/world/calendars.h"
 #include "tests/world/event_query.h"
 
 #define BUSY_SPAN (92 * DAY_S)
@@ -90,7 +91,7 @@ void freebusy_query(struct cal *c) {
             if (!id)
                 continue;
             json_t *one = json_pack("{s:[]}", "busy");
-            if (cal_mine(c, id))
+            if (cal_enter(c, id))
                 json_object_set_new(one, "busy", busy_spans(c, &a));
             else
                 json_object_set_new(

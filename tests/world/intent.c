@@ -1,5 +1,6 @@
 /* From clauses to intents: which verb or question a clause holds, and what it is about. */
-#include "tests/world/clause.h"
+#include "tests/world/intent_parts.h"
+#include "tests/world/tongues.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,9 +12,10 @@ static const char *const create_verbs =
 static const char *const other_verbs =
     "move reschedule shift push postpone change cancel delete remove "
     "drop rename retitle invite remember forget call list show find "
-    "bring extend";
-static const char *const question_verbs = "am are is do does what what's when when's which who how "
-                                          "where check tell have";
+    "bring extend correct";
+static const char *const question_verbs =
+    "am are is do does what what's when when's which who who's "
+    "whom how where where's check tell have";
 
 static bool is_command(const struct word *w) {
     return !w->quoted && (word_in(w, create_verbs) || word_in(w, other_verbs));
@@ -32,7 +34,10 @@ static bool clause_starts(const struct words *words, size_t first, size_t i) {
         k++;
     if (k >= words->count || words->list[k].quoted)
         return false;
-    bool joined = before->comma || k > i;
+    bool only_no = true; /* "no, put it there" is one */
+    for (size_t n = first; n < i; n++)
+        only_no = only_no && word_in(&words->list[n], "no nope sorry oh wait actually well");
+    bool joined = (before->comma || k > i) && !only_no;
     if (!joined || (i > first && word_in(before, skip) && !before->comma))
         return false;
     if (is_command(&words->list[k]) && k + 1 < words->count && !words->list[k].ends)
@@ -103,8 +108,28 @@ static void create(struct clause *c, size_t verb, struct intent *in) {
              strcasecmp(in->title, "appointment") != 0;
 }
 
-/* The words that name an existing event, and the time by which it is known. */
-static void target(struct clause *c, size_t from, size_t to, struct intent *in) {
+/* "the second one", "the whole standup series": which of several, or all of it. */
+static void target_kind(struct clause *c, size_t from, size_t to, struct intent *in) {
+    static const char *const order[] = {"first", "second", "third", "fourth", "fifth"};
+    for (size_t i = from; i < to; i++) {
+        const struct word *w = clause_word(c, i), *next = clause_word(c, i + 1);
+        if (w->quoted)
+            continue;
+        bool one = i + 1 < to && word_in(next, "one event meeting appointment entry");
+        for (size_t k = 0; k < COUNT_OF(order) && one; k++)
+            if (word_is(w, order[k]))
+                in->nth = (int)k + 1;
+        if (one && word_is(w, "last"))
+            in->nth = -1;
+        if (word_is(w, "series") || (word_in(w, "whole entire") && !word_is(next, "day"))) {
+            in->whole = true;
+            clause_use(c, i, 1);
+        }
+    }
+}
+
+void intent_target(struct clause *c, size_t from, size_t to, struct intent *in) {
+    target_kind(c, from, to, in);
     clause_time(c, from, to, &in->old);
     int called = clause_find(c, from, "called named titled");
     if (called >= 0 && (size_t)called < to)
@@ -114,7 +139,7 @@ static void target(struct clause *c, size_t from, size_t to, struct intent *in) 
         clause_join(c, from, to, in->title);
         title_tidy(in->title);
     }
-    in->it = title_pronoun(in->title);
+    in->it = in->nth != 0 || title_pronoun(in->title);
 }
 
 /* "move X to 4pm": the last "to" (or "by", "until") before a time parts the event from its new
@@ -140,7 +165,7 @@ static void move(struct clause *c, size_t verb, struct intent *in) {
     clause_time(c, split, n, &in->when);
     if (split == n) /* "postpone it an hour" */
         clause_time(c, verb + 1, n, &in->when);
-    target(c, verb + 1, split, in);
+    intent_target(c, verb + 1, split, in);
     if (word_is(clause_word(c, verb), "extend")) {
         in->when.extend = in->when.shift;
         in->when.shift = 0;
@@ -163,14 +188,14 @@ static void rename_to(struct clause *c, size_t verb, size_t to, struct intent *i
     if (!clause_quoted(&after, 0, in->to)) {
         clause_join(c, to + 1, clause_length(c), in->to);
     }
-    target(c, from, to, in);
+    intent_target(c, from, to, in);
 }
 
 static void invite(struct clause *c, size_t verb, struct intent *in) {
     in->kind = INTENT_INVITE;
     clause_use(c, 0, verb + 1);
     clause_take_emails(c, in);
-    target(c, verb + 1, clause_length(c), in);
+    intent_target(c, verb + 1, clause_length(c), in);
 }
 
 static void remember(struct clause *c, size_t verb, struct intent *in, bool forget) {
@@ -185,12 +210,17 @@ static void remember(struct clause *c, size_t verb, struct intent *in, bool forg
     snprintf(in->title, TITLE_N, "%.*s",
              (int)(end - first->start < TITLE_N - 1 ? end - first->start : TITLE_N - 1),
              first->start);
+    char *old = strcasestr(in->title, " instead of ");
+    if (!forget && old) { /* "I like afternoons instead of mornings" */
+        snprintf(in->instead, TITLE_N, "%s", old + strlen(" instead of "));
+        *old = '\0';
+    }
 }
 
 static bool command(struct clause *c, size_t verb, struct intent *in) {
     const struct word *w = clause_word(c, verb);
     int to = clause_find(c, verb, "to");
-    if (word_in(w, "remember") || word_in(w, "forget")) {
+    if (word_in(w, "remember forget correct")) {
         remember(c, verb, in, word_is(w, "forget"));
     } else if (word_is(w, "remind")) {
         create(c, verb + (word_is(clause_word(c, verb + 1), "me") ? 1 : 0), in);
@@ -200,7 +230,7 @@ static bool command(struct clause *c, size_t verb, struct intent *in) {
         size_t from = verb + 1 + word_is(w, "call");
         clause_use(c, 0, from);
         clause_drop_calendar(c);
-        target(c, from, clause_length(c), in);
+        intent_target(c, from, clause_length(c), in);
     } else if (word_in(w, "rename retitle") && to > 0) {
         rename_to(c, verb, (size_t)to, in);
     } else if (word_is(w, "change") && to > 0 && clause_find(c, verb, "title name") > 0) {
@@ -227,64 +257,6 @@ static bool command(struct clause *c, size_t verb, struct intent *in) {
     return true;
 }
 
-/* ---- questions ---- */
-
-static void after_word(struct clause *c, const char *list, char *out) {
-    int at = clause_find(c, 0, list);
-    if (clause_quoted(c, 0, out) || at < 0)
-        return;
-    clause_join(c, (size_t)at + 1, clause_length(c), out);
-    title_tidy(out);
-}
-
-static bool asks_free(const struct clause *c) {
-    return clause_has(c, "free available availability busy conflict conflicts") ||
-           (word_is(clause_word(c, 0), "can") && word_in(clause_word(c, 1), "i we") &&
-            !clause_has(c, "see show list")) ||
-           (clause_find(c, 0, "have") >= 0 &&
-            clause_find(c, 0, "time") > clause_find(c, 0, "have"));
-}
-
-static bool question(struct clause *c, struct intent *in) {
-    bool when_first = word_in(clause_word(c, 0), "when when's") || clause_has(c, "find slot slots");
-    if (clause_has(c, "remember know") && clause_has(c, "you")) {
-        in->kind = INTENT_RECALL;
-    } else if (clause_has(c, "preferences")) {
-        in->kind = INTENT_RECALL;
-    } else if (asks_free(c) || clause_has(c, "find slot slots")) {
-        in->kind = when_first ? INTENT_FIND : INTENT_FREE;
-        clause_drop_calendar(c);
-        clause_time(c, 0, clause_length(c), &in->when);
-    } else if (word_in(clause_word(c, 0), "when when's") ||
-               (clause_has(c, "what") && word_is(clause_word(c, 1), "time") &&
-                word_is(clause_word(c, 2), "is"))) {
-        in->kind = INTENT_WHEN_IS;
-        if (clause_find(c, 0, "next") >= 0 && clause_has(c, "meeting appointment event")) {
-            in->kind = INTENT_LIST;
-            in->it = true; /* only the first to come */
-            return true;
-        }
-        int is = clause_find(c, 0, "is when's does");
-        clause_use(c, 0, is >= 0 ? (size_t)is + 1 : 1);
-        target(c, is >= 0 ? (size_t)is + 1 : 1, clause_length(c), in);
-    } else if (clause_find(c, 0, "next") > 0 && clause_has(c, "meeting appointment event") &&
-               !clause_has(c, "week month")) {
-        in->kind = INTENT_LIST;
-        in->it = true;
-    } else if (clause_has(
-                   c, "what what's which list show anything agenda events meetings appointments "
-                      "planned happening many") ||
-               (clause_has(c, "have") && clause_has(c, "do"))) {
-        in->kind = INTENT_LIST;
-        clause_drop_calendar(c);
-        clause_time(c, 0, clause_length(c), &in->when);
-        after_word(c, "with about called named containing", in->title);
-    } else {
-        return false;
-    }
-    return true;
-}
-
 /* ---- a clause ---- */
 
 static size_t skip_filler(const struct clause *c) {
@@ -292,7 +264,7 @@ static size_t skip_filler(const struct clause *c) {
         "please can could would will you i we want need to like i'd just also and then now ok okay "
         "hey "
         "hi hello so yes sure kindly let let's lets us do great thanks if possible my well oh "
-        "assistant cloister me go ahead good afterwards in case not actually";
+        "assistant cloister me go ahead good afterwards in case not actually no nope sorry wait";
     size_t i = 0;
     while (c->from + i < c->to && word_in(clause_word(c, i), filler) && !clause_word(c, i)->quoted)
         i++;
@@ -309,10 +281,16 @@ static bool again(struct clause *c, struct intent *in) {
         i += 2, led = true;
     struct words copy = *c->words;
     struct when probe;
+    while (
+        word_in(clause_word(c, i), "no nope not sorry wait actually rather oh i i'd meant mean")) {
+        in->correct = in->correct || word_in(clause_word(c, i), "no nope not sorry meant mean");
+        i++;
+    }
+    led = led || in->correct;
     clause_use(c, 0, i);
-    /* "about four": the number needs its lead */
+    /* "about four", "no, five": the number needs its lead */
     when_read(&copy, c->from + (i ? i - 1 : 0), c->to, c->clock, &probe);
-    if (!when_any(&probe))
+    if (!when_any(&probe) && !(in->correct && probe.length))
         return false;
     char rest[TITLE_N];
     words_join(&copy, c->from + i, c->to, rest, sizeof(rest));
@@ -330,12 +308,16 @@ static void one_clause(struct clause *c, struct intent *in) {
     const struct word *w = clause_word(c, verb);
     bool asking = word_in(clause_word(c, 0), question_verbs) || word_in(w, question_verbs);
     if (is_command(w) && !(word_in(w, "list show find") || (word_in(w, "check") && asking)) &&
-        command(c, verb, in))
+        command(c, verb, in)) {
+        bool no = clause_find(c, 0, "no nope sorry") == 0;
+        if (no && in->kind == INTENT_CREATE && in->it) /* "no, put it on Friday" */
+            in->kind = INTENT_MOVE;
         return;
+    }
     bool about = clause_find(c, 0, "about") == 1 && word_in(clause_word(c, 0), "what how");
     if (about && again(c, in))
         return;
-    if (question(c, in) || again(c, in))
+    if (intent_question(c, in) || again(c, in))
         return;
     /* "I'd love to put lunch there": a command further in. */
     for (size_t i = verb; c->from + i < c->to && !asking; i++)
@@ -348,7 +330,9 @@ static void one_clause(struct clause *c, struct intent *in) {
 
 void intents_read(const char *message, const struct clock_view *clock, struct intents *ret) {
     static struct words words; /* large; single-threaded */
-    words_split(message, &words);
+    static char english[64 * 1024];
+    tongue_english(message, english, sizeof(english));
+    words_split(english, &words);
     ret->count = 0;
     bool shared = false;
     size_t end = 0;

@@ -18,6 +18,8 @@ enum intent_kind {
     INTENT_REMEMBER,
     INTENT_FORGET,
     INTENT_RECALL, /* what do you remember? */
+    INTENT_WHO,    /* who is in X? */
+    INTENT_TELL,   /* what is X about, where is it? */
     INTENT_AGAIN,  /* "and on Friday?": the intent before, at another time */
 };
 
@@ -26,11 +28,16 @@ enum intent_kind {
 
 struct intent {
     enum intent_kind kind;
-    struct when when;    /* the time spoken of; for a move the new one */
-    struct when old;     /* move, cancel, rename: the time by which the event is known */
-    char title[TITLE_N]; /* new event, event meant, or text to remember */
-    char to[TITLE_N];    /* new title */
-    bool it;             /* the event spoken of before */
+    struct when when;      /* the time spoken of; for a move the new one */
+    struct when old;       /* move, cancel, rename: the time by which the event is known */
+    char title[TITLE_N];   /* new event, event meant, or text to remember */
+    char to[TITLE_N];      /* new title */
+    char instead[TITLE_N]; /* remember: what it takes the place of */
+    bool it;               /* the event spoken of before */
+    int nth;               /* of those listed before: 1, 2, …; -1 the last; 0 not said */
+    bool whole;            /* the whole series */
+    bool correct;          /* "no, five": mends what was done before */
+    bool addresses;        /* who: by address */
     char email[EMAILS_N][96];
     size_t emails;
 };

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "tests/world/model.h"
+#include "tests/world/obey.h"
 
 static const char *text(const json_t *object, const char *key) {
     return json_string_value(json_object_get(object, key));
@@ -162,7 +163,7 @@ static void think(struct mind *m) {
         mind_say(m, "What can I do for you?");
 }
 
-json_t *mind_think(const json_t *conversation, int64_t now) {
+static json_t *ordinary(const json_t *conversation, int64_t now) {
     struct mind m = {.tools = json_object_get(conversation, "tools"),
                      .turns = json_object_get(conversation, "turns"),
                      .system = text(conversation, "system"),
@@ -176,7 +177,11 @@ json_t *mind_think(const json_t *conversation, int64_t now) {
         context_clock(&m, now);
         context_earlier(&m);
         m.done = done = collect_done(&m);
-        if (!special(&m))
+        if (special(&m))
+            ; /* said */
+        else if (mind_serves_customers(&m))
+            mind_customer(&m);
+        else if (!mind_owner(&m))
             think(&m);
     } else {
         mind_say(&m, "What can I do for you?");
@@ -185,4 +190,12 @@ json_t *mind_think(const json_t *conversation, int64_t now) {
     bool calling = json_array_size(m.calls) > 0;
     return json_pack("{s:s,s:o,s:b}", "text", calling ? "" : said, "calls", m.calls, "refused",
                      (int)(m.message && strcasestr(m.message, "decline to answer")));
+}
+
+json_t *mind_think(const json_t *conversation, int64_t now) {
+    json_t *rest, *reply = obey_think(conversation, &rest);
+    if (reply == NULL)
+        reply = ordinary(rest != NULL ? rest : conversation, now);
+    json_decref(rest);
+    return reply;
 }

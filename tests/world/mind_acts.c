@@ -20,6 +20,36 @@ static void keep_event(struct mind *m, const char *result, const struct seen_eve
     m->has_event = m->event.handle[0] != '\0';
 }
 
+/* The change was not made: the owner is asked about it first. */
+static bool awaits(struct mind *m, const char *result, const char *title) {
+    if (!result_proposed(result))
+        return false;
+    mind_say(m, "I have not changed “%s” yet: that is for you to decide.", title);
+    return true;
+}
+
+/* What the tool wants said besides: a clock change, an event that was there already. */
+static void say_note(struct mind *m, const char *result) {
+    char note[512];
+    result_member(result, "note", note, sizeof(note));
+    if (note[0])
+        mind_say(m, "%s", note);
+}
+
+/* Near a clock change the start goes as the owner said it: the tool knows what becomes of it. */
+static void set_spoken(const json_t *tool, json_t *args, const struct when *w,
+                       const struct zone *zone, int64_t start) {
+    struct civil c = {0};
+    char spoken[STAMP_N];
+    if (!w->has_day || !w->has_time || !tool_param(tool, ARG_ZONE) ||
+        zone_offset(zone, start - DAY_S) == zone_offset(zone, start + DAY_S))
+        return;
+    civil_from_days(w->day, &c);
+    snprintf(spoken, sizeof(spoken), "%04d-%02d-%02dT%02d:%02d:00", c.year % 10000, c.month % 100,
+             c.day % 100, w->minute / 60 % 24, w->minute % 60);
+    tool_set(tool, args, ARG_START, json_string(spoken));
+}
+
 static json_t *email_list(const struct intent *in) {
     json_t *list = json_array();
     for (size_t i = 0; i < in->emails; i++)
@@ -57,6 +87,8 @@ static bool act_create(struct mind *m, struct intent *in) {
         !w->from_now) /* "tomorrow morning": its first hour */
         end = start + (w->length ? w->length : 60) * 60;
     span_words(start, end, all_day, zone, span, sizeof(span));
+    if (context_zone_unknown(m))
+        mind_say(m, "I do not know your time zone, so I took UTC.");
     if (made_before(m, start)) {
         mind_keep(m, w);
         mind_say(m, "I have put “%s” into your calendar on %s.", title, span);
@@ -65,6 +97,8 @@ static bool act_create(struct mind *m, struct intent *in) {
     json_t *args = json_object();
     tool_set(tool, args, ARG_TITLE, json_string(title));
     tool_set_span(tool, args, start, end, zone, all_day);
+    if (!all_day)
+        set_spoken(tool, args, w, zone, start);
     if (all_day)
         tool_set(tool, args, ARG_ALL_DAY, json_true());
     if (w->rule[0])
@@ -78,6 +112,8 @@ static bool act_create(struct mind *m, struct intent *in) {
         mind_say(m, "I could not put “%s” into your calendar: %s", title, out.error);
         return true;
     }
+    if (awaits(m, out.text, title))
+        return true;
     struct seen_event made = {.timed = true, .all_day = all_day, .start = start, .end = end};
     snprintf(made.title, sizeof(made.title), "%s", title);
     mind_keep(m, w);
@@ -87,12 +123,12 @@ static bool act_create(struct mind *m, struct intent *in) {
              : w->rule[0] ? ", repeating"
                           : "",
              w->zone ? zone_name(zone) : "");
+    say_note(m, out.text);
     return true;
 }
 
-/* The new span of a moved event. */
-static bool moved_span(struct mind *m, const struct when *w, const struct seen_event *e,
-                       int64_t *start, int64_t *end) {
+bool mind_moved(struct mind *m, const struct when *w, const struct seen_event *e, int64_t *start,
+                int64_t *end) {
     const struct zone *zone = mind_zone(m, w);
     int64_t length = e->timed && !e->all_day ? e->end - e->start : 3600;
     struct when full = *w;
@@ -138,7 +174,7 @@ static bool act_move(struct mind *m, struct intent *in) {
         return r < 0;
     if (in->when.there && m->has_when)
         when_fill(&in->when, &m->when);
-    if (!moved_span(m, &in->when, &e, &start, &end)) {
+    if (!mind_moved(m, &in->when, &e, &start, &end)) {
         mind_say(m, "Where should I move “%s”?", e.title[0] ? e.title : in->title);
         return true;
     }
@@ -146,20 +182,25 @@ static bool act_move(struct mind *m, struct intent *in) {
     json_t *args = json_object();
     tool_set(tool, args, ARG_EVENT, json_string(e.handle));
     tool_set_span(tool, args, start, end, mind_zone(m, &in->when), all_day);
+    if (!in->when.zone && tool_param(tool, ARG_ZONE)) /* it keeps its own */
+        json_object_del(args, tool_param(tool, ARG_ZONE));
     struct outcome out;
     if (!mind_step(m, tool, args, &out))
         return false;
     span_words(start, end, all_day, mind_zone(m, &in->when), span, sizeof(span));
-    const char *title = e.title[0] ? e.title : in->title[0] && !in->it ? in->title : "the event";
+    const char *title = mind_title(in, &e);
     if (out.error[0]) {
         mind_say(m, "I could not move “%s”: %s", title, out.error);
         return true;
     }
+    if (awaits(m, out.text, title))
+        return true;
     e.start = start;
     e.end = end;
     e.timed = true;
     keep_event(m, out.text, &e);
     mind_say(m, "I have moved “%s” to %s.", title, span);
+    say_note(m, out.text);
     return true;
 }
 
@@ -178,10 +219,10 @@ static bool act_cancel(struct mind *m, struct intent *in) {
     struct outcome out;
     if (!mind_step(m, tool, args, &out))
         return false;
-    const char *title = e.title[0] ? e.title : in->title[0] && !in->it ? in->title : "the event";
+    const char *title = mind_title(in, &e);
     if (out.error[0])
         mind_say(m, "I could not delete “%s”: %s", title, out.error);
-    else
+    else if (!awaits(m, out.text, title))
         mind_say(m, "I have deleted “%s”.", title);
     return true;
 }
@@ -207,9 +248,11 @@ static bool act_update(struct mind *m, struct intent *in) {
     struct outcome out;
     if (!mind_step(m, tool, args, &out))
         return false;
-    const char *title = e.title[0] ? e.title : in->title[0] && !in->it ? in->title : "the event";
+    const char *title = mind_title(in, &e);
     if (out.error[0])
         mind_say(m, "I could not change “%s”: %s", title, out.error);
+    else if (awaits(m, out.text, title))
+        return true;
     else if (rename)
         mind_say(m, "I have renamed “%s” to “%s”.", title, in->to);
     else
@@ -221,13 +264,7 @@ static bool act_update(struct mind *m, struct intent *in) {
 }
 
 bool act(struct mind *m, struct intent *in) {
-    if (in->kind == INTENT_AGAIN) {
-        when_fill(&in->when,
-                  m->before.kind == INTENT_CHAT && m->has_when ? &m->when : &m->before.when);
-        in->kind = m->before.kind == INTENT_CHAT ? INTENT_FREE : m->before.kind;
-        snprintf(in->title, sizeof(in->title), "%s", m->before.title);
-        in->it = m->before.it;
-    }
+    context_again(m, in);
     bool done = true;
     switch (in->kind) {
     case INTENT_FREE:
@@ -263,6 +300,10 @@ bool act(struct mind *m, struct intent *in) {
         break;
     case INTENT_RECALL:
         done = act_recall(m);
+        break;
+    case INTENT_WHO:
+    case INTENT_TELL:
+        done = act_details(m, in);
         break;
     case INTENT_AGAIN:
     case INTENT_CHAT:

@@ -1,5 +1,4 @@
-/* Questions: free or busy, a free slot, what there is, when something is; and what is remembered.
- */
+/* Questions: free or busy, a free slot, what there is, when something is. */
 #include <stdio.h>
 #include <string.h>
 
@@ -82,6 +81,8 @@ bool act_free(struct mind *m, struct intent *in) {
     const struct zone *zone = mind_zone(m, &in->when);
     forgive_own(m, &a);
     span_words(start, end, false, zone, span, sizeof(span));
+    if (context_zone_unknown(m))
+        mind_say(m, "I do not know your time zone, so I took UTC.");
     m->refused = a.count > 0;
     const char *where = in->when.zone ? zone_name(zone) : "";
     if (a.count == 0) {
@@ -161,17 +162,21 @@ static void say_event(struct mind *m, const struct seen_event *e, const struct z
                       bool with_day) {
     char span[160], from[8], to[8];
     const char *title = e->title[0] ? e->title : "(no title)";
+    SCOPE_FREE char *named = NULL;
+    if (e->calendar[0] && asprintf(&named, "%s” (%s", title, e->calendar) >= 0)
+        title = named;
+    const char *end = e->calendar[0] ? ")" : "”";
     span_words(e->start, e->end, e->all_day, zone, span, sizeof(span));
     clock_words(e->start, zone, from);
     clock_words(e->end, zone, to);
     if (!e->timed)
-        mind_say(m, "“%s”.", title);
+        mind_say(m, "“%s%s.", title, end);
     else if (with_day)
-        mind_say(m, "“%s” on %s.", title, span);
+        mind_say(m, "“%s%s on %s.", title, end, span);
     else if (e->all_day)
-        mind_say(m, "“%s” all day.", title);
+        mind_say(m, "“%s%s all day.", title, end);
     else
-        mind_say(m, "“%s” from %s to %s.", title, from, to);
+        mind_say(m, "“%s%s from %s to %s.", title, end, from, to);
 }
 
 bool act_list(struct mind *m, struct intent *in) {
@@ -242,56 +247,4 @@ bool act_when_is(struct mind *m, struct intent *in) {
         say_event(m, &e, m->clock.zone, true);
     }
     return r != 0;
-}
-
-/* ---- memory ---- */
-
-bool act_remember(struct mind *m, struct intent *in) {
-    const json_t *tool = tool_pick(m->tools, USE_REMEMBER);
-    if (!tool) {
-        mind_no_tool(m, "remember things");
-        return true;
-    }
-    json_t *args = json_object();
-    tool_set(tool, args, ARG_TEXT, json_string(in->title));
-    struct outcome out;
-    if (!mind_step(m, tool, args, &out))
-        return false;
-    if (out.error[0])
-        mind_say(m, "I could not remember that: %s", out.error);
-    else
-        mind_say(m, "I will remember: %s.", in->title);
-    return true;
-}
-
-bool act_forget(struct mind *m, struct intent *in) {
-    const json_t *tool = tool_pick(m->tools, USE_FORGET);
-    char id[128];
-    if (!tool) {
-        mind_no_tool(m, "forget things");
-        return true;
-    }
-    if (!context_memory(m, in->title, id, sizeof(id))) {
-        mind_say(m, "I remember nothing like that.");
-        return true;
-    }
-    json_t *args = json_object();
-    tool_set(tool, args, ARG_ID, json_string(id));
-    struct outcome out;
-    if (!mind_step(m, tool, args, &out))
-        return false;
-    if (out.error[0])
-        mind_say(m, "I could not forget that: %s", out.error);
-    else
-        mind_say(m, "I have forgotten: %s.", in->title);
-    return true;
-}
-
-bool act_recall(struct mind *m) {
-    char list[2048];
-    if (context_memories(m, list, sizeof(list)))
-        mind_say(m, "You asked me to remember: %s.", list);
-    else
-        mind_say(m, "I remember nothing about you.");
-    return true;
 }

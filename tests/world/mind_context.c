@@ -67,6 +67,25 @@ static const struct zone *find_zone(const char *s) {
     return NULL;
 }
 
+/* Next date-time with an offset in `line`; moves past it. */
+bool context_moment(const char **line, int64_t *ret) {
+    for (const char *p = *line; *p; p++) {
+        char piece[48];
+        struct civil c;
+        int offset = 0;
+        size_t len = strspn(p, "0123456789-:.+TZ");
+        snprintf(piece, sizeof(piece), "%.*s", (int)(len < 47 ? len : 47), p);
+        while (len > 0 && len < 47 && strchr(".:-", piece[len - 1]))
+            piece[--len] = '\0';
+        if (rfc3339_parse(piece, &c, &offset) == RFC3339_OFFSET) {
+            *ret = civil_seconds(&c) - offset;
+            *line = p + len;
+            return true;
+        }
+    }
+    return false;
+}
+
 void context_clock(struct mind *m, int64_t fallback) {
     bool moment = find_moment(m->system, &m->clock.now);
     const struct zone *zone = find_zone(m->system);
@@ -88,54 +107,97 @@ void context_clock(struct mind *m, int64_t fallback) {
     m->clock.zone = zone ? zone : zone_find("UTC");
 }
 
+void context_again(const struct mind *m, struct intent *in) {
+    const struct intent *before = &m->before;
+    bool written = before->kind == INTENT_CREATE || before->kind == INTENT_MOVE;
+    if (in->kind != INTENT_AGAIN)
+        return;
+    if (in->correct && written) { /* "no, five" */
+        in->kind = INTENT_MOVE;
+        in->it = true;
+        in->title[0] = '\0';
+        return;
+    }
+    when_fill(&in->when, before->kind == INTENT_CHAT && m->has_when ? &m->when : &before->when);
+    in->kind = before->kind == INTENT_CHAT ? INTENT_FREE : before->kind;
+    snprintf(in->title, sizeof(in->title), "%s", before->title);
+    in->it = before->it;
+}
+
+/* Follows when the event spoken of is, from the owner's words alone. */
+static void track(struct mind *m, const struct intent *in) {
+    struct seen_event *told = &m->told;
+    const struct when *w = &in->when;
+    int64_t start, end;
+    if (in->kind == INTENT_CREATE && when_any(w)) {
+        *told = (struct seen_event){.timed = true};
+        told->all_day = w->all_day || (!w->has_time && !w->from_now && w->part == PART_NONE);
+        when_span(w, &m->clock, 60, &told->start, &told->end);
+        if (w->part != PART_NONE && !w->has_time)
+            told->end = told->start + 3600;
+        snprintf(told->title, sizeof(told->title), "%s", in->title);
+    } else if (in->kind == INTENT_MOVE && in->it && told->timed &&
+               mind_moved(m, w, told, &start, &end)) {
+        told->start = start;
+        told->end = end;
+        told->all_day = told->all_day && !w->has_time && !w->from_now;
+    } else if (in->kind == INTENT_RENAME && in->it) {
+        snprintf(told->title, sizeof(told->title), "%s", in->to);
+    } else if (in->kind == INTENT_MOVE || in->kind == INTENT_CANCEL || in->kind == INTENT_CREATE ||
+               in->kind == INTENT_RENAME) {
+        *told = (struct seen_event){0}; /* another event, or none any more */
+    }
+}
+
+static void before_intent(struct mind *m, struct intent *in) {
+    if (in->kind == INTENT_CHAT || in->kind == INTENT_REMEMBER || in->kind == INTENT_FORGET)
+        return;
+    context_again(m, in);
+    if (in->when.there && m->has_when)
+        when_fill(&in->when, &m->when);
+    if (in->when.has_time || in->when.has_day || in->when.from_now) {
+        m->when = in->when;
+        m->has_when = true;
+    }
+    track(m, in);
+    m->before = *in;
+}
+
+/* "You are free on Thursday … from 12:00 to 13:00.": what was found is what "there" means. */
+static void before_answer(struct mind *m, const char *said) {
+    static struct words words;
+    const char *at = said ? strstr(said, "You are free on ") : NULL;
+    struct when found;
+    if (!at || m->before.kind != INTENT_FIND)
+        return;
+    words_split(at, &words);
+    size_t end = 0;
+    while (end < words.count && !words.list[end++].ends)
+        ;
+    when_read(&words, 0, end, &m->clock, &found);
+    if (found.has_day && found.has_time) {
+        m->when = found;
+        m->has_when = true;
+    }
+}
+
 void context_before(struct mind *m) {
     static struct intents earlier;
     for (size_t i = 0; i < m->last; i++) {
         const json_t *turn = json_array_get(m->turns, i), *blocks = json_object_get(turn, "blocks"),
                      *block;
         size_t b;
-        if (strcmp(text(turn, "role"), "user") != 0)
-            continue;
+        bool owner = strcmp(text(turn, "role"), "user") == 0;
         json_array_foreach(blocks, b, block) {
-            intents_read(json_string_value(block), &m->clock, &earlier);
-            for (size_t k = 0; k < earlier.count; k++) {
-                struct intent *in = &earlier.list[k];
-                if (in->kind == INTENT_CHAT || in->kind == INTENT_REMEMBER ||
-                    in->kind == INTENT_FORGET)
-                    continue;
-                if (in->kind == INTENT_AGAIN) {
-                    when_fill(&in->when, &m->before.when);
-                    in->kind = m->before.kind;
-                }
-                if (in->when.there && m->has_when)
-                    when_fill(&in->when, &m->when);
-                if (in->when.has_time || in->when.has_day || in->when.from_now) {
-                    m->when = in->when;
-                    m->has_when = true;
-                }
-                m->before = *in;
+            if (!owner) {
+                before_answer(m, json_string_value(block));
+                continue;
             }
+            intents_read(json_string_value(block), &m->clock, &earlier);
+            for (size_t k = 0; k < earlier.count; k++)
+                before_intent(m, &earlier.list[k]);
         }
     }
-}
-
-/* Next date-time with an offset in `line`; moves past it. */
-static bool next_moment(const char **line, int64_t *ret) {
-    for (const char *p = *line; *p; p++) {
-        char piece[48];
-        struct civil c;
-        int offset = 0;
-        size_t len = strspn(p, "0123456789-:.+TZ");
-        snprintf(piece, sizeof(piece), "%.*s", (int)(len < 47 ? len : 47), p);
-        while (len > 0 && len < 47 && strchr(".:-", piece[len - 1]))
-            piece[--len] = '\0';
-        if (rfc3339_parse(piece, &c, &offset) == RFC3339_OFFSET) {
-            *ret = civil_seconds(&c) - offset;
-            *line = p + len;
-            return true;
-        }
-    }
-    return false;
 }
 
 void context_earlier(struct mind *m) {
@@ -146,159 +208,11 @@ void context_earlier(struct mind *m) {
         struct seen_event e = {.timed = true};
         const char *p = line;
         if (m->earlier_count < COUNT_OF(m->earlier) && strcasestr(line, "created") &&
-            next_moment(&p, &e.start) && next_moment(&p, &e.end))
+            context_moment(&p, &e.start) && context_moment(&p, &e.end))
             m->earlier[m->earlier_count++] = e;
     }
 }
 
-static bool handle_char(char c) {
-    return isalnum((unsigned char)c) || c == '_' || c == '-';
-}
-
-/* In "create_event 5f3a… ok": the word after a tool's name, when it can be a handle. */
-static bool after_name(const char *s, const char *name, char *out, size_t cap) {
-    bool found = false;
-    for (const char *p = s; (p = strcasestr(p, name)); p += strlen(name)) {
-        const char *q = p + strlen(name);
-        q += strspn(q, " :=(\"'`[");
-        if (strncasecmp(q, "event", 5) == 0 && !handle_char(q[5]))
-            q += 5 + strspn(q + 5, " :=(\"'`[");
-        size_t len = 0;
-        bool digit = false;
-        for (; handle_char(q[len]); len++)
-            digit = digit || isdigit((unsigned char)q[len]);
-        if (len >= 5 && len < cap && digit) {
-            snprintf(out, cap, "%.*s", (int)len, q);
-            found = true;
-        }
-    }
-    return found;
-}
-
-/* Handles in structured results of earlier turns: the last write's. */
-static bool past_results(const struct mind *m, const json_t *turn, const char *name, char *out,
-                         size_t cap) {
-    size_t i, k;
-    const json_t *result, *call;
-    bool found = false;
-    json_array_foreach(json_object_get(turn, "results"), i, result) for (size_t t = 0; t < m->last;
-                                                                         t++)
-        json_array_foreach(json_object_get(json_array_get(m->turns, t), "calls"), k, call) {
-        struct seen_event e;
-        char why[8];
-        if (strcmp(text(call, "id"), text(result, "id")) == 0 &&
-            strcmp(text(call, "name"), name) == 0 &&
-            !result_error(text(result, "text"), json_is_true(json_object_get(result, "error")), why,
-                          sizeof(why)) &&
-            result_event(text(result, "text"), m->clock.zone, &e)) {
-            snprintf(out, cap, "%s", e.handle);
-            found = true;
-        }
-    }
-    return found;
-}
-
-bool context_handle(const struct mind *m, char *out, size_t cap) {
-    static const enum tool_use order[] = {USE_CREATE, USE_UPDATE, USE_GET, USE_LIST};
-    const json_t *writers[2] = {tool_pick(m->tools, USE_CREATE), tool_pick(m->tools, USE_UPDATE)};
-    bool found = false;
-    for (size_t t = 0; t <= m->last; t++) {
-        const json_t *turn = json_array_get(m->turns, t), *block;
-        size_t b;
-        for (size_t w = 0; w < COUNT_OF(writers); w++) {
-            if (!writers[w])
-                continue;
-            found = past_results(m, turn, tool_name(writers[w]), out, cap) || found;
-            json_array_foreach(json_object_get(turn, "blocks"), b, block) found =
-                after_name(json_string_value(block), tool_name(writers[w]), out, cap) || found;
-        }
-    }
-    for (size_t u = 0; u < COUNT_OF(order) && !found; u++) {
-        const json_t *tool = tool_pick(m->tools, order[u]);
-        if (!tool)
-            continue;
-        found = m->system && after_name(m->system, tool_name(tool), out, cap);
-        for (size_t t = 0; t <= m->last && order[u] != USE_CREATE; t++) {
-            const json_t *block, *turn = json_array_get(m->turns, t);
-            size_t b;
-            json_array_foreach(json_object_get(turn, "blocks"), b, block) found =
-                after_name(json_string_value(block), tool_name(tool), out, cap) || found;
-        }
-    }
-    return found;
-}
-
-/* ---- remembered lines ---- */
-
-static int common_words(const char *line, const char *wanted) {
-    static struct words words;
-    int n = 0;
-    words_split(wanted, &words);
-    for (size_t i = 0; i < words.count; i++) {
-        const char *low = words.list[i].low;
-        if (strlen(low) > 2 && !word_in(&words.list[i], "that the and what about you remember") &&
-            strcasestr(line, low))
-            n += (int)strlen(low);
-    }
-    return n;
-}
-
-/* Something that looks like an id in a line: hexadecimal or with digits, at least 6 long. */
-static bool id_in(const char *line, char *out, size_t cap) {
-    for (const char *p = line; *p; p++) {
-        if (!handle_char(*p) || (p > line && handle_char(p[-1])))
-            continue;
-        size_t len = 0, digits = 0;
-        for (; handle_char(p[len]); len++)
-            digits += isdigit((unsigned char)p[len]) != 0;
-        bool listed = p > line && strchr("[(#", p[-1]);
-        if (len < cap && ((len >= 6 && digits > 0) || (listed && len > 0))) {
-            snprintf(out, cap, "%.*s", (int)len, p);
-            return true;
-        }
-    }
-    return false;
-}
-
-bool context_memory(const struct mind *m, const char *wanted, char *out, size_t cap) {
-    int most = 0;
-    for (size_t t = 0; t <= m->last + 1; t++) {
-        const char *all = t == 0 ? m->system : text(json_array_get(m->turns, t - 1), "text");
-        SCOPE_FREE char *copy = strdup(all ? all : "");
-        char *save = NULL;
-        for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-            char id[128];
-            int n = common_words(line, wanted);
-            if (n > most && id_in(line, id, sizeof(id))) {
-                most = n;
-                snprintf(out, cap, "%s", id);
-            }
-        }
-    }
-    return most > 0;
-}
-
-/* "- 5f3a…: text": a line that begins with an id. */
-static const char *memory_text(const char *line) {
-    const char *p = line + strspn(line, " -*[(#");
-    size_t len = 0, digits = 0;
-    for (; handle_char(p[len]); len++)
-        digits += isdigit((unsigned char)p[len]) != 0;
-    if (p == line || len < 6 || digits == 0)
-        return NULL;
-    p += len + strspn(p + len, "]) ");
-    return *p == ':' ? p + 1 + strspn(p + 1, " ") : NULL;
-}
-
-bool context_memories(const struct mind *m, char *out, size_t cap) {
-    SCOPE_FREE char *copy = strdup(m->system ? m->system : "");
-    char *save = NULL;
-    out[0] = '\0';
-    for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-        const char *said = memory_text(line);
-        size_t n = strlen(out);
-        if (said)
-            snprintf(out + n, cap - n, "%s%s", n ? "; " : "", said);
-    }
-    return out[0] != '\0';
+bool context_zone_unknown(const struct mind *m) {
+    return m->system && strcasestr(m->system, "time zone is not known");
 }

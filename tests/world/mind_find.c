@@ -115,8 +115,21 @@ static int read_times(struct mind *m, const char *handle, struct seen_event *ret
     return 1;
 }
 
-int mind_event(struct mind *m, const struct intent *in, struct seen_event *ret) {
+const char *mind_title(const struct intent *in, const struct seen_event *e) {
+    return e->title[0] ? e->title : in->title[0] && !in->it ? in->title : "the event";
+}
+
+/* Of one occurrence its series, when all of it is meant. */
+static int whole_series(struct mind *m, const struct intent *in, struct seen_event *e) {
+    if (!in->whole || !e->series[0])
+        return 1;
     char handle[256];
+    snprintf(handle, sizeof(handle), "%s", e->series);
+    return read_times(m, handle, e);
+}
+
+static int which(struct mind *m, const struct intent *in, bool times, struct seen_event *ret) {
+    bool written;
     if (!in->it && in->title[0]) {
         if (m->has_event && best(&m->event, 1, in->title) == 0) {
             *ret = m->event;
@@ -130,11 +143,33 @@ int mind_event(struct mind *m, const struct intent *in, struct seen_event *ret) 
         *ret = m->event;
         return 1;
     }
-    if (context_handle(m, handle, sizeof(handle)))
-        return read_times(m, handle, ret);
+    if (context_handle(m, in->nth, &written, ret)) {
+        /* What was written at the owner's word need not be read again: the record says when it is,
+         * or the owner has said it. */
+        struct seen_event told = written ? m->told : (struct seen_event){0};
+        char handle[256];
+        snprintf(handle, sizeof(handle), "%s", ret->handle);
+        if (ret->timed) {
+            told.start = ret->start;
+            told.end = ret->end;
+            told.timed = true;
+        }
+        *ret = told;
+        snprintf(ret->handle, sizeof(ret->handle), "%s", handle);
+        return times && !told.timed ? read_times(m, handle, ret) : 1;
+    }
     if (m->before.title[0] && !m->before.it)
         return look_up(m, m->before.kind == INTENT_RENAME ? m->before.to : m->before.title,
                        &in->old, ret);
     mind_say(m, "I do not know which event you mean.");
     return -1;
+}
+
+int mind_event(struct mind *m, const struct intent *in, struct seen_event *ret) {
+    int r = which(m, in, true, ret);
+    return r > 0 ? whole_series(m, in, ret) : r;
+}
+
+int mind_handle(struct mind *m, const struct intent *in, struct seen_event *ret) {
+    return which(m, in, false, ret);
 }

@@ -31,7 +31,7 @@ static json_t *conversation(const char *system) {
         tool("create_event", "Puts a new event", event + 0),
         tool("update_event", "Changes an event that was made with create_event", event),
         tool("delete_event", "Deletes an event made with create_event", "event"),
-        tool("remember", "Keeps a note", "text"),
+        tool("remember", "Keeps a note", "text id"),
         tool("forget", "Deletes a note that was kept with remember.", "id"));
 }
 
@@ -94,6 +94,19 @@ START_TEST(test_move_it) {
     say(c, "user", "Put lunch with Sam on 24 November from 12:30 to 14:00.");
     say(c, "assistant", RECORD);
     say(c, "user", "Move it to four");
+    const struct step told[] = {
+        {"update_event",
+         {{"event", "5f3a9b01"},
+          {"start", "2026-11-24T16:00:00+01:00"},
+          {"end", "2026-11-24T17:30:00+01:00"}},
+         LUNCH,
+         false},
+        {NULL, {{0}}, "Tuesday 24 November 2026 from 16:00 to 17:30", false}};
+    play(c, told, COUNT_OF(told));
+    c = conversation(NOW);
+    say(c, "user", "Put lunch with Sam wherever you like.");
+    say(c, "assistant", RECORD);
+    say(c, "user", "Move it to four");
     const struct step steps[] = {
         {"get_event", {{"event", "5f3a9b01"}}, LUNCH, false},
         {"update_event",
@@ -120,6 +133,53 @@ START_TEST(test_there_from_before) {
                                   false},
                                  {NULL, {{0}}, "“lunch with Sam”", false}};
     play(c, steps, COUNT_OF(steps));
+}
+END_TEST
+
+/* ---- customers of a business ---- */
+
+static json_t *at_a_business(void) {
+    return json_pack("{s:s,s:[],s:[o,o,o,o]}", "system", NOW, "turns", "tools",
+                     tool("get_business", "The profile", ""),
+                     tool("free_times", "Free times", "service from until"),
+                     tool("create_booking", "Books", "service start name email phone"),
+                     tool("cancel_booking", "Cancels", "reference secret"));
+}
+
+#define SALON                                                                                      \
+    "{\"name\":\"Salon\",\"summary\":\"Cuts\",\"services\":[{\"id\":\"dye\",\"name\":\"Colour\"}," \
+    "{\"id\":\"cut\",\"name\":\"Haircut\"}]}"
+
+START_TEST(test_customers_book) {
+    json_t *c = at_a_business();
+    say(c, "user", "Book me a haircut tomorrow at 10, I'm Ann, ann@example.org");
+    const struct step book[] = {{"get_business", {{0}}, SALON, false},
+                                {"create_booking",
+                                 {{"service", "cut"},
+                                  {"start", "2026-11-23T10:00:00+01:00"},
+                                  {"name", "Ann"},
+                                  {"email", "ann@example.org"}},
+                                 "{\"error\":\"slot_taken\",\"detail\":\"Taken.\",\"next_slots\":"
+                                 "[{\"start\":\"2026-11-23T11:00:00+01:00\"}]}",
+                                 true},
+                                {NULL, {{0}}, "2026-11-23T11:00:00+01:00", false}};
+    play(c, book, COUNT_OF(book));
+    c = at_a_business();
+    say(c, "user", "Book me a haircut tomorrow at 10");
+    const struct step nobody[] = {{NULL, {{0}}, "your name", false}};
+    play(c, nobody, COUNT_OF(nobody));
+    c = at_a_business();
+    say(c, "user", "Book me a haircut, I'm Ann, ann@example.org");
+    say(c, "assistant",
+        "(The answer was not kept.)\n(Record of that turn: create_booking K7Q2 "
+        "(secret s3cret) 2026-11-23T10:00:00+01:00 ok)");
+    say(c, "user", "Please cancel my booking.");
+    const struct step cancel[] = {{"cancel_booking",
+                                   {{"reference", "K7Q2"}, {"secret", "s3cret"}},
+                                   "{\"reference\":\"K7Q2\",\"status\":\"cancelled\"}",
+                                   false},
+                                  {NULL, {{0}}, "K7Q2: cancelled", false}};
+    play(c, cancel, COUNT_OF(cancel));
 }
 END_TEST
 
@@ -295,11 +355,66 @@ START_TEST(test_errors_in_words) {
 }
 END_TEST
 
+START_TEST(test_corrections) {
+    json_t *c = conversation(NOW);
+    say(c, "user", "Put lunch with Sam tomorrow at 3pm.");
+    say(c, "assistant", RECORD);
+    say(c, "user", "No, five.");
+    const struct step five[] = {{"update_event",
+                                 {{"event", "5f3a9b01"},
+                                  {"start", "2026-11-23T17:00:00+01:00"},
+                                  {"end", "2026-11-23T18:00:00+01:00"}},
+                                 "{\"result\":\"proposed\",\"note\":\"Nothing was changed.\"}",
+                                 false},
+                                {NULL, {{0}}, "I have not changed “lunch with Sam” yet", false}};
+    play(c, five, COUNT_OF(five));
+    c = conversation(
+        NOW "\nWhat the owner asked to keep in mind (id: note):\n- 0a1b2c3d4e: I like mornings\n");
+    say(c, "user", "Remember that I like afternoons instead of mornings.");
+    const struct step mends[] = {
+        {"remember", {{"text", "I like afternoons"}, {"id", "0a1b2c3d4e"}}, "{}", false},
+        {NULL, {{0}}, "I will remember: I like afternoons", false}};
+    play(c, mends, COUNT_OF(mends));
+}
+END_TEST
+
+START_TEST(test_who) {
+    json_t *c = conversation(NOW);
+    say(c, "user", "What do I have on Tuesday?");
+    say(c, "assistant",
+        "(The answer was not kept.)\n(Record of that turn: list_events ev0000000001 ev0000000002 "
+        "found)");
+    say(c, "user", "Who was in the second one?");
+    const struct step steps[] = {
+        {"get_event",
+         {{"event", "ev0000000002"}},
+         "{\"event\":\"ev0000000002\",\"title\":\"Review\",\"guests\":[{\"guest\":\"@guest1\","
+         "\"answer\":\"accepted\"},{\"guest\":\"@guest2\"}]}",
+         false},
+        {NULL, {{0}}, "In “Review” there are: @guest1 (accepted) and @guest2.", false}};
+    play(c, steps, COUNT_OF(steps));
+}
+END_TEST
+
+START_TEST(test_tongues) {
+    json_t *c = conversation(NOW);
+    say(c, "user", "Trage morgen um 15 Uhr „Mittagessen mit Jörg“ ein.");
+    const struct step steps[] = {
+        {"create_event",
+         {{"title", "Mittagessen mit Jörg"}, {"start", "2026-11-23T15:00:00+01:00"}},
+         LUNCH,
+         false},
+        {NULL, {{0}}, "“Mittagessen mit Jörg”", false}};
+    play(c, steps, COUNT_OF(steps));
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("mind");
     TCase *t = tcase_create("mind");
     tcase_add_test(t, test_move_it);
     tcase_add_test(t, test_there_from_before);
+    tcase_add_test(t, test_customers_book);
     tcase_add_test(t, test_by_title);
     tcase_add_test(t, test_same_message_it);
     tcase_add_test(t, test_list_and_again);
@@ -307,6 +422,9 @@ int main(void) {
     tcase_add_test(t, test_memory);
     tcase_add_test(t, test_repeated_request);
     tcase_add_test(t, test_errors_in_words);
+    tcase_add_test(t, test_corrections);
+    tcase_add_test(t, test_who);
+    tcase_add_test(t, test_tongues);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -18,6 +18,11 @@ static const char *const title_names[] = {"title", "summary", "name", "subject",
 static const char *const handle_names[] = {"event", "handle", "event_id", "eventId", "id", NULL};
 static const char *const start_names[] = {"start", "start_time", "begin", "from", NULL};
 static const char *const end_names[] = {"end", "end_time", "to", NULL};
+static const char *const series_names[] = {"series", "recurringEventId", "series_id", NULL};
+static const char *const calendar_names[] = {"calendar", "calendar_name", NULL};
+static const char *const guest_names[] = {"guests", "attendees", "participants", NULL};
+static const char *const person_names[] = {"alias", "guest",       "person", "id",
+                                           "name",  "displayName", "email",  NULL};
 static const char *const list_names[] = {"events", "items", "results", "data", NULL};
 
 /* A moment from "2026-12-01T10:00:00+01:00", a date, or {"dateTime"|"date"}. */
@@ -42,6 +47,10 @@ static bool moment(const json_t *value, const struct zone *zone, int64_t *ret, b
     return true;
 }
 
+static void copy_text(char *out, size_t cap, const json_t *value) {
+    snprintf(out, cap, "%s", json_is_string(value) ? json_string_value(value) : "");
+}
+
 static void read_event(const json_t *object, const struct zone *zone, struct seen_event *e) {
     const char *title = json_string_value(member(object, title_names));
     const json_t *handle = member(object, handle_names);
@@ -50,6 +59,8 @@ static void read_event(const json_t *object, const struct zone *zone, struct see
     snprintf(e->title, sizeof(e->title), "%s", title ? title : "");
     if (json_is_string(handle))
         snprintf(e->handle, sizeof(e->handle), "%s", json_string_value(handle));
+    copy_text(e->series, sizeof(e->series), member(object, series_names));
+    copy_text(e->calendar, sizeof(e->calendar), member(object, calendar_names));
     e->timed = moment(member(object, start_names), zone, &e->start, &e->all_day) &&
                moment(member(object, end_names), zone, &e->end, &end_date);
 }
@@ -89,6 +100,45 @@ bool result_event(const char *text, const struct zone *zone, struct seen_event *
     read_event(json_is_object(inner) ? inner : json, zone, ret);
     json_decref(json);
     return ret->handle[0] != '\0';
+}
+
+/* The event itself, whether or not the tool wrapped it. */
+static const json_t *event_of(const json_t *json) {
+    const json_t *inner = json_object_get(json, "event");
+    return json_is_object(inner) ? inner : json;
+}
+
+void result_guests(const char *text, char *out, size_t cap) {
+    json_t *json = parse(text);
+    const json_t *list = member(event_of(json), guest_names), *one;
+    size_t i, n = 0, count = json_array_size(list);
+    out[0] = '\0';
+    json_array_foreach(list, i, one) {
+        const char *name = json_string_value(json_is_object(one) ? member(one, person_names) : one);
+        const char *answer = json_string_value(json_object_get(one, "answer"));
+        int k = snprintf(out + n, cap - n, "%s%s%s%s%s",
+                         i == 0           ? ""
+                         : i + 1 == count ? " and "
+                                          : ", ",
+                         name ? name : "somebody", answer ? " (" : "", answer ? answer : "",
+                         answer ? ")" : "");
+        n = k < 0 || (size_t)k >= cap - n ? cap - 1 : n + (size_t)k;
+    }
+    json_decref(json);
+}
+
+void result_member(const char *text, const char *name, char *out, size_t cap) {
+    json_t *json = parse(text);
+    copy_text(out, cap, json_object_get(event_of(json), name));
+    json_decref(json);
+}
+
+bool result_proposed(const char *text) {
+    json_t *json = parse(text);
+    const char *result = json_string_value(json_object_get(json, "result"));
+    bool proposed = result && strcmp(result, "proposed") == 0;
+    json_decref(json);
+    return proposed;
 }
 
 bool result_error(const char *text, bool flagged, char *out, size_t cap) {

@@ -21,6 +21,7 @@ void result_availability(const char *text, int64_t start, int64_t end, const str
 
 struct seen_event {
     char handle[256], title[256];
+    char series[256], calendar[96]; /* "" when the tool did not say */
     bool timed, all_day;
     int64_t start, end;
 };
@@ -28,6 +29,12 @@ struct seen_event {
 int result_events(const char *text, const struct zone *zone, struct seen_event *out, size_t cap);
 /* The event that a write or a read of one event tells about. False when there is no handle. */
 bool result_event(const char *text, const struct zone *zone, struct seen_event *ret);
+/* Who is in the event, as the tool names them, joined; "" when nobody is. */
+void result_guests(const char *text, char *out, size_t cap);
+/* A text member of the event: its description, its place. "" when there is none. */
+void result_member(const char *text, const char *name, char *out, size_t cap);
+/* Nothing was changed yet: the owner is asked first. */
+bool result_proposed(const char *text);
 /* True when the result is an error; `out` gets its words. */
 bool result_error(const char *text, bool flagged, char *out, size_t cap);
 

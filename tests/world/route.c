@@ -110,6 +110,7 @@ static const char *calendar_reason(int status) {
 }
 
 void route_error(struct exchange *x, int status, const char *reason) {
+    const char *message = x->fault.message[0] ? x->fault.message : "Asked for by the test.";
     switch (x->service) {
     case SERVICE_TOKEN:
     case SERVICE_REVOKE:
@@ -117,17 +118,16 @@ void route_error(struct exchange *x, int status, const char *reason) {
             reason = status == 400   ? "invalid_grant"
                      : status == 401 ? "invalid_client"
                                      : "internal_failure";
-        token_error(x, status, reason, "Asked for by the test.");
+        token_error(x, status, reason, message);
         break;
     case SERVICE_CALENDAR:
-        calendar_error(x, status, reason ? reason : calendar_reason(status),
-                       "Asked for by the test.");
+        calendar_error(x, status, reason ? reason : calendar_reason(status), message);
         break;
     case SERVICE_MODEL:
         if (model_is_anthropic(x))
-            anthropic_error(x, status, reason, "Asked for by the test.");
+            anthropic_error(x, status, reason, message);
         else
-            openai_error(x, status, reason, "Asked for by the test.");
+            openai_error(x, status, reason, message);
         break;
     case SERVICE_CONSENT:
     case SERVICE_ADMIN:

@@ -293,6 +293,7 @@ static void send_step(evutil_socket_t fd, short what, void *arg) {
     case FAULT_STATUS:
     case FAULT_WRONG_HOST_CERT:
     case FAULT_UNKNOWN_CA_CERT:
+    case FAULT_EXPIRED_CERT:
     case FAULT_ID_TOKEN:
         break;
     }
@@ -403,6 +404,7 @@ static struct bufferevent *new_connection(struct event_base *base, void *arg) {
         faults_take_connection(server->world->faults, server->site == SITE_MODEL);
     SSL_CTX *ctx = kind == FAULT_WRONG_HOST_CERT   ? server->certs->wrong_host
                    : kind == FAULT_UNKNOWN_CA_CERT ? server->certs->unknown_ca
+                   : kind == FAULT_EXPIRED_CERT    ? server->certs->expired
                                                    : server->certs->good;
     SSL *ssl = SSL_new(ctx);
     struct bufferevent *bev =

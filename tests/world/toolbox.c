@@ -39,6 +39,7 @@ static const char *const params[][10] = {
     [ARG_QUERY] = {"query", "q", "search", "text", "title"},
     [ARG_TEXT] = {"text", "note", "content", "memory", "preference", "fact"},
     [ARG_ID] = {"id", "note", "memory", "note_id", "memory_id", "text"},
+    [ARG_INCLUDE] = {"include", "fields", "with"},
 };
 
 /* How many words of `list` occur in `text`, in any case. */

@@ -34,6 +34,7 @@ enum tool_arg {
     ARG_QUERY,
     ARG_TEXT,
     ARG_ID,
+    ARG_INCLUDE,
 };
 /* Name of the tool's parameter for this, or NULL when it has none. */
 const char *tool_param(const json_t *tool, enum tool_arg arg);

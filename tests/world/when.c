@@ -24,7 +24,7 @@ const char *month_name(int month) {
 
 bool when_any(const struct when *w) {
     return w->has_day || w->has_time || w->part != PART_NONE || w->all_day || w->there ||
-           w->from_now || w->rule[0] || w->shift;
+           w->from_now || w->rule[0] || w->shift || w->extend;
 }
 
 /* ---- small patterns ---- */
@@ -179,7 +179,7 @@ static size_t match_length(struct reading *r, size_t i) {
     bool led = word_at(r, i, "for") || word_at(r, i, "by") || word_at(r, i, "lasting");
     int minutes = 0;
     size_t n = read_length(r, i + led, &minutes);
-    if (n == 0 || minutes <= 0)
+    if (n == 0 || minutes <= 0 || (i > r->from && word_at(r, i - 1, "at"))) /* "at 13h" */
         return 0;
     size_t end = i + led + n;
     if (word_at(r, end, "later") || word_at(r, end, "back") || word_at(r, i, "by")) {
@@ -189,6 +189,10 @@ static size_t match_length(struct reading *r, size_t i) {
     }
     if (word_at(r, end, "earlier") || word_at(r, end, "forward")) {
         r->when->shift = -minutes;
+        return n + led + 1;
+    }
+    if (word_at(r, end, "longer") || word_at(r, end, "shorter")) {
+        r->when->extend = word_at(r, end, "longer") ? minutes : -minutes;
         return n + led + 1;
     }
     /* "a", "an" alone say nothing about length unless "for" leads. */

@@ -179,7 +179,8 @@ static bool dashed(const char *low, bool led, struct clock_time *a, struct clock
 }
 
 size_t match_clock(struct reading *r, size_t i) {
-    static const char *const leads = "at from to until till between by around about before after";
+    static const char *const leads =
+        "at from to until till between by around about before after no not meant mean sorry rather";
     struct clock_time a, b;
     const struct word *before = i > r->from ? &r->words->list[i - 1] : NULL;
     bool led = before && !before->quoted && word_in(before, leads);

@@ -6,7 +6,7 @@
 
 static const struct {
     const char *open, *close;
-} quotes[] = {{"\"", "\""}, {"“", "”"}, {"„", "“"}, {"«", "»"}, {"‘", "’"}};
+} quotes[] = {{"\"", "\""}, {"“", "”"}, {"„", "“"}, {"«", "»"}, {"「", "」"}, {"‘", "’"}};
 
 /* Length of a quotation beginning at `p`, counting both marks; 0 when there is none. */
 static size_t quotation(const char *p, size_t *ret_open, size_t *ret_inner) {

@@ -1,6 +1,6 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { admin, connect, EVENTS, FREEBUSY, newName, READONLY, refused } from './world.js';
+import { admin, connect, EVENTS, FREEBUSY, LISTING, newName, READONLY, refused } from './world.js';
 
 const timed = (day, from, to, rest = {}) => ({
   summary: 'x', start: { dateTime: `${day}T${from}:00`, timeZone: 'Europe/Berlin' },
@@ -209,4 +209,23 @@ test('faults: rate limits, lost answers, resets, truncation, garbage', async () 
   await admin('POST', '/faults', { match, kind: 'slow', ms: 1, bytes: 64 });
   assert.equal((await calendar.events.list({ calendarId })).data.items.length, 1);
   assert.deepEqual((await admin('GET', '/faults')).faults, []);
+});
+
+test('secondary calendars: in the list for whom a scope allows it, each with its role', async () => {
+  const owner = await connect(newName(), ['openid', 'email', EVENTS, FREEBUSY, LISTING]);
+  const family = `family-${owner.name}@group.calendar.example.test`, team = `team-${owner.name}@group.calendar.example.test`;
+  const add = (body) => admin('POST', `/accounts/${owner.name}/calendars`, body);
+  await add({ id: family, summary: 'Family', events: [timed('2026-12-01', '10:00', '11:00')] });
+  await add({ id: team, summary: 'Team', accessRole: 'freeBusyReader', selected: false, events: [timed('2026-12-01', '12:00', '13:00')] });
+  const { data } = await owner.calendar.calendarList.list();
+  assert.deepEqual(data.items.map((c) => [c.accessRole, c.primary, c.selected]),
+    [['owner', true, true], ['owner', undefined, true], ['freeBusyReader', undefined, undefined]]);
+  const ask = { timeMin: '2026-12-01T00:00:00Z', timeMax: '2026-12-02T00:00:00Z', items: [{ id: 'primary' }, { id: family }, { id: team }] };
+  const { data: busy } = await owner.calendar.freebusy.query({ requestBody: ask });
+  assert.deepEqual(Object.values(busy.calendars).map((c) => c.busy.length), [0, 1, 1]);
+  const { data: made } = await owner.calendar.events.insert({ calendarId: family, requestBody: timed('2026-12-02', '10:00', '11:00') });
+  assert.equal((await owner.calendar.events.get({ calendarId: family, eventId: made.id })).data.summary, 'x');
+  assert.deepEqual(reason(await refused(owner.calendar.events.get({ calendarId, eventId: made.id }))), [404, 'notFound']);
+  assert.equal((await owner.calendar.events.list({ calendarId: team })).data.items[0].summary, undefined);
+  assert.deepEqual(reason(await refused(owner.calendar.events.insert({ calendarId: team, requestBody: timed('2026-12-02', '10:00', '11:00') }))), [403, 'requiredAccessLevel']);
 });

@@ -10,6 +10,7 @@ export const redirect = 'http://127.0.0.1:9/callback';
 export const EVENTS = 'https://www.googleapis.com/auth/calendar.events';
 export const FREEBUSY = 'https://www.googleapis.com/auth/calendar.freebusy';
 export const READONLY = 'https://www.googleapis.com/auth/calendar.readonly';
+export const LISTING = 'https://www.googleapis.com/auth/calendar.calendarlist.readonly';
 
 export async function admin(method, path, body) {
   const answer = await fetch(env.ADMIN_URL + path, {
