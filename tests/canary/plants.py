@@ -169,18 +169,18 @@ def turn_that_cannot_end(run):
         user.connect(words)
     event = words.event()
     user.calendar([event])
-    people.admin.call("POST", "/settings", {"model_delay_ms": 300})
+    people.admin.call("POST", "/settings", {"model_delay_ms": 1500})
     answers = []
     message = words.secret("message")
     asking = threading.Thread(target=lambda: answers.append(people.front.stream(user.name, f"What do I have tomorrow? {message}", timezone=ZONE)))
     asking.start()
     try:
-        turn = wait_until(10, run.cluster.turns_running, "a turn")[0]
+        turn = wait_until(60, run.cluster.turns_running, "a turn")[0]
         ptrace(PTRACE_SEIZE, turn, STOP_AT_EXIT)
         try:
-            asking.join(20)
+            asking.join(60)
             assert answers and event["summary"] in answers[0].text, answers
-            wait_until(10, lambda: "t (tracing stop)" in pathlib.Path(f"/proc/{turn}/status").read_text(), "its exit")
+            wait_until(60, lambda: "t (tracing stop)" in pathlib.Path(f"/proc/{turn}/status").read_text(), "its exit")
             people.learn_tokens(user, words)
             found = {f.name.split("/")[0] for f in run.look() if f.name.endswith(words.label) or f.name.startswith("token/")
                      if f.place.startswith(f"memory of {turn} ")}
@@ -209,14 +209,17 @@ def without_scrubbing(scanner):
         people = People(cluster, scanner, 1)
         user, words = people.users[0], people.words("without_scrubbing")
         user.connect(words)
-        for _ in range(4):
-            event = words.event()
-            user.calendar([event])
-            got = people.front.stream(user.name, f"What do I have tomorrow? {words.secret('message')}", timezone=ZONE)
-            assert event["summary"] in got.text, got
-        cluster.quiet()
-        scanner.where(*cluster.places())
-        found = verdict.leaks(scanner.scan())
-        return {"words" for f in found if " cloister-gatewa:" in f.place and f.name.endswith(words.label)}
+        for _ in range(5):
+            for _ in range(4):
+                event = words.event()
+                user.calendar([event])
+                got = people.front.stream(user.name, f"What do I have tomorrow? {words.secret('message')}", timezone=ZONE)
+                assert event["summary"] in got.text, got
+            cluster.quiet()
+            scanner.where(*cluster.places())
+            left = {"words" for f in verdict.leaks(scanner.scan()) if " cloister-gatewa:" in f.place and f.name.endswith(words.label)}
+            if left:
+                break
+        return left
     finally:
         cluster.stop()

@@ -15,8 +15,14 @@ from cluster import program_of, wait_until
 from control import ControlCluster
 from person import Person, Scene
 
+# What goes on after the answer, or is written over once there is nothing to do, is looked at again for so long.
+SOON, SOON_S = r"(memory of \d+|socket:\[\d+\] of \d+) cloister-(busine|notify)", 10
 ZONE = "Europe/Berlin"
-TURN_MS = 3000
+TURN_MS = 20000  # a look takes a second or more, on a busy machine many, and what it is to see must still be there
+
+
+class TurnOver(Exception):
+    """The turn that was to be looked at, or ended, is not there any more."""
 
 
 class Watched(ControlCluster):
@@ -45,8 +51,8 @@ class Watched(ControlCluster):
         return self.kept
 
     def quiet(self):
-        """Waits until no turn runs and nobody waits for one."""
-        wait_until(15, lambda: not self.turns_running(), "the end of all turns")
+        """Waits until no turn runs and nobody waits for one: cloisterd, too, has heard of its end."""
+        wait_until(TURN_MS / 1000 + 15, lambda: not self.turns_running() and not any(a["state"] == "busy" for a in self.agents()), "the end of all turns")
 
 
 def small_children(pid):

@@ -22,7 +22,7 @@
 
 #define MANY  64
 #define TREE  4096
-#define FINDS 2000 /* lines of one scan */
+#define FINDS 200000 /* lines of one scan; what would be left out would be taken for not there */
 
 struct scanner {
     struct search *search;
@@ -57,8 +57,9 @@ void scan_bytes(struct scan *scan, const char *place, const uint8_t *data, size_
 
 static void on_found(void *ctx, const char *place, const struct needle *needle) {
     struct scanner *scanner = ctx;
-    if (scanner->finds++ < FINDS)
-        printf("found %s\t%s\t%s\n", scanner->names[needle->secret], needle->form, place);
+    if (scanner->finds++ >= FINDS)
+        die("more is found than can be told");
+    printf("found %s\t%s\t%s\n", scanner->names[needle->secret], needle->form, place);
 }
 
 static void on_needle(void *ctx, const struct needle *needle) {

@@ -2,6 +2,9 @@
 
 import re
 
+# PostgreSQL: its files but for what it logs, and its processes.
+DATABASE = r"memory of \d+ postgres|(?!.*server\.log).*/pg/"
+
 # kind of secret -> where it may be in the clear, once the request that it belonged to has ended.
 MAY_BE = {
     "calendar": None,  # titles, descriptions, places, people
@@ -20,6 +23,13 @@ MAY_BE = {
     # Names of users and addresses to go back to are kept, in the database and where they are used; never told to operators,
     # logs or in errors.
     "name": r"(?!.*/log/|.*/server.log|.*/outputs/|cmdline|environ|task/)",
+    # Bookings and inquiries are kept with their people, and drafts with their business: in the database and nowhere else.
+    "customer": DATABASE,
+    # What people search for, and which business, is what answers are kept under, in memory; nothing of it is written down.
+    "search": r"memory of \d+ (postgres|cloister-(gatewa|busine))",
+    "draft": DATABASE,
+    # The secret of a booking's or inquiry's link is kept by nobody: a notice that waits has it sealed.
+    "booking": None,
     "operator": r"memory of \d+ cloister-keys",  # the Google client's secret and the model's key live there
 }
 

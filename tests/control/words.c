@@ -22,13 +22,17 @@ static bool put_one(void *to, const ProtobufCFieldDescriptor *field, const json_
     case PROTOBUF_C_TYPE_UINT32:
         *(uint32_t *)to = (uint32_t)json_integer_value(value);
         return json_is_integer(value);
+    case PROTOBUF_C_TYPE_ENUM: /* by number */
+        *(int *)to = (int)json_integer_value(value);
+        return json_is_integer(value);
     case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_INT64:
         *(uint64_t *)to = (uint64_t)json_integer_value(value);
         return json_is_integer(value);
     case PROTOBUF_C_TYPE_MESSAGE:
         *(ProtobufCMessage **)to = words_message(field->descriptor, value);
         return *(ProtobufCMessage **)to != NULL;
-    default: /* no request of a gateway has any other */
+    default: /* nothing that is asked for has any other */
         return false;
     }
 }
@@ -36,12 +40,13 @@ static bool put_one(void *to, const ProtobufCFieldDescriptor *field, const json_
 static bool put_list(ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
                      const json_t *value) {
     size_t n = json_array_size(value);
-    char **list = calloc(n + 1, sizeof(*list));
-    if (list == NULL || field->type != PROTOBUF_C_TYPE_STRING || !json_is_array(value)) {
+    void **list = calloc(n + 1, sizeof(*list)); /* texts and messages alike */
+    bool pointers = field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_MESSAGE;
+    if (list == NULL || !pointers || !json_is_array(value)) {
         free(list);
         return false;
     }
-    *(char ***)member(message, field->offset) = list;
+    *(void ***)member(message, field->offset) = list;
     bool good = true;
     for (size_t i = 0; i < n && good; i++) {
         good = put_one(&list[i], field, json_array_get(value, i));

@@ -132,6 +132,13 @@ static void read_zone(const char *text) {
     if (zone_find(text, zone))
         MUST(zone_valid(zone) && strstr(zone, "..") == NULL && zone[0] != '/');
     MUST(!event_id_valid(text) || (strchr(text, '/') == NULL && text[0] != '.'));
+    struct event_place place;
+    if (event_place_of(text, &place)) {
+        char *again = event_reference(place.calendar, place.id);
+        MUST(event_id_valid(place.id) && calendar_id_valid(place.calendar));
+        MUST(strchr(place.calendar, '/') == NULL && strncmp(again, text, strlen(again)) == 0);
+        free(again);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {

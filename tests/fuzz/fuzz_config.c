@@ -6,9 +6,11 @@
 #include "ipc/config.h"
 #include "supervisor/egress/allow.h"
 
-#define SETTING(section, key, type, fallback, help) {#section "." #key, #type},
+#define SETTING(section, key, type, fallback, help)                                                \
+    {#section "." #key, #type, sizeof(fallback) == 1},
 static const struct {
     const char *name, *type;
+    bool optional; /* empty says that there is none */
 } settings[] = {
 #include "ipc/config.def"
 };
@@ -30,7 +32,8 @@ static void values_fit(const struct config *config) {
         if (strcmp(type, "PATH") == 0)
             MUST(text[0] == '\0' || text[0] == '/');
         if (strcmp(type, "URL") == 0)
-            MUST(strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0);
+            MUST((text[0] == '\0' && settings[key].optional) || strncmp(text, "http://", 7) == 0 ||
+                 strncmp(text, "https://", 8) == 0);
         if (strcmp(type, "ADDR") == 0)
             MUST(strrchr(text, ':') > text);
         if (strcmp(type, "LIST") == 0)

@@ -1,10 +1,10 @@
-/* Google's answers as turns read them: tokens, identity, revocation, free/busy, lists of events,
- * one event, the calendar's zone. What a tool makes of an answer is within the span and the sizes
- * it promises; availability holds intervals and nothing else; a failure has words, and Google's
- * text is not in them. The input's first byte says what is asked, then the script. */
+/* Google's answers as turns read them: tokens, identity, revocation, free/busy, lists of events and
+ * of calendars, one event, the calendar's zone. What a tool makes of an answer is within the span
+ * and the sizes it promises; availability holds intervals and nothing else; a failure has words,
+ * and Google's text is not in them. The input's first byte says what is asked, then the script. */
 #include <errno.h>
 
-#include "agent/calendar.h"
+#include "agent/calendars.h"
 #include "agent/tools.h"
 #include "providers/google_internal.h"
 #include "script_http.h"
@@ -133,14 +133,17 @@ static void availability_holds(const struct tool_run *run, json_t *result) {
 }
 
 static void event_holds(const json_t *event) {
-    static const char *const texts[] = {"title",       "place",     "series",
-                                        "description", "organizer", "call"};
+    static const char *const texts[] = {"title", "place", "description", "call", "calendar"};
+    static const char *const handles[] = {"event", "series"};
     struct stamp start, end;
-    MUST(event_id_valid(json_string_value(json_object_get(event, "event"))));
+    for (size_t i = 0; i < COUNT_OF(handles); i++) {
+        const char *handle = json_string_value(json_object_get(event, handles[i]));
+        MUST((handle == NULL && i > 0) ||
+             (strncmp(handle, "ev", 2) == 0 && strlen(handle) == HANDLE_SIZE - 1));
+    }
     int64_t from = moment(event, "start", &start), to = moment(event, "end", &end);
     MUST(from <= to && start.kind == end.kind);
     MUST((start.kind == STAMP_DATE) == json_is_true(json_object_get(event, "all_day")));
-    MUST(json_is_false(json_object_get(event, "changeable"))); /* no MAC of ours is in a script */
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         MUST(json_string_length(json_object_get(event, texts[i])) <= TEXT_MAX);
 }
@@ -173,7 +176,9 @@ static void tool(struct turn *turn, enum tool_id id) {
         finish = get_event_finish;
     }
     const char *span[] = {SPAN};
-    run.args = json_pack("{s:s, s:s, s:s}", "start", span[0], "end", span[1], "event", "event1");
+    run.args =
+        json_pack("{s:s, s:s, s:s, s:[s, s, s]}", "start", span[0], "end", span[1], "event",
+                  turn_handle(turn, "event1"), "include", "description", "addresses", "call");
     int r = begin(turn, &run);
     if (r == 0 && run.result == NULL)
         r = finish(turn, &run);
@@ -187,29 +192,41 @@ static void tool(struct turn *turn, enum tool_id id) {
     json_decref(run.args);
 }
 
-/* A turn that may `scope`, and nothing else. */
+/* A turn that may one thing, and nothing else; 'k' and 'm' may see which calendars there are. */
 static void in_turn(struct google *google, const struct pump *pump, char what) {
-    char *scope = (char *)(what == 'f' ? GOOGLE_SCOPE_FREEBUSY : GOOGLE_SCOPE_EVENTS);
+    bool busy = what == 'f' || what == 'k', calendars = what == 'k' || what == 'm';
+    char *scopes[] = {(char *)(busy ? GOOGLE_SCOPE_FREEBUSY : GOOGLE_SCOPE_EVENTS),
+                      (char *)GOOGLE_SCOPE_BASE "calendar.calendarlist.readonly"};
     Cloister__SealedState state = CLOISTER__SEALED_STATE__INIT;
     Cloister__TurnStart start = CLOISTER__TURN_START__INIT;
     struct keys keys = {.has_user = true, .user = {1}};
     struct turn *turn = calloc(1, sizeof(*turn));
     MUST(turn != NULL && google_use_access(google, "access", SCRIPT_NOW_MS + 3600000) == 0);
-    state.scopes = &scope;
-    state.n_scopes = 1;
+    state.scopes = scopes;
+    state.n_scopes = calendars ? 2 : 1;
     start.state = &state;
     *turn = (struct turn){.start = &start, .pump = *pump, .google = google, .keys = &keys};
+    turn->taint = taint_new();
+    turn->people = people_new();
+    turn->notes = notes_new();
+    turn->handles = handles_new(keys.user, turn->notes);
+    MUST(turn->taint != NULL && turn->people != NULL && turn->handles != NULL);
     google->pump = &turn->pump;
     strcpy(turn->zone, "Europe/Berlin");
     if (what == 'z') {
         int r = turn_find_zone(turn);
         MUST(r == 0 ? zone_valid(turn->zone) : turn->fault.code != NULL);
     } else {
-        tool(turn, what == 'l'   ? TOOL_LIST_EVENTS
-                   : what == 'g' ? TOOL_GET_EVENT
-                                 : TOOL_CHECK_AVAILABILITY);
+        tool(turn, what == 'l' || what == 'm' ? TOOL_LIST_EVENTS
+                   : what == 'g'              ? TOOL_GET_EVENT
+                                              : TOOL_CHECK_AVAILABILITY);
     }
     strbuf_free(&turn->record);
+    calendars_free(turn->calendars);
+    handles_free(turn->handles);
+    notes_free(turn->notes);
+    people_free(turn->people);
+    taint_free(turn->taint);
     free(turn);
 }
 

@@ -8,7 +8,7 @@
 #include "ipc/message.h"
 #include "supervisor/host_calls.h"
 
-#define ALL_ROLES (ROLE_CTL * 2 - 1)
+#define ALL_ROLES (ROLE_NOTIFY * 2 - 1)
 
 static struct msg_peer peer_of(uint32_t from, uint32_t to, uint32_t phase) {
     return (struct msg_peer){.from = from, .to = to, .phase = phase};
@@ -59,7 +59,9 @@ static void one(const uint8_t *data, size_t len, uint32_t from, uint32_t to, uin
     MUST(strcmp(msg_name(message->body_case), "unknown") != 0);
     MUST(message->protocol == PROTOCOL_VERSION && len <= MESSAGE_MAX);
     MUST(from != to);
-    const bool once = peer.once[0] != 0 || peer.once[1] != 0;
+    bool once = false;
+    for (size_t i = 0; i < COUNT_OF(peer.once); i++)
+        once = once || peer.once[i] != 0;
     r = msg_decode(&peer, data, len, nfds, &twice);
     MUST(r == (once ? -EPERM : 0));
     round_trip(message, len, &peer, nfds);
@@ -75,8 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
             struct msg_peer peer = peer_of(ALL_ROLES, ALL_ROLES, phases[p]);
             if (msg_decode(&peer, data, len, nfds, &any) < 0)
                 continue; /* nobody's, so no single role's */
-            for (uint32_t from = 1; from <= ROLE_CTL; from <<= 1)
-                for (uint32_t to = 1; to <= ROLE_CTL; to <<= 1)
+            for (uint32_t from = 1; from <= ROLE_NOTIFY; from <<= 1)
+                for (uint32_t to = 1; to <= ROLE_NOTIFY; to <<= 1)
                     one(data, len, from, to, phases[p], nfds);
         }
     return 0;

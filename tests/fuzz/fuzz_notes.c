@@ -1,7 +1,8 @@
 /* Whatever is under a good seal, opening it ends in notes or a refusal, and sealing notes into any
- * room keeps to the room and opens again. */
+ * room keeps to the room and opens again: as the same session, with the latest of its handles. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "memory/notes.h"
 
@@ -9,6 +10,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const uint8_t key[SEAL_KEY_LEN] = {43};
 static const struct seal_label label = {"notes", "fuzz", 1, 1};
+
+static void check_handles(const struct notes *was, const struct notes *is) {
+    size_t n = notes_handle_count(is), gone = notes_handle_count(was) - n;
+    if (n > notes_handle_count(was) || n > NOTES_HANDLES)
+        abort();
+    if (n > 0 && memcmp(notes_salt(was), notes_salt(is), NOTES_SALT_LEN) != 0)
+        abort();
+    for (size_t i = 0; i < n; i++) {
+        const char *handle[2], *id[2];
+        notes_handle_get(was, gone + i, &handle[0], &id[0]);
+        notes_handle_get(is, i, &handle[1], &id[1]);
+        if (strcmp(handle[0], handle[1]) != 0 || strcmp(id[0], id[1]) != 0)
+            abort();
+    }
+}
 
 static void reseal(const struct notes *notes, size_t cap) {
     uint8_t *blob = NULL;
@@ -20,6 +36,7 @@ static void reseal(const struct notes *notes, size_t cap) {
     if (r < 0 || len > cap || notes_open(key, &label, blob, len, &again) < 0 ||
         notes_count(again) > notes_count(notes))
         abort();
+    check_handles(notes, again);
     notes_free(again);
     free(blob);
 }

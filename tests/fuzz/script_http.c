@@ -188,6 +188,15 @@ int http_new(int egress_fd, struct http **ret) {
 void http_free(struct http *http) {
     (void)http;
 }
+void http_resume(struct http *http, const struct resume *resume) {
+    (void)http, (void)resume;
+}
+
+bool http_sessions(struct http *http, struct resume *ret) {
+    (void)http, (void)ret;
+    return false;
+}
+
 void http_watch(struct http *http, int fd, int (*ready)(void *ctx), void *ctx) {
     (void)http;
     (void)fd;

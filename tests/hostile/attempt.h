@@ -23,8 +23,9 @@
 #include "ipc/message.h"
 
 /* FRONT: a turn of origin "customer"; CELL: one of origin "connect". cloisterd is made to start
- * them (relay_off.c). */
-enum { AGENT = 1, TURN = 2, BOTH = 3, FRONT = 4, CELL = 8 };
+ * them (relay_off.c). ZYGOTE: the zygote itself, when it is next asked for an agent; it has no turn
+ * and no `start`. */
+enum { AGENT = 1, TURN = 2, BOTH = 3, FRONT = 4, CELL = 8, ZYGOTE = 16 };
 
 /* What a prisoner has. */
 struct scene {
@@ -42,6 +43,8 @@ struct scene {
 #define OUT 1
 /* How a program ends that an attempt managed to execute: also out. */
 #define EXECUTED 77
+/* Longer than cloisterd takes to look twice at an agent, also while little is going on. */
+#define WATCHED_MS 3500
 /* Of a raw system call: it worked, or the kernel's errno. */
 static inline int tried(long result) {
     return result < 0 ? (int)result : OUT;

@@ -47,9 +47,9 @@ int keys_bind_on(const struct scene *scene, int zygote, int end) {
 
 static int ask(const struct scene *scene, int channel, char *connection, char *state_token,
                Cloister__Message **ret) {
-    (void)scene;
     Cloister__KeyAsk body = CLOISTER__KEY_ASK__INIT;
     body.connection = connection;
+    body.model_host = prop(scene, "model");
     body.state_token = state_token;
     Cloister__Message message = MSG_OF(KEY_ASK, key_ask, &body);
     return keys_told(channel, &message, -1, ret);
@@ -94,9 +94,20 @@ ATTEMPT(data, front_user_key, FRONT, "KEYS_USER_KEY",
         "keys: a front cell is given the owner's key (preferences, notes)") {
     return given(scene, offsetof(Cloister__KeyGrant, user_key));
 }
-ATTEMPT(data, front_subject_key, BOTH | FRONT, "KEYS_SUBJECT",
-        "keys: the key of whose Google account it is") {
-    return given(scene, offsetof(Cloister__KeyGrant, subject_key));
+ATTEMPT(data, subject_tag, BOTH | FRONT, "KEYS_SUBJECT",
+        "keys: what somebody's Google account is known by") {
+    Cloister__SubjectAsk body = CLOISTER__SUBJECT_ASK__INIT;
+    body.subject = (char[]){"100000000000000000001"};
+    Cloister__Message message = MSG_OF(SUBJECT_ASK, subject_ask, &body);
+    return keys_told(scene->keys_fd, &message, -1, NULL);
+}
+ATTEMPT(data, booking_key, BOTH | FRONT, "KEYS_BOOKING",
+        "keys: the key of the mark on bookings' events") {
+    return given(scene, offsetof(Cloister__KeyGrant, booking_key));
+}
+ATTEMPT(data, customer_client_secret, FRONT, "KEYS_GOOGLE",
+        "keys: a customer's turn is given the operator's client secret") {
+    return given(scene, offsetof(Cloister__KeyGrant, google_client_secret));
 }
 ATTEMPT(data, cell_model_key, CELL, "KEYS_MODEL_KEY",
         "keys: a connect cell is given the model's key") {
@@ -110,12 +121,12 @@ static int commit(const struct scene *scene, char *connection) {
     int r = keys_told(scene->keys_fd, &message, -1, NULL);
     return r == -ESTALE ? OUT : r; /* it was looked at, and stands higher already */
 }
-ATTEMPT(data, commit_anothers, BOTH, "KEYS_ROW_OWNER",
+ATTEMPT(data, commit_anothers, BOTH, "KEYS_FLOOR KEYS_ROW_OWNER",
         "keys: TOKEN_COMMIT, make another's token useless") {
     return commit(scene, prop(scene, "connection"));
 }
-ATTEMPT(data, commit_by_customer, FRONT, "KEYS_FLOOR",
-        "keys: TOKEN_COMMIT by a front cell, make the owner's token useless") {
+ATTEMPT(data, commit_by_others, BOTH | FRONT, "KEYS_FLOOR",
+        "keys: TOKEN_COMMIT by who connects nothing, make the owner's token useless") {
     return commit(scene, nothing);
 }
 
@@ -187,7 +198,8 @@ ATTEMPT(data, answer_to_keys, BOTH, SUPERVISOR_S, "keys: TURN_DONE, a message of
     Cloister__Message message = MSG_OF(TURN_DONE, turn_done, &body);
     return keys_told(scene->keys_fd, &message, -1, NULL);
 }
-/* What an owner's turn may do, for a token that is old afterwards (data_neighbour.py). */
+/* What a connect cell may do, here as an owner's turn that is let (KEYS_FLOOR), for a token that is
+ * old afterwards (data_neighbour.py). */
 ATTEMPT(help, commit_own, TURN, "", "keys: TOKEN_COMMIT of its own") {
     SCOPE_MSG Cloister__Message *answer = NULL;
     int r = ask(scene, scene->keys_fd, nothing, nothing, &answer);

@@ -8,7 +8,7 @@
 
 #include "tests/hostile/data_turns.h"
 
-#define LIVES_MS 400
+#define LIVES_MS 400 /* unless the test waits longer for an end */
 #define REPLY_MS 2000
 #define FRAME    9
 
@@ -41,9 +41,10 @@ int say(const struct scene *scene, Cloister__Message *message) {
  * that. */
 int live_on(const struct scene *scene, int r) {
     struct pollfd wait = {scene->turn ? scene->agent_fd : scene->supervisor_fd, 0, 0};
+    int lives_ms = (int)prop_number(scene, "lives");
     if (r < 0)
         return r;
-    return poll(&wait, 1, LIVES_MS) == 0 ? OUT : -EPIPE;
+    return poll(&wait, 1, lives_ms > 0 ? lives_ms : LIVES_MS) == 0 ? OUT : -EPIPE;
 }
 
 /* ---- messages of others ---- */
@@ -179,6 +180,33 @@ ATTEMPT(data, mark_broken, FRONT | CELL, "HOST_CALL_ORIGIN",
     CALL(MARK_BROKEN, mark_broken, MarkBroken, body.reason = nobody);
 }
 
+static int ask_business(const struct scene *scene, const char *operation) {
+    static char arguments[] = "{}";
+    Cloister__BusinessCall body = CLOISTER__BUSINESS_CALL__INIT;
+    Cloister__HostCall call = CLOISTER__HOST_CALL__INIT;
+    body.operation = (char *)(uintptr_t)operation;
+    body.arguments = arguments;
+    call.op_case = CLOISTER__HOST_CALL__OP_BUSINESS;
+    call.business = &body;
+    return host_call(scene, &call);
+}
+ATTEMPT(data, business_of_a_cell, CELL, "HOST_CALL_ORIGIN RELAY_BUSINESS",
+        "BUSINESS: a connect cell asks cloister-business") {
+    return ask_business(scene, "get_business");
+}
+ATTEMPT(data, business_of_owners, FRONT, "RELAY_BUSINESS",
+        "BUSINESS: a customer's turn asks for the owner's bookings") {
+    return ask_business(scene, "list_bookings");
+}
+ATTEMPT(data, business_of_persons, TURN, "RELAY_BUSINESS",
+        "BUSINESS: an owner's model publishes what only a person may") {
+    return ask_business(scene, "publish_business");
+}
+ATTEMPT(data, business_of_cloisterd, TURN | FRONT, "RELAY_BUSINESS",
+        "BUSINESS: whose business it is, which only cloisterd asks") {
+    return ask_business(scene, "begin_chat");
+}
+
 /* ---- what a turn's last message may bring: out when it is taken as an answer (stage.py) ---- */
 
 #define DONE(...)                                                                                  \
@@ -192,6 +220,11 @@ ATTEMPT(data, mark_broken, FRONT | CELL, "HOST_CALL_ORIGIN",
 
 ATTEMPT(data, done_account, TURN | FRONT | CELL, "RELAY_ACCOUNT", "TURN_DONE: I am somebody else") {
     DONE(body.account = (char *)(uintptr_t) "somebody@example.test");
+}
+ATTEMPT(data, done_front, TURN | FRONT | CELL, "RELAY_FRONT",
+        "TURN_DONE: a step in a calendar that nobody asked for") {
+    Cloister__FrontDone front = CLOISTER__FRONT_DONE__INIT;
+    DONE(body.front = &front);
 }
 ATTEMPT(data, done_subject, TURN | FRONT | CELL, "RELAY_ACCOUNT",
         "TURN_DONE: the mark of another Google account") {

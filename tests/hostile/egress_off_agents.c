@@ -1,5 +1,5 @@
 /* The product's channels.c with its rates as a question (egress_off.c). */
-#include "supervisor/egress/limit.h"
+#include "ipc/limit.h"
 #include "tests/control/switch.h"
 
 static bool limit_asked(struct limit *limit, uint64_t now_ms) {

@@ -2,9 +2,13 @@
  * answers are timed (exhaustion_neighbour.py). No rows of the table. */
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "tests/hostile/data_turns.h"
 
@@ -52,24 +56,36 @@ ATTEMPT(help, dial_flood, TURN, "", "dials") {
         int r = seq_send(scene->egress_fd, &message, -1);
         if (r == 0)
             r = seq_recv_wait(scene->egress_fd, &peer, 2000, &answer, &fd);
-        if (r < 0)
+        if (r < 0) {
+            note("%u dials, %u refused for their number, then the channel was closed", asked,
+                 refused);
+            while (!over(scene, began)) /* that was all it could do */
+                (void)poll(NULL, 0, 10);
             return r;
+        }
         refused += answer->dial_result->error == EDQUOT || answer->dial_result->error == EAGAIN;
     }
     note("%u dials, %u refused for their number", asked, refused);
     return 0;
 }
-/* An agent's own: a message whose other half never comes. */
-ATTEMPT(help, half_message, AGENT, "", "half a message, and nothing after it") {
-    static const uint8_t half[] = {1, 0, 0, 0, 0, 0, 0, 0, 100, 8, 1};
-    if (send(scene->supervisor_fd, half, sizeof(half), MSG_NOSIGNAL) < 0)
-        return -errno;
-    (void)poll(NULL, 0, -1);
+/* An agent's own: as many processes as it may have, again and again. */
+ATTEMPT(help, fork_flood, AGENT, "", "processes, again and again") {
+    unsigned long made = 0;
+    for (uint64_t began = clock_ms(); !over(scene, began);) {
+        int pidfd = -1;
+        siginfo_t info;
+        long child = raw_call(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, &pidfd, 0, 0);
+        if (child == 0) {
+            for (uint64_t born = clock_ms(); clock_ms() - born < 5;)
+                ;
+            _exit(0);
+        }
+        made += child > 0;
+        if (pidfd >= 0)
+            (void)close(pidfd);
+        while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid > 0)
+            info.si_pid = 0;
+    }
+    note("%lu processes", made);
     return 0;
-}
-ATTEMPT(help, huge_length, AGENT, "", "a message of 2^63 bytes") {
-    static const uint8_t huge[] = {1, 0x80, 0, 0, 0, 0, 0, 0, 0, 8, 1};
-    if (send(scene->supervisor_fd, huge, sizeof(huge), MSG_NOSIGNAL) < 0)
-        return -errno;
-    return live_on(scene, 0);
 }

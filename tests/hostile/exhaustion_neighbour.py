@@ -5,6 +5,7 @@ Peace and war alternate in one run, so that a noisy minute hits both. With CLOIS
 printed, and only a gross one fails. Part of tests/hostile/run; alone: exhaustion_neighbour.py [ATTACK...]"""
 
 import os
+import re
 import statistics
 import sys
 import threading
@@ -17,7 +18,7 @@ SHARE, LIMIT, GROSS = 0.4, 1.2, 8.0
 ROUNDS, PEACE_S = (8, 3.0) if FULL else (1, 0.9)
 NEIGHBOURS, ZONE, MESSAGE = 4, "Europe/Berlin", "Am I free tomorrow at 3pm?"
 # What is attempted, and as whom: rows of exhaustion_attackers.c, and of the table, asked for again and again.
-ATTACKS = {"burn": "turn", "churn": "turn", "log_flood": "turn", "dial_flood": "turn", "fork_bomb_agent": "agent",
+ATTACKS = {"burn": "turn", "churn": "turn", "log_flood": "turn", "dial_flood": "turn", "fork_flood": "agent",
            "many_tools": "turn", "many_host_calls": "turn", "endless_text": "turn"}
 TIMEOUT_MS = 5000 if FULL else 3000
 
@@ -70,7 +71,8 @@ class Attack:
     """Goes on in the background while the block lasts."""
 
     def __init__(self, stage, role, name):
-        self.stage, self.role, self.name, self.over, self.told = stage, role, name, False, []
+        self.stage, self.role, self.name, self.told = stage, role, name, []
+        self.ended = threading.Event()
 
     def __enter__(self):
         self.thread = threading.Thread(target=self.go)
@@ -78,13 +80,23 @@ class Attack:
         return self
 
     def go(self):
-        while not self.over:
+        while not self.ended.is_set():
             got = self.stage.front.stream("attacker", f"hostile {self.role} {self.name} seconds=1")
-            self.told.append(" ".join(got.text.split()) or got.code)
+            if got.code == "busy":  # its agent rests; a frontend waits as long as it is told to
+                self.ended.wait(got.error.get("retry_after_ms", 1000) / 1000)
+            else:
+                self.told.append(" ".join(got.text.split()) or got.code)
 
     def __exit__(self, *_):
-        self.over = True
+        self.ended.set()
         self.thread.join()
+
+
+def asked(stage, words):
+    """Of an attacker who has not been one yet: whose agent broke the rules rests."""
+    asked.count = getattr(asked, "count", 0) + 1
+    stage.connect(f"attacker{asked.count}")
+    return stage.front.stream(f"attacker{asked.count}", words)
 
 
 def limits(stage, say):
@@ -97,38 +109,27 @@ def limits(stage, say):
             faults.append(f"{what}: {told}")
 
     began = time.monotonic()
-    got = stage.front.stream("attacker", "hostile turn burn seconds=60")
+    got = asked(stage, "hostile turn burn seconds=60")
     took = time.monotonic() - began
     check("computing without end is ended at the turn's deadline", got.code == "turn_timeout" and took < TIMEOUT_MS / 1000 + 4,
           f"{got.code} after {took:.1f} s")
-    got = stage.front.stream("attacker", "hostile agent huge_length ")
+    got = asked(stage, "hostile agent huge_length ")
     check("a length of 2^63 ends the agent", got.code == "agent_lost" and not got.text, got.code or got.text)
     mark = len(stage.log())
-    got = stage.front.stream("attacker", "hostile turn log_flood seconds=2")
+    got = asked(stage, "hostile turn log_flood seconds=2")
     lines = stage.log()[mark:].count("a hostile line")
-    dropped = wait_for_words(stage, mark, "lines were dropped")
-    check("a flood of lines: at most 50 a second are kept, and what is dropped is said", lines <= 50 * 4 and dropped,
+    closed = len(re.findall(r"user [0-9a-f]{32}, owner\) wrote too many lines to the log", stage.log()[mark:]))
+    check("a flood of lines: an agent's share is kept, then its pipe is closed, which is said once", lines <= 100 and closed == 1,
           f"{got.text.strip()}; {lines} kept")
-    got = stage.front.stream("attacker", "hostile turn dial_flood seconds=1")
+    got = asked(stage, "hostile turn dial_flood seconds=1")
     check("a flood of dials: refused after a turn's share", " refused" in got.text, got.text.strip())
     return faults
-
-
-def wait_for_words(stage, mark, words):
-    end = time.monotonic() + 5
-    while words not in stage.log()[mark:]:
-        if time.monotonic() > end:
-            return False
-        # The words come with the next line of anybody's in another second.
-        stage.front.stream("attacker", "hostile turn log_flood seconds=0")
-        time.sleep(0.2)
-    return True
 
 
 def half_message(stage, street, say):
     """cloisterd waits for the other half, and meanwhile for the turn: the deadline ends both."""
     began = time.monotonic()
-    waiting = threading.Thread(target=lambda: stage.front.stream("attacker", "hostile agent half_message"))
+    waiting = threading.Thread(target=lambda: asked(stage, "hostile agent half_message"))
     waiting.start()
     street.walk(NEIGHBOURS * 2, 0.05)
     waiting.join()
@@ -148,13 +149,13 @@ def measure(stage, street, gap, name, say):
     calm, hard = statistics.median(peace), statistics.median(war)
     ratio = hard / calm
     say(f"    {name:16} neighbours {calm * 1000:6.1f} ms in peace, {hard * 1000:6.1f} ms beside it: {ratio:.2f}"
-        f"   ({len(war)} answers; {len(told)} attacks, the last: {told[-1][:50]})")
+        f"   ({len(war)} answers; {len(told)} attacks, the last: {(told or ['none ended'])[-1][:50]})")
     return ratio
 
 
 def run(words=(), say=print):
     """Faults as lines of text."""
-    stage = Stage(extra=f"[model]\nturn_timeout_ms={TIMEOUT_MS}\n")
+    stage = Stage(extra=f"[model]\nturn_timeout_ms={TIMEOUT_MS}\n", rest_ms=500, watch_ms=1000)
     try:
         stage.connect("attacker")
         street = Street(stage)

@@ -133,9 +133,9 @@ ATTEMPT(machine, limits_of_agent, BOTH, "seccomp", "read and set the limits of a
     struct rlimit now;
     return tried(raw_call(SYS_prlimit64, 1, RLIMIT_NOFILE, NULL, &now));
 }
-ATTEMPT(machine, priority, BOTH, "seccomp", "sched_setattr: another share of the processors") {
+ATTEMPT(machine, priority, BOTH, "seccomp", "sched_setscheduler: another share of the processors") {
     struct sched_param how = {0};
-    return tried(raw_call(SYS_sched_setscheduler, 0, SCHED_IDLE, &how));
+    return tried(raw_call(SYS_sched_setscheduler, 0, SCHED_BATCH, &how));
 }
 
 /* A core would be written to the working directory; whether it was is seen from outside. */

@@ -70,13 +70,29 @@ static int made(long pid) {
         (void)raw_call(SYS_waitid, P_PID, pid, NULL, WEXITED | __WALL, NULL);
     return tried(pid);
 }
+/* Without namespaces of their own all agents count together, and one that is just ending still
+ * does: whoever wants out tries again. */
+static int made_in_time(long (*make)(void)) {
+    long pid = make();
+    for (int i = 0; i < 60 && pid == -EAGAIN; i++) {
+        (void)raw_call(SYS_poll, NULL, 0, 50);
+        pid = make();
+    }
+    return made(pid);
+}
+static long by_clone3(void) {
+    struct clone_args how = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
+    return raw_call(SYS_clone3, &how, sizeof(how));
+}
+static long by_clone(void) {
+    return raw_call(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+}
 ATTEMPT(machine, clone3_user, BOTH, "seccomp own-namespaces",
         "clone3 with namespaces, whose flags no filter sees") {
-    struct clone_args how = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
-    return made(raw_call(SYS_clone3, &how, sizeof(how)));
+    return made_in_time(by_clone3);
 }
 ATTEMPT(machine, clone_user, BOTH, "seccomp own-namespaces", "clone with namespaces") {
-    return made(raw_call(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
+    return made_in_time(by_clone);
 }
 ATTEMPT(machine, clone_sibling, BOTH, "seccomp", "clone with CLONE_PARENT, to outlive its maker") {
     long pid = raw_call(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);

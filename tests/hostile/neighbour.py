@@ -11,6 +11,8 @@ import uuid
 from client import Browser
 
 LIBC = ctypes.CDLL("libc.so.6", use_errno=True)
+# struct mq_attr: one message of 64 bytes. What all queues of a user may hold is counted across IPC namespaces.
+SMALL = (ctypes.c_long * 8)(0, 1, 64)
 
 
 class Neighbour:
@@ -29,7 +31,7 @@ class Neighbour:
             made = subprocess.run(["ipcmk", option, *size, "-p", "0666"], stdout=subprocess.PIPE, check=True)
             self.ids[word] = int(re.search(rb"(\d+)\s*$", made.stdout).group(1))
         mask = os.umask(0)
-        queue = LIBC.mq_open(f"/{self.name}".encode(), os.O_CREAT | os.O_RDWR, 0o666, None)
+        queue = LIBC.mq_open(f"/{self.name}".encode(), os.O_CREAT | os.O_RDWR, 0o666, SMALL)
         os.umask(mask)
         assert queue >= 0, os.strerror(ctypes.get_errno())
         LIBC.mq_close(queue)
@@ -70,6 +72,7 @@ class Neighbour:
             connection = cluster.sql(f"SELECT id FROM connections WHERE user_id = '{theirs}'")[0][0]
             self.known = {"theirs": theirs, "connection": connection, "mine": user(prisoner), "pending": self.pending(),
                           "pending2": self.pending(), "spare": uuid.uuid4().hex, "queue": self.name, "socket": self.socket,
+                          "model": cluster.named["MODEL_URL"].split("://", 1)[1],
                           "keys": cluster.dir / "run/keys/keys.sock", **self.ids}
         return " ".join(f"{key}={value}" for key, value in self.known.items())
 

@@ -6,6 +6,7 @@
  * holds is one user's, for one request. Nor does egress know whether an agent that announces a turn
  * has one: a taken-over agent may speak to the listed hosts between requests, without a token to
  * show. Both stand in README.md as not stopped, by design; they are no attempts. */
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -148,4 +149,17 @@ ATTEMPT(network, dial_fast, AGENT, "EGRESS_RATE", "egress: asking faster than an
     }
     let_refill();
     return r == -EACCES ? OUT : r < 0 ? r : -EPROTO;
+}
+
+/* Of an egress that hands out a folder instead (network_taken.py): a turn may open what is there to
+ * be read, and a folder would lead it out of its empty root. */
+ATTEMPT(help, use_folder, TURN, "", "a folder from egress") {
+    char text[16];
+    int folder = egress_listed(scene);
+    if (folder < 0)
+        return egress_failed(folder);
+    long file = raw_call(SYS_openat, folder, "theirs", O_RDONLY);
+    if (file < 0)
+        return (int)file;
+    return tried(raw_call(SYS_read, file, text, sizeof(text)));
 }

@@ -10,9 +10,10 @@ int main(void) {
         const struct attempt *row = *at;
         if (strcmp(row->group, "help") == 0) /* what an attempt needs to have been done before */
             continue;
-        printf("%s\t%s\t%s%s%s%s\t%s\t%s\n", row->group, row->id, row->who & AGENT ? "agent " : "",
-               row->who & TURN ? "turn " : "", row->who & FRONT ? "front " : "",
-               row->who & CELL ? "cell" : "", row->walls, row->title);
+        printf("%s\t%s\t%s%s%s%s%s\t%s\t%s\n", row->group, row->id,
+               row->who & AGENT ? "agent " : "", row->who & TURN ? "turn " : "",
+               row->who & FRONT ? "front " : "", row->who & CELL ? "cell " : "",
+               row->who & ZYGOTE ? "zygote" : "", row->walls, row->title);
     }
     return 0;
 }

@@ -12,6 +12,8 @@
 #include <stddef.h>
 
 bool wall_off(const char *word);
+/* The rest of the line "key=…", which is no wall: "" when there is none. */
+const char *wall_line(const char *key, char *out, size_t len);
 /* Any wall at all. */
 bool walls_incomplete(void);
 /* The folder outside, where an attempt that gets out finds things: "outside" above that of the

@@ -44,6 +44,18 @@ bool wall_off(const char *word) {
     return false;
 }
 
+const char *wall_line(const char *key, char *out, size_t len) {
+    size_t n = strlen(key);
+    out[0] = '\0';
+    for (const char *at = page; at < page + PAGE && *at != '\0';) {
+        size_t line = strcspn(at, "\n");
+        if (line > n && at[n] == '=' && memcmp(at, key, n) == 0)
+            (void)snprintf(out, len, "%.*s", (int)(line - n - 1), at + n + 1);
+        at += line + (at[line] == '\n');
+    }
+    return out;
+}
+
 bool walls_incomplete(void) {
     return page[0] != '\0';
 }
