@@ -92,10 +92,7 @@ class Bare:
     def status(self):
         done = subprocess.run([PREFIX / "bin/cloisterctl", "--config", self.dir / "cloister.conf", "status", "--json"],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=10)
-        try:
-            return json.loads(done.stdout)
-        except ValueError:
-            return None
+        return json.loads(done.stdout) if done.returncode == 0 else None
 
     @staticmethod
     def end(process):
@@ -247,6 +244,73 @@ class Hidden(unittest.TestCase):
             self.assertFalse(status and status["zygote"]["ready"])
 
 
+class Daemons(unittest.TestCase):
+    """Each program that could be swapped out, as far as its last rung: whether it would start."""
+
+    programs = {"cloister-keys": (), "cloister-egress": (), "cloister-business": (), "cloister-notify": (), "cloister-gateway": (),
+                "cloister-gateway public": ("--instance", "public"), "cloisterd": ()}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.bare = Bare()
+        cls.addClassCleanup(cls.bare.stop)
+        folder = cls.bare.dir
+        (folder / "none").write_text(SWAP.splitlines()[0] + "\n")
+        (folder / "secret").write_text("5e" * 32)
+        shutil.chown(folder / "secret", "cloister-business", "cloister-business")
+        os.chmod(folder / "secret", 0o400)
+        for name, owner in (("run/business", "cloister-business"), ("run/public", "cloister-public"), ("run/operator", "cloister-gateway"),
+                            ("run/notify", "cloister-notify"), ("frontends", "cloister-gateway")):
+            (folder / name).mkdir(exist_ok=True)
+            shutil.chown(folder / name, owner, owner)
+
+    def would_start(self, program, table, accepted="", hidden=NO_LOCK):
+        """(whether, what it says)"""
+        folder = self.bare.dir
+        self.bare.configure(accepted)
+        with (folder / "cloister.conf").open("a") as config:
+            config.write(f"[business]\nsecret_file={folder}/secret\n[gateway]\nfrontends_dir={folder}/frontends\n")
+        done = subprocess.run([WITHOUT, *hidden, "--swaps", folder / table, "--", PREFIX / "sbin" / program.split()[0], "--config",
+                               folder / "cloister.conf", *self.programs[program], "--self-check"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/", timeout=60)
+        return done.returncode == 0, done.stdout.decode()
+
+    def test_none_starts_where_it_could_be_swapped_out(self):
+        for program in self.programs:
+            with self.subTest(program):
+                starts, said = self.would_start(program, "swaps")
+                self.assertFalse(starts, said)
+                if program == "cloister-keys" and not SANITIZED:  # which has secrets before its last rung, and locks them
+                    self.assertIn("memory for secrets cannot be locked", said)
+                    continue
+                self.assertIn("there is swap and memory cannot be locked against it", said)
+                self.assertIn("accept_missing_walls", said)
+
+    def test_each_starts_where_there_is_none(self):
+        """The control."""
+        for program in self.programs:
+            with self.subTest(program):
+                starts, said = self.would_start(program, "none")
+                self.assertTrue(starts, said)
+                self.assertNotIn("swap", said)
+
+    def test_each_starts_loudly_where_it_is_accepted(self):
+        for program in self.programs:
+            with self.subTest(program):
+                starts, said = self.would_start(program, "swaps", accepted="leftovers")
+                self.assertTrue(starts, said)
+                self.assertIn("there is swap and memory cannot be locked against it", said)
+                self.assertIn("accepted by configuration", said)
+
+    @unittest.skipIf(SANITIZED or not may_lock(), "a sanitizer's run-time ignores locking; root must be able to raise RLIMIT_MEMLOCK")
+    def test_each_starts_where_it_can_lock(self):
+        for program in self.programs:
+            with self.subTest(program):
+                starts, said = self.would_start(program, "swaps", hidden=())
+                self.assertTrue(starts, said)
+                self.assertNotIn("swap", said)
+
+
 class Poor(Cluster):
     """A whole Cloister on a machine that lacks something."""
 
@@ -278,7 +342,8 @@ class Answers(unittest.TestCase):
             told = cluster.front.stream("poor", "What do I have tomorrow?", timezone="Europe/Berlin")
             self.assertIsNone(told.error, f"{told} {cluster.log()[-2000:]}")
             self.assertTrue(told.done)
-            return {name: fields_of(pid) for name, pid in cluster.programs().items()}
+            agents = {f"agent {a['pid']}": a["pid"] for a in cluster.agents()}
+            return {name: fields_of(pid) for name, pid in {**cluster.programs(), **agents}.items()}
         finally:
             cluster.stop()
 
@@ -287,8 +352,10 @@ class Answers(unittest.TestCase):
 
     @unittest.skipIf(SANITIZED or not may_lock(), "a sanitizer's run-time ignores locking; root must be able to raise RLIMIT_MEMLOCK")
     def test_a_turn_where_there_is_swap(self):
-        """Every daemon has locked what it has."""
-        for name, fields in self.ask(["--swaps", "SWAPS"]).items():
+        """Every daemon and agent has locked what it has."""
+        found = self.ask(["--swaps", "SWAPS"])
+        self.assertTrue(any(name.startswith("agent") for name in found), found.keys())
+        for name, fields in found.items():
             self.assertGreater(int(fields["VmLck"].split()[0]), 1000, name)
 
     def test_a_turn_where_all_is_accepted(self):

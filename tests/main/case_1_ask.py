@@ -110,15 +110,18 @@ class Ask(Case):
         zone = "Europe/Berlin"
         day = day_after(1, zone)
         user = self.person(zone, [timed("Dentist", day, "10:00", "11:00", zone)])
-        self.front.stream(user, "Delete Dentist tomorrow", timezone=zone)
-        self.front.stream(user, "Move Dentist to 4pm tomorrow", timezone=zone)
+        for wish in ("Delete Dentist tomorrow", "Move Dentist to 4pm tomorrow"):
+            got = self.finished(self.front.stream(user, wish, timezone=zone))
+            self.assertEqual(sum(1 for e, _ in got.events if e == "proposal"), 1, got)
         event, = self.admin.events(user)
         self.assertEqual(starts_at(event, zone).hour, 10)
 
     def test_attendees_need_confirmation(self):
         user = self.person()
-        self.front.stream(user, "Schedule review tomorrow at 2pm and invite sam@example.com", timezone="Europe/Berlin")
+        got = self.finished(self.front.stream(
+            user, "Schedule review tomorrow at 2pm and invite sam@example.com", timezone="Europe/Berlin"))
         self.assertEqual([e for e in self.admin.events(user) if e.get("attendees")], [])
+        self.assertIn("Invites sam@example.com", got.text)
 
     def test_remember_list_use_delete(self):
         user = self.person()

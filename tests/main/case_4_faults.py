@@ -42,7 +42,7 @@ class Faults(Case):
                            ("status", {"status": 403, "reason": "rateLimitExceeded"}),
                            ("status", {"status": 403, "reason": "quotaExceeded"}),
                            ("malformed", {}), ("oversize", {}), ("hang", {}),
-                           ("wrong_host_cert", {}), ("unknown_ca_cert", {})):
+                           ("wrong_host_cert", {}), ("unknown_ca_cert", {}), ("expired_cert", {})):
             with self.subTest(kind=kind, **more):
                 user = self.reader()
                 self.admin.fault("calendar", kind, times=50, **more)
@@ -105,7 +105,8 @@ class Faults(Case):
                                   ("midstream_error", {}, {"model_unavailable"}),
                                   ("hang", {}, {"turn_timeout", "model_unavailable"}),
                                   ("wrong_host_cert", {}, {"model_unavailable", "model_misconfigured"}),
-                                  ("unknown_ca_cert", {}, {"model_unavailable", "model_misconfigured"})):
+                                  ("unknown_ca_cert", {}, {"model_unavailable", "model_misconfigured"}),
+                                  ("expired_cert", {}, {"model_unavailable", "model_misconfigured"})):
             with self.subTest(kind=kind, **more):
                 user = self.reader()
                 self.admin.fault("model", kind, times=50, **more)

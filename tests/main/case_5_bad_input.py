@@ -16,6 +16,7 @@ ROUTES = [
     ("GET", f"{USER}/memory", None),
     ("DELETE", f"{USER}/memory", None),
     ("DELETE", f"{USER}/memory/0123", None),
+    ("PUT", f"{USER}/memory/0123", {"text": "I like mornings"}),
     ("POST", f"{USER}/connect-links", {"features": ["events"], "return_to": RETURN_TO}),
     ("POST", f"{USER}/connections/redeem", {"code": "nope"}),
     ("GET", f"{USER}/connections/google", None),
@@ -52,7 +53,7 @@ class BadInput(Case):
     def test_wrong_method(self):
         for _, path, _ in ROUTES:
             with self.subTest(path=path):
-                got = self.front.request("PUT", path, {})
+                got = self.front.request("PATCH", path, {})
                 self.problem(got, 405, "method_not_allowed")
                 self.assertTrue(got.headers.get("Allow"))
 

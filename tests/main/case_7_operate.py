@@ -54,7 +54,8 @@ class Operate(Case):
         never = {"sbin/cloisterd": ("curl", "ssl"), "sbin/cloister-gateway": ("curl", "pq", "ssl"),
                  "libexec/cloister/cloister-agent": ("pq", "nng", "event", "sqlite"),
                  "sbin/cloister-egress": ("sodium", "ssl", "crypto", "curl", "pq"),
-                 "sbin/cloister-keys": ("pq", "curl", "nng", "ssl"), "bin/cloisterctl": ("pq", "curl", "ssl")}
+                 "sbin/cloister-keys": ("pq", "curl", "nng", "ssl"),
+                 "sbin/cloister-business": ("curl", "ssl", "crypto"), "sbin/cloister-notify": ("nng", "sqlite"), "bin/cloisterctl": ("pq", "curl", "ssl")}
         for program, words in never.items():
             out = subprocess.run(["readelf", "-d", PREFIX / program], stdout=subprocess.PIPE, check=True).stdout.decode()
             linked = [line.split("[lib")[1].split(".so")[0] for line in out.splitlines() if "NEEDED" in line and "[lib" in line]
@@ -64,7 +65,7 @@ class Operate(Case):
 
     def test_configuration_check(self):
         from cluster import PREFIX
-        for program in ("cloisterd", "cloister-keys", "cloister-egress", "cloister-gateway"):
+        for program in ("cloisterd", "cloister-keys", "cloister-egress", "cloister-gateway", "cloister-business", "cloister-notify"):
             done = subprocess.run([PREFIX / "sbin" / program, "--config", self.cluster.dir / "etc/cloister.conf", "-n"],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             self.assertEqual(done.returncode, 0, done)

@@ -40,7 +40,8 @@ class Answer:
 
     @property
     def done(self):
-        return any(e == "done" for e, _ in self.events) or (self.status == 200 and not self.events)
+        streamed = self.headers.get("Content-Type", "").startswith("text/event-stream")
+        return any(e == "done" for e, _ in self.events) if streamed else self.status == 200
 
     def __repr__(self):
         return f"<{self.status} {self.code or ''} {self.text[:300]!r} {self.error or ''}>"

@@ -1,8 +1,10 @@
 """Starts stand-ins and a whole Cloister through deploy/quickstart --config, as an operator would."""
 
+import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -15,18 +17,23 @@ from client import Browser, Frontend, WorldAdmin, query_of
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PREFIX = pathlib.Path(os.environ["CLOISTER_PREFIX"])
+SLOW = float(os.environ.get("CLOISTER_SLOW") or 1)  # so many times longer than usual may everything take
 RETURN_TO = "http://127.0.0.1:8429/connected"
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below those that connections take for themselves, so that none has it until somebody listens."""
+    while True:
+        with socket.socket() as s:
+            port = random.randrange(12000, 32000)
+            with contextlib.suppress(OSError):
+                s.bind(("127.0.0.1", port))
+                return port
 
 
 def wait_until(seconds, check, what):
     """Polls `check` until it gives something true; what it gave, or an error that names `what`."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOW
     while True:
         got = check()
         if got:
@@ -41,7 +48,7 @@ class Cluster:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="cloister-main.", dir="/var/tmp"))
         os.chmod(self.dir, 0o755)
         self.provider, self.extra = provider, extra
-        self.port = free_port()
+        self.port, self.public_port = free_port(), free_port()
         self.env = {**os.environ, "CLOISTER_QUICKSTART_DIR": str(self.dir), "CLOISTER_PREFIX": str(PREFIX)}
         self.world = None
         try:
@@ -66,7 +73,7 @@ class Cluster:
         self.world = subprocess.Popen(
             [*self.world_prefix, PREFIX / "libexec/cloister/cloister-world", "--dir", world, *self.world_options],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        wait_until(10, lambda: (world / "world.env").exists() and (world / "world.env").stat().st_size, "stand-ins")
+        wait_until(60, lambda: (world / "world.env").exists() and (world / "world.env").stat().st_size, "stand-ins")
         lines = (world / "world.env").read_text().splitlines()
         self.named = dict(line.split("=", 1) for line in lines if "=" in line)
         self.admin = WorldAdmin(self.named["ADMIN_URL"])
@@ -91,6 +98,8 @@ base_url={base}
 model=stand-in
 api_key_file={n['MODEL_KEY_FILE']}
 ca_file={n['CA_FILE']}
+[gateway]
+public_listen=127.0.0.1:{self.public_port}
 [egress]
 allow={host(n['GOOGLE_URL'])} {host(n['MODEL_URL'])}
 {self.extra}
@@ -158,9 +167,9 @@ allow={host(n['GOOGLE_URL'])} {host(n['MODEL_URL'])}
         mine = [p for p in children(self.programs()["cloisterd"]) if p not in agents]
         return mine[0] if mine else None
 
-    def ctl(self, *args):
+    def ctl(self, *args, timeout=30):
         done = subprocess.run([PREFIX / "bin/cloisterctl", "--config", self.dir / "etc/cloister.conf", *args],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30)
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout)
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
     def agents(self):
@@ -175,6 +184,11 @@ allow={host(n['GOOGLE_URL'])} {host(n['MODEL_URL'])}
         except OSError:
             return False
 
+    def all_ready(self):
+        """Every program that the launcher runs, the front door's among them, has said that it is ready."""
+        return subprocess.run([PREFIX / "sbin/cloister-launch", "--config", self.dir / "etc/cloister.conf", "ready"],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
     def readyz(self):
         return subprocess.run(["curl", "-fsS", "--max-time", "2", "--unix-socket", self.run / "operator/gateway-owner.sock",
                                "http://localhost/readyz"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
@@ -188,10 +202,13 @@ allow={host(n['GOOGLE_URL'])} {host(n['MODEL_URL'])}
 
 
 def program_of(pid):
+    """The file that it runs, and which instance of it, as programs.def names them."""
     try:
-        return pathlib.Path(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")).name
+        name = pathlib.Path(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")).name
+        words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return ""
+    return f"{name}-public" if b"--instance" in words and b"public" in words else name
 
 
 def children(pid):

@@ -1,8 +1,9 @@
 """Recipes for the answers of single operations: the good ones, and those that no general way brings about."""
 
+from client import Frontend
 from cluster import kill
 from openapi_requests import Asker, Request
-from openapi_stage import KEEN, OPERATIONS, header
+from openapi_stage import DECISIONS, KEEN, OPERATIONS, THRIFTY_KEY, header
 
 RECIPES = []
 
@@ -36,7 +37,7 @@ for _name, _status in (("forgetSession", 204), ("listMemory", 200), ("forgetAll"
 for _name, _status in (("disconnect", 200), ("revokeGrants", 204)):
     as_described(_name, _status, fresh=True)
 for _name, _status in (("chat", 409), ("forgetSession", 204), ("listMemory", 200), ("forgetAll", 204), ("getConnection", 200),
-                       ("showSession", 200), ("connectPage", 200), ("connectBegin", 303), ("home", 200)):
+                       ("showSession", 200), ("memoryPage", 200), ("connectPage", 200), ("connectBegin", 303), ("home", 200)):
     by_session_too(_name, _status)
 
 
@@ -85,6 +86,14 @@ def a_turn_without_end(stage):
     return stage.chat(stage.first, "loop forever")
 
 
+@recipe("chat", 429, "budget_used_up")
+def a_day_whose_budget_is_used_up(stage):
+    name, front = stage.name(), Frontend("127.0.0.1", stage.cluster.port, THRIFTY_KEY)
+    user = Asker(THRIFTY_KEY, name, stage.cluster.connect(name, front=front)["grant"])
+    stage.chat(user, "What do I have tomorrow?")
+    return stage.chat(user, "What do I have tomorrow?")
+
+
 @recipe("chat", 502, "model_misconfigured")
 def a_model_key_that_is_wrong(stage):
     with stage.fault("model", "status", status=401):
@@ -106,6 +115,105 @@ def google_that_answers_nonsense(stage):
 @recipe("chat", 502, "agent_lost")
 def an_agent_that_is_killed(stage):
     return stage.while_it_hangs(stage.user(), lambda agent: kill(agent["pid"]))
+
+
+# The owner's word on a proposal.
+
+def on_both(status, code=None):
+    """Comes of both words alike."""
+    def keep(play):
+        for name in DECISIONS:
+            def recipe_of(stage, name=name):
+                return play(stage, name)
+            recipe_of.__name__ = f"{play.__name__}_{name}"
+            recipe(name, status, code)(recipe_of)
+        return play
+    return keep
+
+
+@on_both(200)
+def a_word(stage, name):
+    return stage.decide(name)
+
+
+@on_both(200)
+def a_word_as_a_stream(stage, name):
+    return stage.decide(name, Accept="text/event-stream")
+
+
+@on_both(404, "proposal_gone")
+def a_word_on_nothing(stage, name):
+    return stage.send(stage.first.request(OPERATIONS[name]))
+
+
+@on_both(406, "not_acceptable")
+def a_word_that_nothing_can_answer(stage, name):
+    return stage.decide(name, (stage.decider, stage.open), Accept="text/plain")
+
+
+@on_both(409, "proposal_used")
+def a_word_after_another(stage, name):
+    undecided = stage.undecided()
+    stage.decide("rejectProposal", undecided)
+    return stage.decide(name, undecided)
+
+
+@on_both(502, "agent_lost")
+def an_agent_killed_before_the_word(stage, name):
+    return stage.while_it_is_stopped(stage.undecided(), lambda undecided: stage.decide(name, undecided), kill)
+
+
+@on_both(409, "proposal_busy")
+def a_word_while_another_is_under_way(stage, name):
+    undecided, second = stage.undecided(), []
+    stage.while_it_is_stopped(undecided, lambda it: stage.decide("confirmProposal", it),
+                              lambda pid: (second.append(stage.decide(name, undecided)), kill(pid)))
+    return second[0]
+
+
+@recipe("confirmProposal", 409, "proposal_changed")
+def a_word_on_an_event_that_was_changed(stage):
+    user, known = stage.undecided()
+    stage.cluster.admin.call("DELETE", f"/accounts/{user.user}/events/{user.event['id']}")
+    stage.cluster.admin.call("POST", f"/accounts/{user.user}/events", {**user.event, "location": "elsewhere"})
+    return stage.decide("confirmProposal", (user, known))
+
+
+@recipe("confirmProposal", 502, "google_unavailable")
+def a_word_while_google_answers_nonsense(stage):
+    with stage.fault("calendar", "malformed"):
+        return stage.decide("confirmProposal", (stage.decider, stage.open))
+
+
+@recipe("confirmProposal", 410, "proposal_expired", scene="ten minutes later")
+def a_word_too_late(stage):
+    return stage.decide("confirmProposal", (stage.decider, stage.open))
+
+
+@recipe("rejectProposal", 410, "proposal_expired", scene="ten minutes later")
+def a_word_too_late_to_leave_it(stage):
+    return stage.decide("rejectProposal", (stage.decider, stage.open))
+
+
+@recipe("correctMemory", 200)
+def correcting_one(stage):
+    known = something_remembered(stage).json["items"]
+    return stage.send(stage.first.request(OPERATIONS["correctMemory"], id=known[0]["id"]))
+
+
+@recipe("correctMemory", 404, "not_found")
+def correcting_what_is_not_there(stage):
+    return stage.send(stage.first.request(OPERATIONS["correctMemory"]))
+
+
+@recipe("memoryPage", 303)
+def the_page_of_notes_for_nobody(stage):
+    return stage.browser().get("/memory")
+
+
+@recipe("memoryChange", 303)
+def deleting_everything_on_the_page(stage):
+    return stage.send(stage.web.request(OPERATIONS["memoryChange"], body={"act": "empty", "sure": "1", "id": None}))
 
 
 @recipe("listMemory", 200)

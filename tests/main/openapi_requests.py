@@ -12,14 +12,32 @@ from cluster import RETURN_TO
 from person import SESSION
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+PROFILE = {"name": "Salon Linde", "category": "hairdresser", "summary": "Haircuts.", "address": {"city": "Berlin", "country": "DE"},
+           "services": [{"id": "cut", "name": "Cut", "duration_minutes": 60, "step_minutes": 60, "mode": "at_business"}],
+           "hours": {"timezone": "Europe/Berlin", "weekly": [{"days": DAYS, "opens": "09:00", "closes": "17:00"}]},
+           "features": {"booking": True, "inquiries": True}}
 BODIES = {
     "chat": {"user": "{user}", "message": "What do I have tomorrow?", "timezone": "Europe/Berlin"},
     "createConnectLink": {"features": ["availability", "events"], "return_to": RETURN_TO},
     "redeem": {"code": "0" * 43},
+    "confirmProposal": {"user": "{user}"},
+    "rejectProposal": {"user": "{user}"},
+    "correctMemory": {"text": "I like afternoons"},
     "signOut": {"csrf": "{csrf}"},
+    "memoryChange": {"csrf": "{csrf}", "act": "delete", "id": "0" * 32},
+    "putBusiness": {"profile": PROFILE},
+    "setNotifications": {"emails": ["ann@salon.example"], "kinds": ["inquiry_new"]},
+    "rescheduleOwnBooking": {"start": "2020-01-01T10:00:00+01:00"},
+    "answerInquiry": {"text": "Yes, on Tuesdays."},
+    "businessesForm": {"csrf": "{csrf}", "name": "Salon", "slug": "nobody-has-this", "timezone": "Europe/Berlin"},
+    "businessForm": {"csrf": "{csrf}", "act": "unpublish"},
+    "noticesForm": {"csrf": "{csrf}", "act": "save", "emails": "ann@salon.example, ben@salon.example", "inquiry_new": "1"},
+    "bookingsForm": {"csrf": "{csrf}", "act": "cancel", "reference": "BK7Q2M"},
+    "inquiriesForm": {"csrf": "{csrf}", "reference": "IQ7Q2M", "text": "Yes"},
     "connectBegin": {"csrf": "{csrf}", "features": "events"},
 }
-PARAMETERS = {"id": "0" * 32, "token": "0" * 43, "name": "docs.css"}
+PARAMETERS = {"id": "0" * 32, "token": "0" * 43, "name": "docs.css", "slug": "salon-linde", "reference": "BK7Q2M"}
 
 
 @dataclasses.dataclass
@@ -85,12 +103,14 @@ class Asker:
         path = operation.path
         for name, value in {**PARAMETERS, "user": self.user, **parameters}.items():
             path = path.replace("{" + name + "}", urllib.parse.quote(value, safe=""))
+        if any(p["name"] == "user" and p["in"] == "query" for p in operation.parameters):
+            path += "?" + urllib.parse.urlencode({"user": parameters.get("user", self.user)})
         head, body = self.headers(operation), None
         if operation.body == JSON:
             head["Content-Type"], body = JSON, json.dumps(fields).encode()
         elif operation.body == FORM:
             head["Content-Type"], body = FORM, urllib.parse.urlencode(fields, doseq=True).encode()
-        if operation.name == "chat":
+        if operation.name in ("chat", "confirmProposal", "rejectProposal"):
             head["Idempotency-Key"] = uuid.uuid4().hex
         unix = runtime_dir / "operator/gateway-owner.sock" if "operators" in operation.tags else None
         return Request(operation.method, path, head, body, unix=unix)

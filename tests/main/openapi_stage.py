@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 import urllib.parse
 import uuid
 
@@ -15,10 +16,11 @@ from openapi_document import Document
 from openapi_requests import Asker, Request
 from person import Person
 
-HASTY_KEY, CHAT_KEY, MEMORY_KEY = "5ca1ab1e" * 8, "c0ffee11" * 8, "decade11" * 8
+HASTY_KEY, CHAT_KEY, MEMORY_KEY, THRIFTY_KEY = "5ca1ab1e" * 8, "c0ffee11" * 8, "decade11" * 8, "5a7edaf1" * 8
 FRONTENDS = {"hasty": (HASTY_KEY, "requests_per_second=1\nburst=1\n"), "chatty": (CHAT_KEY, "may=chat\n"),
-             "mindful": (MEMORY_KEY, "may=memory\n")}
+             "mindful": (MEMORY_KEY, "may=memory\n"), "thrifty": (THRIFTY_KEY, "tokens_per_day=1\n")}
 STORMY, KEEN, HEAVY = "127.0.0.7", "127.0.0.8", "127.0.0.9"  # addresses that ask too much
+DECISIONS = ("confirmProposal", "rejectProposal")
 DOCUMENT = Document()
 OPERATIONS = DOCUMENT.operations
 
@@ -100,6 +102,7 @@ class Stage:
         self.cluster, self.key, self.stormed = cluster, cluster.front.key, False
         self.first, self.second = self.user(), self.user()
         self.web = self.signed_in() if signed_in else Asker(session="0" * 43, csrf="0" * 43)
+        self.decider, self.open = self.undecided() if signed_in else (self.first, "0" * 32)
 
     # -- people --
     def name(self):
@@ -118,6 +121,25 @@ class Stage:
     def signed_in(self):
         person = self.browser().sign_in()
         return Asker(session=person.session, csrf=person.csrf)
+
+    def undecided(self):
+        """Somebody with a proposal that awaits their word, and its id: an event with a guest is to be moved."""
+        user, title = self.user(), "m" + uuid.uuid4().hex[:10]
+        day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 2 * 86400))
+        event = {"id": "e" + uuid.uuid4().hex[:12], "summary": title, "attendees": [{"email": "sam@example.test"}],
+                 "start": {"dateTime": f"{day}T10:00:00", "timeZone": "Europe/Berlin"}, "end": {"dateTime": f"{day}T11:00:00", "timeZone": "Europe/Berlin"}}
+        self.cluster.admin.call("POST", f"/accounts/{user.user}/events", event)
+        request = user.request(OPERATIONS["chat"], body={"message": f"Move {title} to four"})
+        answer = request.send(self.cluster.port)
+        assert answer.status == 200 and answer.json["proposals"], answer
+        user.event = event
+        return user, answer.json["proposals"][0]["id"]
+
+    def decide(self, word, undecided=None, **headers):
+        user, known = undecided or self.undecided()
+        request = user.request(OPERATIONS[word], id=known)
+        request.headers.update(headers)
+        return self.send(request)
 
     # -- connecting --
     def link(self, user=None):
@@ -144,6 +166,8 @@ class Stage:
         if op.name == "connectCallback":
             query = urllib.parse.urlencode({"state": "0" * 43, "code": "4/0A"})
             return Request("GET", f"{op.path}?{query}", {"Cookie": "cloister-connect=" + "0" * 43})
+        if op.name in DECISIONS:
+            return self.decider.request(op, **{"id": self.open, **parameters})
         if op.takes("frontendKey") or op.for_user:
             return self.first.request(op, **parameters)
         asker = self.web if op.takes("session") else Asker()
@@ -193,6 +217,24 @@ class Stage:
             busy = wait_until(10, lambda: [a for a in self.cluster.agents() if a["state"] == "busy"], "a running turn")
             disturb(busy[0])
             thread.join()
+        return answers[0]
+
+    def while_it_is_stopped(self, undecided, ask, disturb):
+        """The user's agent is held, so that the turn that `ask` begins comes to nothing; `disturb` gets its pid."""
+        idle = {a["pid"]: a for a in self.cluster.agents()}
+        user = self.cluster.sql(f"SELECT id FROM users WHERE name = '{undecided[0].user}'")[0][0]
+        [pid] = [pid for pid, agent in idle.items() if agent["user"] == user]
+        answers = []
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            thread = threading.Thread(target=lambda: answers.append(ask(undecided)))
+            thread.start()
+            wait_until(10, lambda: [a for a in self.cluster.agents() if a["pid"] == pid and a["state"] == "busy"], "a turn under way")
+            disturb(pid)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        thread.join()
         return answers[0]
 
     def together(self, asks, status):

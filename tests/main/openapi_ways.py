@@ -1,9 +1,10 @@
 """Ways to spoil a request, each for every operation that it concerns, and what comes of it."""
 
+import itertools
 import uuid
 
 from openapi_requests import FORM, JSON, Asker
-from openapi_stage import CHAT_KEY, HASTY_KEY, MEMORY_KEY, STORMY
+from openapi_stage import CHAT_KEY, DECISIONS, HASTY_KEY, MEMORY_KEY, STORMY
 
 WAYS = []
 
@@ -19,6 +20,11 @@ def way(status, code, scene, concerns, name=None):
 
 def for_user(op):
     return op.for_user
+
+
+def by_name(op):
+    """Whose it is, stands in the request; of a proposal Cloister knows it, and tells nobody else that there is one."""
+    return op.for_user and op.name not in DECISIONS
 
 
 def by_frontend(op):
@@ -71,10 +77,17 @@ def a_body_that_is_no_utf8(stage, op):
     return request
 
 
-@way(400, "invalid_field", "calm", json_body)
+@way(400, "invalid_field", "calm", lambda op: json_body(op) and op.right != "business")
 def fields_of_a_wrong_type(stage, op):
     request = stage.good(op)
     request.body = b'{"user":7,"message":[],"features":{},"return_to":1,"code":false}'
+    return request
+
+
+@way(400, "invalid_argument", "calm", lambda op: op.name in ("putBusiness", "rescheduleOwnBooking", "answerInquiry"))
+def arguments_of_a_wrong_type(stage, op):
+    request = stage.good(op)
+    request.body = b'{"profile":7,"email":[],"start":{},"text":1}'
     return request
 
 
@@ -85,16 +98,25 @@ def a_form_that_is_none(stage, op):
     return request
 
 
+ADDRESSES = itertools.cycle(f"127.0.1.{n}" for n in range(1, 200))
+
+
+def elsewhere(request):
+    """From an address that has shown no wrong key yet: one address may show some, and there are more operations than that."""
+    request.source = next(ADDRESSES)
+    return request
+
+
 @way(401, "unauthorized", "calm", by_frontend)
 def no_key(stage, op):
-    request = stage.good(op)
+    request = elsewhere(stage.good(op))
     del request.headers["Authorization"]
     return request
 
 
 @way(401, "unauthorized", "calm", by_frontend)
 def a_wrong_key(stage, op):
-    request = stage.good(op)
+    request = elsewhere(stage.good(op))
     request.headers["Authorization"] = "Bearer " + "0" * 64
     return request
 
@@ -113,12 +135,12 @@ def the_grant_of_another_user(stage, op):
     return request
 
 
-@way(401, "grant_revoked", "calm", for_user)
+@way(401, "grant_revoked", "calm", by_name)
 def a_grant_made_void(stage, op):
     return stage.revoked.request(op)
 
 
-@way(401, "grant_expired", "short grants", for_user)
+@way(401, "grant_expired", "short grants", by_name)
 def an_old_grant(stage, op):
     return stage.old.request(op)
 
@@ -133,7 +155,7 @@ def a_session_without_its_token(stage, op):
     return Asker(session=stage.web.session).request(op, body={"user": None})
 
 
-@way(403, "csrf_invalid", "calm", lambda op: by_session(op) and 403 in op.statuses)
+@way(403, "csrf_invalid", "calm", lambda op: by_session(op) and 403 in op.statuses and not (op.method == "GET" and not op.path.startswith("/v1/")))
 def a_session_from_another_site(stage, op):
     request = stage.web.request(op)
     request.headers["Sec-Fetch-Site"] = "cross-site"
@@ -150,7 +172,7 @@ def a_key_that_is_good_for_something_else(stage, op):
     return Asker(key=MEMORY_KEY if op.right == "chat" else CHAT_KEY, user="ann", grant=stage.first.grant).request(op)
 
 
-@way(404, "unknown_user", "calm", for_user)
+@way(404, "unknown_user", "calm", by_name)
 def a_user_that_nobody_knows(stage, op):
     return Asker(key=stage.key, user="nobody-" + uuid.uuid4().hex, grant=stage.first.grant).request(op)
 
@@ -191,7 +213,7 @@ def no_database(stage, op):
     return stage.good(op)
 
 
-@way(503, "keys_unavailable", "no keys", lambda op: op.for_user and op.name != "chat")
+@way(503, "keys_unavailable", "no keys", lambda op: op.for_user and op.name not in ("chat", *DECISIONS))
 def no_keys(stage, op):
     return stage.good(op)
 

@@ -35,12 +35,12 @@ export async function open(browser, size, more = {}) {
   page.on('pageerror', (error) => faults.push(`exception: ${error.stack}`));
   page.on('console', (message) => {
     const refused = /status of (\d+)/.exec(message.text());
-    const ours = message.location().url.startsWith(site.url);
+    const ours = [site.url, site.public].some((origin) => message.location().url.startsWith(origin));
     if (ours && ['error', 'warning'].includes(message.type()) && !(refused && expected.has(Number(refused[1])))
       && !(expected.has('offline') && /net::ERR_/.test(message.text()))) faults.push(`console: ${message.text()}`);
   });
   page.on('request', (request) => {
-    if (![site.url, site.google].some((origin) => request.url().startsWith(`${origin}/`)) && !/^(about|data|blob):/.test(request.url()))
+    if (![site.url, site.public, site.google].some((origin) => request.url().startsWith(`${origin}/`)) && !/^(about|data|blob):/.test(request.url()))
       faults.push(`request to ${request.url()}`);
   });
   const close = async () => {
@@ -63,7 +63,7 @@ export async function violations(page, options = {}) {
 export async function look({ page, size }, name) {
   for (const [colorScheme, options] of [['light', {}], ['dark', { runOnly: ['color-contrast'] }]]) {
     await page.emulateMedia({ colorScheme });
-    await page.screenshot({ path: `${process.env.CLOISTER_ARTIFACTS}/${name}-${size}-${colorScheme}.png`, fullPage: !page.url().endsWith('/') });
+    await page.screenshot({ path: `${process.env.CLOISTER_ARTIFACTS}/${name}-${size}-${colorScheme}.png`, fullPage: page.url() !== `${site.url}/` });
     assert.deepEqual(await violations(page, options), [], `${name}, ${size}, ${colorScheme}`);
   }
   await page.emulateMedia({ colorScheme: 'light' });

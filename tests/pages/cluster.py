@@ -14,11 +14,12 @@ from cluster import Cluster  # noqa: E402
 
 
 def main():
-    cluster = Cluster()
+    cluster = Cluster(extra="[budgets]\nuser_tokens_per_day=1000000000\n")  # budget.test.js uses it up
     try:
         psql = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))[-1] / "psql"
         pathlib.Path(sys.argv[1]).write_text(json.dumps({
             "url": f"http://127.0.0.1:{cluster.port}",
+            "public": f"http://127.0.0.1:{cluster.public_port}",
             "google": cluster.named["GOOGLE_URL"],
             "admin": cluster.named["ADMIN_URL"],
             "launcher": cluster.launcher_pid(),

@@ -26,13 +26,14 @@ export async function eventsOf(account) {
 
 export const sql = (text) => execFileSync(site.psql[0], [...site.psql.slice(1), text], { encoding: 'utf8' }).trim();
 
-// The pid of one of Cloister's programs.
+// The pid of one of Cloister's programs; of the gateways it is the owners'.
 export function pidOf(program) {
   for (const pid of readdirSync('/proc').filter((one) => /^\d+$/.test(one))) {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
       const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-      if (parent === site.launcher && readlinkSync(`/proc/${pid}/exe`).endsWith(`/${program}`)) return Number(pid);
+      const others = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes('public');
+      if (parent === site.launcher && !others && readlinkSync(`/proc/${pid}/exe`).endsWith(`/${program}`)) return Number(pid);
     } catch { /* it has just ended */ }
   }
   throw new Error(`${program} does not run`);

@@ -165,33 +165,6 @@ test('signed in anew in another tab: this one goes on', async () => {
   await who.close();
 });
 
-// No turn proposes anything yet, so the stream is made up here.
-test('a proposed change: shown whole, confirmed or rejected', async () => {
-  const who = await connected('phone');
-  const { page } = who;
-  await admin('POST', '/settings', { model_pace_ms: 0 });
-  const proposal = (id, summary) => `event: proposal\ndata: ${JSON.stringify({ id, summary, expires_at: '2099-01-01T10:00:00Z',
-    arguments: { title: '<b>Dentist</b>', start: '2026-12-01T09:00:00+01:00' } })}\n\n`;
-  await page.route('**/v1/chat', (route) => route.fulfill({ contentType: 'text/event-stream',
-    body: `: accepted\n\nevent: delta\ndata: {"text":"I would move it. Shall I?"}\n\n${proposal('p1', 'Move “Dentist” to Tuesday')}${proposal('p2', 'Cancel “Lunch”')}event: done\ndata: {"turn":"t"}\n\n` }));
-  const decided = [];
-  await page.route('**/v1/proposals/**', (route) => {
-    decided.push(`${route.request().method()} ${new URL(route.request().url()).pathname} ${Boolean(route.request().headers()['cloister-csrf'])}`);
-    return route.fulfill({ json: {} });
-  });
-  await ask(page, 'Move the dentist');
-  const cards = page.getByRole('group', { name: 'Proposed change' });
-  assert.equal(await cards.count(), 2);
-  assert.match(await cards.first().innerText(), /<b>Dentist<\/b>/);
-  await look(who, '25-proposals');
-  await cards.nth(0).getByRole('button', { name: 'Confirm' }).click();
-  await cards.nth(0).getByText('Confirmed.').waitFor();
-  await cards.nth(1).getByRole('button', { name: 'Reject' }).click();
-  await cards.nth(1).getByText('Rejected. Nothing was changed.').waitFor();
-  assert.deepEqual(decided, ['POST /v1/proposals/p1/confirm true', 'POST /v1/proposals/p2/reject true']);
-  await who.close();
-});
-
 for (const size of ['phone', 'desktop'])
   test(`nothing moves while an answer streams, ${size}`, async () => {
     const who = await connected(size, { reducedMotion: 'no-preference' });
