@@ -132,7 +132,7 @@ static void cell_start(struct bench *bench, size_t index) {
     spawn.connection = user;
     spawn.socket = name;
     if (r == 0)
-        r = zygote_spawn(bench->zygote, &spawn);
+        r = zygote_spawn(bench->zygote, &spawn, STDERR_FILENO);
     if (r < 0)
         fatal("cannot ask for an agent: %s", strerror(-r));
 }

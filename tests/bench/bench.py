@@ -13,33 +13,12 @@ import subprocess
 import sys
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "main"))
-
-PREFIX = pathlib.Path(os.environ["CLOISTER_PREFIX"])
-LIBEXEC = PREFIX / "libexec/cloister"
-ARGS = sys.argv[1:]
-QUICK, AS_JSON = "--quick" in ARGS, "--json" in ARGS
-
-
-def report(bench, metric, value, unit, rival="", rival_value=None, n=0, note=""):
-    row = {"bench": bench, "metric": metric, "value": round(value, 3), "unit": unit, "rival": rival,
-           "rival_value": None if rival_value is None else round(rival_value, 3),
-           "ratio": None if not rival_value else round(value / rival_value, 3), "n": n, "note": note}
-    if AS_JSON:
-        print(json.dumps(row), flush=True)
-    else:
-        beside = f"{rival} {row['rival_value']} {unit}, ratio {row['ratio']}" if rival else ""
-        print(f"{bench:12} {metric:22} {row['value']:>10} {unit:4} {beside:58} n={n} {note}", flush=True)
-
-
-def progress(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def p99(values):
-    return sorted(values)[min(len(values) - 1, int(len(values) * 0.99))]
-
+from assistants import bench_mcp
+from shared import ARGS, LIBEXEC, MESSAGE, QUICK, ZONE, busy_note, p99, progress, quantiles, recorded_calls, replay, report, turn_times
+from booking import bench_booking
+from parking import bench_scale, bench_scale_inside, bench_wake
+from search import bench_search
+from throughput import bench_throughput
 
 # ---- spawn and idle memory: the real zygote under a bench supervisor ----
 
@@ -67,67 +46,30 @@ def bench_spawn():
     bwrap = bwrap_times(20 if QUICK else 100)
     times = got["spawn_ms"]
     report("spawn", "median", statistics.median(times), "ms", "bwrap", statistics.median(bwrap), n,
-           "request to answered hello, all walls up; target 0.8 ms, ratio at most 0.25")
+           f"request to answered hello, all walls up; target 0.8 ms, ratio at most 0.25; {busy_note()}",
+           {"agent": quantiles(times), "bwrap": quantiles(bwrap), "bare fork": quantiles(got["fork_ms"])})
     report("spawn", "p99", p99(times), "ms", "bwrap", p99(bwrap), n)
     report("spawn", "median_beside_fork", statistics.median(times), "ms", "bare fork and exit",
            statistics.median(got["fork_ms"]), n)
 
 
 def bench_idle_memory():
-    n = 100 if QUICK else 1000
-    got = agents_bench("memory", n)
-    report("idle_memory", "private_median", statistics.median(got["private_kib"]), "KiB", "limit", 64, n, "per idle agent")
-    report("idle_memory", "pss_median", statistics.median(got["pss_kib"]), "KiB", "limit", 128, n, "per idle agent")
-    report("idle_memory", "memavailable", got["memavailable_kib"] / n, "KiB", "", None, n,
+    counts = (10, 50, 100) if QUICK else (10, 100, 300, 1000, 2000)
+    private, pss, lost = [], [], []
+    for n in counts:
+        got = agents_bench("memory", n)
+        private.append([n, statistics.median(got["private_kib"])])
+        pss.append([n, statistics.median(got["pss_kib"])])
+        lost.append([n, got["memavailable_kib"] / n])
+    n = counts[-1]
+    points = {"private": private, "PSS": pss, "by MemAvailable, the kernel's share with it": lost}
+    report("idle_memory", "private_median", private[-1][1], "KiB", "limit", 64, n, "per idle agent", points)
+    report("idle_memory", "pss_median", pss[-1][1], "KiB", "limit", 128, n, "per idle agent")
+    report("idle_memory", "memavailable", lost[-1][1], "KiB", "", None, n,
            "per idle agent by MemAvailable: with page tables, stacks, slab, and the bench supervisor's share")
 
 
 # ---- whole system ----
-
-def turn_times(cluster, user, zone, n, message):
-    """Milliseconds of whole turns, each in a conversation of its own, timed by the same client as the rival."""
-    path = cluster.dir / "ask.json"
-    grant = [f"{k}: {v}" for k, v in cluster.front.grant_headers(user).items()]
-    body = {"user": user, "message": message, "timezone": zone, "conversation": "c%ROUND%"}
-    path.write_text(json.dumps([{"url": f"http://127.0.0.1:{cluster.port}/v1/chat", "method": "POST", "body": json.dumps(body),
-                                 "headers": [f"Authorization: Bearer {cluster.front.key}", "Accept: text/event-stream",
-                                             "Content-Type: application/json", "Expect:", *grant]}]))
-    cluster.front.user("DELETE", user, "session")
-    return replay(path, cluster.named["CA_FILE"], n, "fresh")
-
-
-def recorded_calls(cluster, user, message, zone):
-    """The HTTP calls of one turn, as the rival makes them again."""
-    cluster.admin.call("POST", "/requests", {"bodies": True})
-    cluster.admin.clear_requests()
-    got = cluster.front.stream(user, message, timezone=zone, conversation="recorded")
-    assert got.error is None and got.done, got
-    tokens = cluster.admin.call("GET", f"/tokens/{user}")["access"]
-    named = cluster.named
-    key = pathlib.Path(named["MODEL_KEY_FILE"]).read_text().strip()
-    calls = []
-    for r in cluster.admin.requests():
-        if r["service"] == "calendar":
-            url, head = named["GOOGLE_URL"] + r["path"], [f"Authorization: Bearer {tokens[-1]}"]
-        elif r["service"] == "model":
-            url, head = named["MODEL_URL"] + r["path"], [f"x-api-key: {key}", "anthropic-version: 2023-06-01"]
-        else:
-            continue
-        calls.append({"url": url, "method": r["method"], "headers": [*head, "Content-Type: application/json", "Expect:"],
-                      "body": r.get("body") or ""})
-    assert len(calls) >= 3, calls
-    path = cluster.dir / "calls.json"
-    path.write_text(json.dumps(calls))
-    return path, len(calls)
-
-
-def replay(path, ca, n, mode):
-    done = subprocess.run([LIBEXEC / "bench-replay", path, ca, str(n), mode], stdout=subprocess.PIPE, check=True, timeout=600)
-    return [int(line) / 1000 for line in done.stdout.split()]
-
-
-MESSAGE, ZONE = "Am I free tomorrow at 3pm?", "Europe/Berlin"
-
 
 def bench_turn():
     from cluster import Cluster
@@ -204,53 +146,6 @@ def bench_turn_far_inside():
         cluster.stop()
 
 
-def bench_scale():
-    from concurrent.futures import ThreadPoolExecutor
-
-    from cluster import Cluster
-    many = 100 if QUICK else 2000
-    n = 20 if QUICK else 120
-    cluster = Cluster(extra=f"[agents]\nmax={many + 100}\nidle_park_ms=3600000\n")
-    try:
-        names = [f"s{i}" for i in range(many)]
-
-        def join(name):
-            cluster.connect(name, timezone=ZONE)
-            got = cluster.front.stream(name, MESSAGE, timezone=ZONE)
-            assert got.error is None, got
-
-        def grow(upto):
-            have = len(cluster.agents())
-            with ThreadPoolExecutor(8) as pool:
-                list(pool.map(join, names[have:upto]))
-
-        grow(10)
-        rounds = {10: [], many: []}
-        turn_times(cluster, names[0], ZONE, 20, MESSAGE)
-        rounds[10] = turn_times(cluster, names[0], ZONE, n, MESSAGE)
-        before = supervisor_kib(cluster)
-        progress(f"scale: starting {many} agents")
-        grow(many)
-        alive = len(cluster.agents())
-        after = supervisor_kib(cluster)
-        time.sleep(3)  # what the start stirred up settles
-        turn_times(cluster, names[0], ZONE, 20, MESSAGE)
-        rounds[many] = turn_times(cluster, names[0], ZONE, n, MESSAGE)
-        # Back to ten, measured again, so that drift of the machine shows.
-        report("scale", "median", statistics.median(rounds[many]), "ms", "with 10 agents", statistics.median(rounds[10]), n,
-               f"{alive} idle agents; target ratio 1.1")
-        report("scale", "p99", p99(rounds[many]), "ms", "with 10 agents", p99(rounds[10]), n)
-        report("idle_memory", "supervisor_private", (after - before) / (alive - 10), "KiB", "limit", 16, alive, "cloisterd's own, per agent")
-    finally:
-        cluster.stop()
-
-
-def supervisor_kib(cluster):
-    pid = cluster.programs()["cloisterd"]
-    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return sum(int(v) for v in re.findall(r"Private_(?:Clean|Dirty): +(\d+)", text))
-
-
 # ---- how long a token lives ----
 
 def turn_of(agent):
@@ -316,14 +211,29 @@ def bench_token_lifetime():
         cluster.stop()
 
 
+def bench_scrub():
+    """Wiping what is freed, beside the same work with the plain allocator: alternately, so that a noisy minute hits both."""
+    runs = {"bench-scrub": {}, "bench-scrub-without": {}}
+    for _ in range(1 if QUICK else 5):
+        for program, times in runs.items():
+            done = subprocess.run([LIBEXEC / program], stdout=subprocess.PIPE, check=True, timeout=120)
+            for metric, values in json.loads(done.stdout).items():
+                times.setdefault(metric, []).extend(values)
+    for metric, values in runs["bench-scrub"].items():
+        plain = runs["bench-scrub-without"][metric]
+        report("scrub", metric, statistics.median(values), "ns", "without wiping", statistics.median(plain), len(values),
+               "one block written and freed" if metric.startswith("free") else "one piece of answer decoded and encoded")
+
+
 BENCHES = {"spawn": bench_spawn, "idle_memory": bench_idle_memory, "turn": bench_turn, "token_lifetime": bench_token_lifetime,
-           "scale": bench_scale}
+           "wake": bench_wake, "throughput": bench_throughput, "scale": bench_scale, "scrub": bench_scrub, "mcp": bench_mcp, "booking": bench_booking, "search": bench_search}
 
 
 def main():
     names = [a for a in ARGS if not a.startswith("--")]
-    if names == ["turn_far"]:
-        bench_turn_far_inside()
+    inside = {"turn_far": bench_turn_far_inside, "scale_inside": bench_scale_inside}
+    if len(names) == 1 and names[0] in inside:
+        inside[names[0]]()
         return
     for name in names or BENCHES:
         if name not in BENCHES:

@@ -1,11 +1,14 @@
-/* bench-replay FILE CA-FILE COUNT fresh|warm: the rival of the turn benchmark. One process with
- * libcurl and a CA store parsed beforehand makes the HTTP calls of one turn, COUNT times, and
- * prints the microseconds of each round, one a line. `fresh` begins each round without connections
- * (a connection is used again within the round); `warm` keeps them from round to round.
+/* bench-replay FILE CA-FILE COUNT fresh|warm [START PERIOD]: the rival of the turn benchmark. One
+ * process with libcurl and a CA store parsed beforehand makes the HTTP calls of one turn, COUNT
+ * times, and prints the microseconds of each round, one a line. `fresh` begins each round without
+ * connections (a connection is used again within the round); `warm` keeps them from round to round.
+ * With START and PERIOD (microseconds of the monotonic clock) rounds begin by the clock, and each
+ * is timed from when it should have begun.
  *
  * FILE: JSON array of {"url", "method", "headers": ["Name: value"], "body"}; "%ROUND%" in a body
  * becomes the number of the round. Also the client that times Cloister's own answers. */
 #include <curl/curl.h>
+#include <errno.h>
 #include <jansson.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
@@ -34,6 +37,16 @@ static uint64_t now_us(void) {
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* When round `round` should begin; waits until then. */
+static uint64_t await_round(uint64_t start, uint64_t period, uint64_t round) {
+    uint64_t due = start + (round - 1) * period;
+    const struct timespec until = {.tv_sec = (time_t)(due / 1000000),
+                                   .tv_nsec = (long)(due % 1000000) * 1000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+        ;
+    return due;
 }
 
 static CURL *client_new(void) {
@@ -91,10 +104,13 @@ static void call(CURL *easy, const json_t *request, uint64_t round) {
 }
 
 int main(int argc, char **argv) {
-    uint64_t count = 0;
+    uint64_t count = 0, start = 0, period = 0;
     log_open("bench-replay");
-    if (argc != 5 || parse_u64(argv[3], 1, 100000, &count) < 0)
-        fatal("usage: bench-replay FILE CA-FILE COUNT fresh|warm");
+    bool paced = argc == 7;
+    if ((argc != 5 && !paced) || parse_u64(argv[3], 1, 100000, &count) < 0 ||
+        (paced && (parse_u64(argv[5], 1, UINT64_MAX, &start) < 0 ||
+                   parse_u64(argv[6], 1, 60000000, &period) < 0)))
+        fatal("usage: bench-replay FILE CA-FILE COUNT fresh|warm [START PERIOD]");
     bool warm = strcmp(argv[4], "warm") == 0;
     json_error_t error;
     json_t *requests = json_load_file(argv[1], 0, &error);
@@ -106,7 +122,7 @@ int main(int argc, char **argv) {
         fatal("cannot read %s", argv[2]);
     CURL *easy = client_new();
     for (uint64_t round = 0; round < count + 1; round++) { /* the first is not counted */
-        uint64_t began = now_us();
+        uint64_t began = paced && round > 0 ? await_round(start, period, round) : now_us();
         if (!warm && round > 0) {
             curl_easy_cleanup(easy);
             easy = client_new();
