@@ -24,7 +24,6 @@ struct agent {
     struct msg_peer from_supervisor, from_turn;
     struct runner turn;
     struct resume *resume;   /* TLS sessions from one turn to the next */
-    uint64_t looked;         /* clock_ms(): last runner_look */
     Cloister__Message *next; /* a TURN_START that waits until the finished turn is reaped */
 };
 
@@ -236,11 +235,12 @@ static void drop_late_keys(struct agent *agent) {
 static int poll_timeout(const struct agent *agent) {
     if (!runner_runs(&agent->turn))
         return -1;
-    uint64_t now = clock_ms(), left = agent->turn.kill_at - now;
-    uint64_t most = agent->turn.yields ? LONGEST_WAIT_MS : RUNNER_LOOK_MS;
-    if (agent->turn.kill_at <= now)
+    uint64_t now = clock_ms(), at = agent->turn.kill_at;
+    if (agent->turn.look_at < at)
+        at = agent->turn.look_at;
+    if (at <= now)
         return 0;
-    return (int)(left < most ? left : most);
+    return (int)(at - now < LONGEST_WAIT_MS ? at - now : LONGEST_WAIT_MS);
 }
 
 static void agent_wait(struct agent *agent) {
@@ -257,10 +257,8 @@ static void agent_wait(struct agent *agent) {
     int ready = poll(fds, COUNT_OF(fds), poll_timeout(agent));
     if (ready < 0 && errno != EINTR)
         agent_end(agent, "cannot wait");
-    if (runner_runs(&agent->turn) && clock_ms() - agent->looked >= RUNNER_LOOK_MS) {
-        agent->looked = clock_ms();
+    if (runner_runs(&agent->turn) && agent->turn.look_at <= clock_ms())
         runner_look(&agent->turn);
-    }
     if (((fds[1].revents & ~POLLIN) | fds[2].revents) != 0)
         agent_end(agent, "keys or egress is gone");
     if (fds[1].revents != 0)

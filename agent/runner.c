@@ -16,7 +16,10 @@
 
 #define DEADLINE_GRACE_MS 1000 /* a turn that still says what went wrong is worth a second */
 #define TURN_LONGEST_MS   3600000
-#define TURN_COMPUTES_MS  200 /* an ordinary one: 5 */
+#define TURN_COMPUTES_MS  100 /* an ordinary one: 5 */
+#define LOOK_MS           50
+#define RUNS_MS           20 /* one that has computed for longer: so long on, so long off */
+#define STANDS_MS         60
 
 static int pair_new(int ret[static 2]) {
     return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0 ? -errno : 0;
@@ -91,7 +94,10 @@ int runner_start(struct runner *runner, const struct agent_setup *setup,
     }
     runner->pidfd = take_fd(&pidfd);
     runner->pid = pid;
+    runner->look_at = clock_ms() + LOOK_MS;
+    runner->used_us = 0;
     runner->yields = false;
+    runner->stands = false;
     runner->channel = take_fd(&ours);
     runner->finished = false;
     runner->kill_at = deadline + DEADLINE_GRACE_MS;
@@ -105,19 +111,26 @@ void runner_kill_within(struct runner *runner, uint64_t grace_ms) {
         runner->kill_at = at;
 }
 
-void runner_kill(struct runner *runner) {
-    if (runner_runs(runner))
-        (void)syscall(SYS_pidfd_send_signal, runner->pidfd, SIGKILL, NULL, 0);
+static void turn_signal(const struct runner *runner, int number) {
+    (void)syscall(SYS_pidfd_send_signal, runner->pidfd, number, NULL, 0);
 }
 
-void runner_look(struct runner *runner) {
-    /* As clock_getcpuclockid(3) has it, without the further call that it makes: the time that all
-     * threads of another process have computed (CPUCLOCK_SCHED). */
+void runner_kill(struct runner *runner) {
+    if (runner_runs(runner))
+        turn_signal(runner, SIGKILL);
+}
+
+/* As clock_getcpuclockid(3) has it, without the further call that it makes: the time that all
+ * threads of another process have computed (CPUCLOCK_SCHED). */
+static uint64_t used_us(const struct runner *runner) {
     const clockid_t clock = (clockid_t)(~(unsigned)runner->pid << 3 | 2u);
     struct timespec used;
-    if (!runner_runs(runner) || runner->yields || clock_gettime(clock, &used) < 0 ||
-        (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000 < TURN_COMPUTES_MS)
-        return;
+    if (clock_gettime(clock, &used) < 0)
+        return runner->used_us; /* it has ended */
+    return (uint64_t)used.tv_sec * 1000000u + (uint64_t)used.tv_nsec / 1000u;
+}
+
+static void set_behind(struct runner *runner) {
     const struct sched_param none = {0};
     const struct log_fields about = {.request = runner->about.request,
                                      .trace = runner->about.trace};
@@ -127,6 +140,26 @@ void runner_look(struct runner *runner) {
                  "a turn that computes for long cannot be set behind others: %s", strerror(errno));
     else
         log_with(LOG_LEVEL_INFO, &about, "a turn computes for long; it is set behind others");
+}
+
+void runner_look(struct runner *runner) {
+    if (!runner_runs(runner))
+        return;
+    uint64_t us = used_us(runner), wait = LOOK_MS;
+    if (!runner->yields && us >= TURN_COMPUTES_MS * 1000u)
+        set_behind(runner);
+    if (runner->stands) {
+        turn_signal(runner, SIGCONT);
+        runner->stands = false;
+        wait = RUNS_MS;
+    } else if (runner->yields) {
+        runner->stands = us - runner->used_us >= RUNS_MS * 1000u / 2;
+        if (runner->stands)
+            turn_signal(runner, SIGSTOP);
+        wait = runner->stands ? STANDS_MS : RUNS_MS;
+    }
+    runner->used_us = us;
+    runner->look_at = clock_ms() + wait;
 }
 
 bool runner_reap(struct runner *runner, int *ret_signal, int *ret_status) {

@@ -14,7 +14,10 @@ struct runner {
     pid_t pid;          /* while pidfd is open */
     uint64_t began;     /* clock_ms() */
     uint64_t kill_at;   /* clock_ms(): SIGKILL then; 0: never */
+    uint64_t look_at;   /* clock_ms(): runner_look is due */
+    uint64_t used_us;   /* what it had computed at the last look */
     bool yields;        /* it computes only when nobody else wants to */
+    bool stands;        /* stopped, and goes on at the next look */
     bool finished;      /* its TURN_DONE or TURN_ERROR was relayed */
 };
 
@@ -33,8 +36,9 @@ void runner_kill_within(struct runner *runner, uint64_t grace_ms);
 void runner_kill(struct runner *runner);
 /* A turn waits for others nearly all its life; one that has computed for longer than any honest one
  * does is set behind every other process of the machine (sched(7), SCHED_IDLE), so that what it
- * burns is nobody's. To be called every RUNNER_LOOK_MS while it runs and does not yield. */
-#define RUNNER_LOOK_MS 100
+ * burns is nobody's; and as long as it goes on computing it stands still (SIGSTOP) three quarters
+ * of the time, since processors that share a core, its caches or its clock are slower beside it
+ * even so. To be called when `look_at` has come, while it runs. */
 void runner_look(struct runner *runner);
 /* Reaps when the process has ended: true, with its signal and exit status. */
 bool runner_reap(struct runner *runner, int *ret_signal, int *ret_status);

@@ -187,14 +187,35 @@ START_TEST(late_keys_are_dropped) {
 }
 END_TEST
 
-static int policy_of_turn(void) {
+static pid_t pid_of_turn(void) {
     char path[64], text[32] = "";
     (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)agent.pid, (int)agent.pid);
     FILE *file = fopen(path, "re");
     pid_t turn = file != NULL && fgets(text, sizeof(text), file) != NULL ? atoi(text) : 0;
     if (file != NULL)
         (void)fclose(file);
+    return turn;
+}
+
+static int policy_of_turn(void) {
+    pid_t turn = pid_of_turn();
     return turn > 0 ? sched_getscheduler(turn) : -1;
+}
+
+/* 'R', 'T' and the like, of proc_pid_stat(5). */
+static void expect_state(char wanted) {
+    for (uint64_t end = clock_ms() + 10000;;) {
+        char path[64], state = '?';
+        (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid_of_turn());
+        FILE *file = fopen(path, "re");
+        bool read = file != NULL && fscanf(file, "%*d (%*[^)]) %c", &state) == 1;
+        if (file != NULL)
+            (void)fclose(file);
+        if (read && state == wanted)
+            return;
+        ck_assert_msg(clock_ms() < end, "is %c, never %c", state, wanted);
+        (void)poll(NULL, 0, 1);
+    }
 }
 
 /* Whoever computes for long does it when nobody else wants to; whoever waits is left as it is. */
@@ -205,7 +226,12 @@ START_TEST(a_turn_that_computes_is_set_behind_others) {
         (void)poll(NULL, 0, 10);
     }
     ck_assert_int_eq(sched_getscheduler(agent.pid), SCHED_OTHER);
-    cancel("t");
+    for (int i = 0; i < 3; i++) { /* on and off, as long as it goes on */
+        expect_state('T');
+        expect_state('R');
+    }
+    expect_state('T');
+    cancel("t"); /* what stands still can be ended all the same */
     expect_exited("t", SIGKILL, 0);
     harness_turn(&agent, "u", "hang", 60000);
     for (uint64_t end = clock_ms() + 500; clock_ms() < end;) {
