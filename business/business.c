@@ -46,6 +46,8 @@ static void start_parts(struct business_server *server) {
     business_begun(server);
     for (size_t i = 0; parts[i].start != NULL; i++)
         parts[i].start(server);
+    if (server->on_begun != NULL)
+        server->on_begun(server->on_begun_ctx);
 }
 
 static void on_migrated(void *ctx, int error, unsigned at) {

@@ -26,6 +26,8 @@ struct business_server {
     struct event *timer;     /* migrations */
     unsigned attempts;
     bool migrated, migrating, started;
+    void (*on_begun)(void *ctx); /* once, when the schema is known and all parts run; or NULL */
+    void *on_begun_ctx;
     /* [business] secret_file: what bookings' secrets, cursors and fingerprints of people are made
      * with. Never in a log, a row or a message. */
     uint8_t secret[BUSINESS_SECRET_LEN];

@@ -6,7 +6,8 @@
  *
  * DIAGNOSTICS
  *      Fatal: a secret that cannot be read, folders that are missing, walls that do not hold. A
- *      missing database is not: calls are answered 503 until it is there. */
+ *      missing database is not: READY_MS after the start it counts as ready without, and calls are
+ *      answered 503 until it is there. */
 #include <errno.h>
 #include <signal.h>
 #include <sodium.h>
@@ -22,10 +23,12 @@
 
 #define PROGRAM  "cloister-business"
 #define FLUSH_MS 20
-#define LAST_MS  3000 /* what the log and the limits may take to be written at the end */
+#define READY_MS 10000 /* how long a start waits for the database before it counts as ready */
+#define LAST_MS  3000  /* what the log and the limits may take to be written at the end */
 
 struct program {
     struct business_server server;
+    struct event *ready; /* NULL: has said so */
     struct event *flush; /* NULL: not stopping */
     uint64_t stop_by;
 };
@@ -97,20 +100,50 @@ static struct event *watch_signal(struct program *program, int number) {
     return event;
 }
 
+static void ready_as(struct program *program, const char *status) {
+    if (program->ready != NULL) {
+        event_free(take_ptr(program->ready));
+        log_info("ready");
+    }
+    if (program->flush == NULL)
+        service_ready(status);
+}
+
+/* Whoever is told "ready" may ask at once, and finds the schema there. */
+static void on_begun(void *ctx) {
+    ready_as(ctx, "Serving the business front door");
+}
+
+static void on_ready_late(evutil_socket_t fd, short what, void *ctx) {
+    (void)fd;
+    (void)what;
+    ready_as(ctx, "Waiting for the database");
+}
+
+static void wait_for_database(struct program *program) {
+    const struct timeval longest = {READY_MS / 1000, READY_MS % 1000 * 1000};
+    program->ready = evtimer_new(program->server.base, on_ready_late, program);
+    if (program->ready == NULL || evtimer_add(program->ready, &longest) < 0)
+        fatal("out of memory");
+    program->server.on_begun = on_begun;
+    program->server.on_begun_ctx = program;
+}
+
 static void serve(struct program *program) {
     struct event_base *base = program->server.base;
     struct event *term = watch_signal(program, SIGTERM), *intr = watch_signal(program, SIGINT);
     struct service *service = NULL;
     if (service_new(base, &service) < 0)
         fatal("cannot feed the watchdog");
-    log_info("ready");
-    service_ready("Serving the business front door");
+    wait_for_database(program);
     (void)event_base_dispatch(base);
     service_free(service);
     event_free(term);
     event_free(intr);
     if (program->flush != NULL)
         event_free(program->flush);
+    if (program->ready != NULL)
+        event_free(program->ready);
 }
 
 int main(int argc, char **argv) {

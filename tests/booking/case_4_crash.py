@@ -10,7 +10,7 @@ import time
 import uuid
 
 from base import FULL
-from cluster import wait_until
+from cluster import kill, wait_until
 from front_door import FrontCase, at, when
 
 BOOKINGS = 500 if FULL else 60
@@ -59,6 +59,18 @@ class Crash(FrontCase):
         end = time.monotonic() + 20
         while self.killed < n * KILLS_EACH and time.monotonic() < end:
             self.over.wait(0.02)
+
+    def test_ready_means_that_the_directory_answers(self):
+        """Started anew, it says that it is ready once its schema is there, and who asks then is answered at once."""
+        slug, _ = self.business()
+        before = self.cluster.log().count("cloister-business: info: connected to the database")
+        with self.cluster.psql() as other:  # another program migrates
+            other.run("SELECT pg_advisory_lock(hashtextextended('cloister migrations', 0))")
+            kill(self.cluster.programs()["cloister-business"])
+            wait_until(30, lambda: self.cluster.log().count("cloister-business: info: connected to the database") > before, "it is back")
+            self.assertEqual(self.cluster.not_ready(), ["cloister-business is starting"])
+        wait_until(30, lambda: not self.cluster.not_ready(), "all are ready")
+        self.assertEqual(self.public.request("GET", f"/v1/businesses/{slug}").status, 200)
 
     # -- who books: each one hour, again with the same key until it hears what became of it --
     def customer(self, n, slug, start):

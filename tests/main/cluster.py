@@ -184,14 +184,34 @@ allow={host(n['GOOGLE_URL'])} {host(n['MODEL_URL'])}
         except OSError:
             return False
 
-    def all_ready(self):
-        """Every program that the launcher runs, the front door's among them, has said that it is ready."""
-        return subprocess.run([PREFIX / "sbin/cloister-launch", "--config", self.dir / "etc/cloister.conf", "ready"],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    def not_ready(self):
+        """What `cloister-launch ready` says of programs that are not: the front door's too."""
+        done = subprocess.run([PREFIX / "sbin/cloister-launch", "--config", self.dir / "etc/cloister.conf", "ready"],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+        return [] if done.returncode == 0 else done.stdout.decode().splitlines() or ["the launcher does not answer"]
 
     def readyz(self):
         return subprocess.run(["curl", "-fsS", "--max-time", "2", "--unix-socket", self.run / "operator/gateway-owner.sock",
                                "http://localhost/readyz"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+
+    @contextlib.contextmanager
+    def psql(self):
+        """A session of the database's owner that stays open; closed, its locks are gone."""
+        with subprocess.Popen(["setpriv", "--reuid", "cloister-postgres", "--regid", "cloister-postgres", "--clear-groups", "env", "-C", "/",
+                               "psql", "-XAtq", "-h", self.dir / "sockets", "-d", "cloister", "-v", "ON_ERROR_STOP=1"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as session:
+            def run(statement):
+                session.stdin.write(f"{statement};\n\\echo done\n")
+                session.stdin.flush()
+                for line in session.stdout:
+                    if line == "done\n":
+                        return
+                raise AssertionError(f"refused: {statement}")
+            session.run = run
+            try:
+                yield session
+            finally:
+                session.kill()
 
     def postgres(self, action):
         bins = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"))[-1]
