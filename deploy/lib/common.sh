@@ -10,15 +10,24 @@ need_root() {
     [ "$(id -u)" -eq 0 ] || die "needs root: it installs packages and gives each program a user of its own. Try: sudo $0 $*"
 }
 
-# apt_quietly PACKAGE...: without a question, and without a server that starts because it was installed.
+# apt_quietly PACKAGE...: without a question, and without a server that starts because it was installed. One at a time, and
+# after whoever else installs just now: apt-get waits for dpkg's lock if told to, but never for that of its lists.
 apt_quietly() (
+    mkdir -p /run/lock
+    exec {lock}>/run/lock/cloister-packages
+    flock -w 900 "$lock" || exit 1
     policy=/usr/sbin/policy-rc.d
     if [ ! -e $policy ]; then
         trap 'rm -f $policy' EXIT
         printf '#!/bin/sh\nexit 101\n' >$policy
         chmod 0755 $policy
     fi
-    apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+    for try in 1 2 3 4 5 6; do
+        apt-get update -q {lock}>&- && break
+        [ "$try" -lt 6 ] || exit 1
+        sleep $((try * 2))
+    done
+    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "$@" {lock}>&-
 )
 
 # install_packages LIST...: installs what the lists in deploy/packages name and is missing.
