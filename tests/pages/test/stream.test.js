@@ -170,6 +170,10 @@ for (const size of ['phone', 'desktop'])
     const who = await connected(size, { reducedMotion: 'no-preference' });
     const { page } = who;
     await admin('POST', '/settings', { model_pace_ms: 15 });
+    // While it loads, the bar may grow as its HTML comes.
+    const loading = await shifted(page);
+    assert.ok(loading.sum < 0.05, JSON.stringify(loading));
+    await page.evaluate(() => { window.shifts.length = 0; });
     await ask(page, QUESTION);
     await begin(page, 'long answer 150');
     await answered(page);
