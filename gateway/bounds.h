@@ -13,6 +13,7 @@ struct gateway_limits {
                                        request a connection */
     size_t keep_requests;           /* so many on one connection */
     uint64_t stall_ms;              /* longest time a reader takes nothing of what waits for it */
+    size_t waiting;                 /* bytes that wait for slow readers, of all connections */
     uint64_t heartbeat_ms;          /* between comments on a silent stream */
     uint64_t ask_ms;                /* for the supervisor to answer anything but chat */
     uint64_t chat_ms;  /* for a whole turn with its wait in the queue; 0: from the configuration */
@@ -37,11 +38,12 @@ struct gateway_limits {
     {                                                                                              \
         .connections = 4096, .connections_per_address = 1024, .head_ms = 10000,                    \
         .request_ms = 20000, .keep_ms = 0, .keep_requests = 100000, .stall_ms = 60000,             \
-        .heartbeat_ms = 15000, .ask_ms = 60000, .chat_ms = 0, .drain_ms = 10000, .hold_ms = 15000, \
-        .held = 1024, .held_bytes = 3145728, .body = 65536, .reply = 524288, .output_high = 65536, \
-        .credit = 65536, .public_rate = 200, .public_burst = 2000, .bad_key_rate = 5,              \
-        .bad_key_burst = 50, .sign_in_every_ms = 3000, .sign_in_burst = 40, .sign_in_failures = 5, \
-        .sign_in_wait_ms = 1000, .sign_in_wait_max_ms = 30000                                      \
+        .waiting = 67108864, .heartbeat_ms = 15000, .ask_ms = 60000, .chat_ms = 0,                 \
+        .drain_ms = 10000, .hold_ms = 15000, .held = 1024, .held_bytes = 3145728, .body = 65536,   \
+        .reply = 524288, .output_high = 65536, .credit = 65536, .public_rate = 200,                \
+        .public_burst = 2000, .bad_key_rate = 5, .bad_key_burst = 50, .sign_in_every_ms = 3000,    \
+        .sign_in_burst = 40, .sign_in_failures = 5, .sign_in_wait_ms = 1000,                       \
+        .sign_in_wait_max_ms = 30000                                                               \
     }
 
 #endif

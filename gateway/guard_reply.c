@@ -7,10 +7,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define HEAD_ROOM   2048 /* most heads fit */
-#define REFUSE_MS   5000
-#define WAITING_MAX (64u << 20) /* bytes for slow readers, of all connections */
-#define STALLS_MAX  4           /* so many times stall_ms one reply may take in all */
+#define HEAD_ROOM  2048 /* most heads fit */
+#define REFUSE_MS  5000
+#define STALLS_MAX 4 /* so many times stall_ms one reply may take in all */
 
 void reply_header(struct reply *reply, const char *name, const char *value) {
     if (reply->header_count < REPLY_HEADERS_MAX) {
@@ -96,7 +95,7 @@ static void conn_break(struct conn *conn) {
 static void conn_count(struct conn *conn) {
     size_t waiting = conn_waiting(conn);
     conn->guard->waiting += waiting - conn->counted;
-    if (waiting > conn->counted && conn->guard->waiting > WAITING_MAX)
+    if (waiting > conn->counted && conn->guard->waiting > conn->guard->limits->waiting)
         conn_break(conn);
     conn->counted = waiting;
 }
