@@ -350,6 +350,8 @@ bool answer_word(struct answer_rules *rules, const char *word, size_t len, struc
                 strbuf_puts(out, is_hour(word, len, address.at) ? " " : ". ");
             } else {
                 add_plain(rules, word + at, address.at - at, out);
+                if (out->len > 0 && out->data[out->len - 1] == '<' && word[address.at] == '/')
+                    strbuf_puts(out, " "); /* "<//host" begins a tag as well */
                 add_address(rules, word, len, &address, out);
                 inside = len - end < PLACES_MAX;
             }

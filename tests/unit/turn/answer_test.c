@@ -45,7 +45,7 @@ static struct answer *filter(void) {
     answer_allow(answer, "My room is https://Meet.Example.com/anna/ and the plan is on bücher.de, "
                          "see report.md. (Also www.owner.org/x?y=1!)");
     answer_allow(answer, "https://cloister.example:8443 anna@example.com bob@example.com "
-                         "first.last@mail.example.co.uk");
+                         "first.last@mail.example.co.uk https<//pond.example/a");
     got_len = 0;
     got[0] = '\0';
     return answer;
@@ -217,6 +217,7 @@ START_TEST(markup_is_only_text) {
     expect("![p](https://evil.com/a.png) !![x] wow![1]", "[p] (" GONE ") [x] wow[1]");
     expect("<img src=x> </p> <!-- c --> <a\nhref=x> <evil.com> <b>x</b>",
            "< img src=x> < /p> < !-- c --> < a\nhref=x> <" GONE "> < b>x< /b>");
+    expect("x<//pond.example/a x<//evil.com", "x< //pond.example/a x< " GONE);
     expect("https&#58;//evil.com https\\://evil.com evil&period;com evil&#x2e;com",
            GONE " " GONE " " GONE " " GONE);
     expect("!evil.com(https://meet.example.com/anna)",
