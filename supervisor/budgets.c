@@ -168,7 +168,8 @@ bool budgets_allow(const struct budgets *budgets, const char *frontend,
                    struct budget_left *ret_left, struct budget_refusal *ret_refusal) {
     struct budget list[] = {budget_of_user(budgets), budget_of_frontend(budgets, frontend),
                             budget_of_server(budgets)};
-    struct records_waiting waiting = records_waiting(budgets->records, session->user, frontend);
+    struct records_waiting waiting =
+        records_waiting(budgets->records, session->user, frontend, session->turns_today);
     list[0].used = add(session->user_today, waiting.user);
     list[1].used = add(session->frontend_today, waiting.frontend);
     list[2].used = add(session->server_today, waiting.server);

@@ -25,12 +25,24 @@ struct record {
     char frontend[FRONTEND_MAX + 1];
 };
 
+/* What stays of a record that was written. */
+struct written {
+    char user[ID_LEN + 1], frontend[FRONTEND_MAX + 1];
+    struct store_used used;
+    int64_t day;
+    uint64_t turns; /* the day's, with this one; 0: never written */
+};
+
 struct records {
     const struct config *config;
     struct store *store;
     STAILQ_HEAD(, record) queue;
+    struct written written[RECORDS_WRITTEN]; /* a ring */
+    unsigned nwritten;                       /* how many were ever put there */
     unsigned len, tries, lost;
     bool asked; /* the first of the queue is under way */
+    bool
+        sure; /* the newest written one's number is the database's own, but for what is under way */
     struct event *again, *late;
     void (*settled)(void *ctx);
     void *settled_ctx;
@@ -66,9 +78,25 @@ static void on_late(evutil_socket_t fd, short what, void *ctx) {
     settle(ctx);
 }
 
-static void on_written(void *ctx, int error) {
+static struct store_used used_by(const struct store_turn *turn) {
+    return (struct store_used){turn->input_tokens + turn->output_tokens, turn->spend};
+}
+
+/* Sessions that were asked for before may be answered after. */
+static void keep_written(struct records *records, const struct record *record, uint64_t turns) {
+    struct written *written = &records->written[records->nwritten++ % RECORDS_WRITTEN];
+    memcpy(written->user, record->turn.user, sizeof(written->user));
+    memcpy(written->frontend, record->frontend, sizeof(written->frontend));
+    written->used = used_by(&record->turn);
+    written->day = record->turn.began_ms / DAY_MS;
+    written->turns = turns;
+    records->sure = true;
+}
+
+static void on_written(void *ctx, int error, uint64_t turns) {
     struct records *records = ctx;
     records->asked = false;
+    records->sure = false;
     if (error == -EAGAIN) {
         uint64_t wait = backoff_ms(records->tries++, 200, 30000);
         struct timeval after = {(time_t)(wait / 1000), (suseconds_t)(wait % 1000 * 1000)};
@@ -77,6 +105,8 @@ static void on_written(void *ctx, int error) {
     }
     records->tries = 0;
     records->lost += error != 0; /* it would be refused again */
+    if (turns > 0)
+        keep_written(records, STAILQ_FIRST(&records->queue), turns);
     drop_first(records);
     if (STAILQ_EMPTY(&records->queue)) {
         tell_lost(records);
@@ -185,24 +215,54 @@ void records_note(struct records *records, const struct turn_past *past) {
         write_next(records);
 }
 
-static void add(struct store_used *sum, const struct store_turn *turn) {
-    sum->tokens += turn->input_tokens + turn->output_tokens;
-    sum->spend += turn->spend;
+static void add(struct store_used *sum, struct store_used used) {
+    sum->tokens += used.tokens;
+    sum->spend += used.spend;
+}
+
+static void add_all(struct records_waiting *sum, struct store_used used, bool frontends,
+                    bool users) {
+    add(&sum->server, used);
+    if (frontends)
+        add(&sum->frontend, used);
+    if (users)
+        add(&sum->user, used);
+}
+
+/* Newest first. Their numbers of one day only fall on the way back. Returns the newest one's. */
+static uint64_t add_written(const struct records *records, const char *user, const char *frontend,
+                            int64_t today, uint64_t turns_today, struct records_waiting *sum) {
+    uint64_t newest = 0;
+    for (unsigned i = 1; i <= RECORDS_WRITTEN && i <= records->nwritten; i++) {
+        const struct written *written =
+            &records->written[(records->nwritten - i) % RECORDS_WRITTEN];
+        if (written->day != today)
+            continue;
+        if (newest == 0)
+            newest = written->turns;
+        if (written->turns <= turns_today)
+            break;
+        add_all(sum, written->used, strcmp(written->frontend, frontend) == 0,
+                strcmp(written->user, user) == 0);
+    }
+    return newest;
 }
 
 struct records_waiting records_waiting(const struct records *records, const char *user,
-                                       const char *frontend) {
+                                       const char *frontend, uint64_t turns_today) {
     struct records_waiting waiting = {0};
     const struct record *record;
     int64_t today = wall_ms() / DAY_MS;
+    uint64_t newest = add_written(records, user, frontend, today, turns_today, &waiting);
     STAILQ_FOREACH(record, &records->queue, next) {
         if (record->turn.began_ms / DAY_MS != today)
             continue;
-        add(&waiting.server, &record->turn);
-        if (strcmp(record->frontend, frontend) == 0)
-            add(&waiting.frontend, &record->turn);
-        if (strcmp(record->turn.user, user) == 0)
-            add(&waiting.user, &record->turn);
+        /* Written, and only not answered for yet: nobody else counts turns. */
+        bool seen = record == STAILQ_FIRST(&records->queue) && records->asked && records->sure &&
+                    newest > 0 && turns_today > newest;
+        if (!seen)
+            add_all(&waiting, used_by(&record->turn), strcmp(record->frontend, frontend) == 0,
+                    strcmp(record->turn.user, user) == 0);
     }
     return waiting;
 }

@@ -12,7 +12,8 @@
 #include "supervisor/store.h"
 #include "supervisor/turns_operate.h"
 
-#define RECORDS_MOST 4096
+#define RECORDS_MOST    4096
+#define RECORDS_WRITTEN 256 /* the last ones in the database, which a session may not have seen */
 
 struct records;
 int records_new(struct event_base *base, const struct config *config, struct store *store,
@@ -27,12 +28,14 @@ void records_free(struct records *records);
  * Turns of nobody (connect cells) leave no record. */
 void records_note(struct records *records, const struct turn_past *past);
 
-/* What waits here and began today, so that a turn right behind another one sees it. */
+/* What began today and a session that was read does not hold yet, so that a turn right behind
+ * another one sees it. The session's answer and the record's come over different connections, in
+ * any order: which of the two was first is told by `turns_today` of the session. */
 struct records_waiting {
     struct store_used user, frontend, server;
 };
 struct records_waiting records_waiting(const struct records *records, const char *user,
-                                       const char *frontend);
+                                       const char *frontend, uint64_t turns_today);
 
 size_t records_len(const struct records *records);
 

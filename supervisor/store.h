@@ -35,7 +35,8 @@ struct store_session {
     Cloister__SealedState *state; /* refresh, token_version, preferences, scopes; others empty */
     bool repeated;                /* the idempotency key was already recorded */
     struct store_used user_today, frontend_today, server_today;
-    char frontend[65]; /* whose user it is */
+    uint64_t turns_today; /* everybody's, as counted there: what a record is held against */
+    char frontend[65];    /* whose user it is */
 };
 typedef void store_session_done(void *ctx, int error, const struct store_session *session);
 /* Looks (frontend, name) up; -ENOENT when there is no such user. A 32-byte `idempotency` hash

@@ -35,7 +35,7 @@ static const char session_sql[] =
     " SELECT u.id::text, c.id::text, c.state, c.sealed_refresh, c.token_version,"
     "  array_to_string(c.scopes, ' '), $3::bytea IS NOT NULL AND NOT EXISTS (SELECT 1 FROM r),"
     "  p.id::text, p.sealed, (extract(epoch FROM p.created_at) * 1000)::bigint,"
-    "  ud.tokens, ud.spend, fd.tokens, fd.spend, sd.tokens, sd.spend, u.frontend"
+    "  ud.tokens, ud.spend, fd.tokens, fd.spend, sd.tokens, sd.spend, u.frontend, sd.turns"
     " FROM u LEFT JOIN c ON true LEFT JOIN preferences p ON p.user_id = u.id" TODAY
     " ORDER BY p.created_at, p.id";
 
@@ -45,7 +45,7 @@ static const char session_of_sql[] =
     " SELECT u.id::text, c.id::text, c.state, c.sealed_refresh, c.token_version,"
     "  array_to_string(c.scopes, ' '), $2::text IS NOT NULL AND $3::bytea IS NOT NULL,"
     "  NULL::text, NULL::bytea, NULL::bigint,"
-    "  ud.tokens, ud.spend, fd.tokens, fd.spend, sd.tokens, sd.spend, u.frontend"
+    "  ud.tokens, ud.spend, fd.tokens, fd.spend, sd.tokens, sd.spend, u.frontend, sd.turns"
     " FROM u LEFT JOIN c ON true" TODAY;
 
 enum {
@@ -62,7 +62,8 @@ enum {
     USER_TODAY, /* tokens, then spend */
     FRONTEND_TODAY = USER_TODAY + 2,
     SERVER_TODAY = FRONTEND_TODAY + 2,
-    FRONTEND = SERVER_TODAY + 2
+    FRONTEND = SERVER_TODAY + 2,
+    TURNS_TODAY
 };
 
 static ProtobufCBinaryData bytes_of(const struct pg_rows *rows, unsigned row, unsigned column) {
@@ -119,7 +120,8 @@ static void on_session(void *ctx, int error, const struct pg_rows *rows) {
                                     .repeated = pg_bool(rows, 0, REPEATED),
                                     .user_today = used_of(rows, USER_TODAY),
                                     .frontend_today = used_of(rows, FRONTEND_TODAY),
-                                    .server_today = used_of(rows, SERVER_TODAY)};
+                                    .server_today = used_of(rows, SERVER_TODAY),
+                                    .turns_today = (uint64_t)pg_int(rows, 0, TURNS_TODAY)};
     words_split(pg_text(rows, 0, SCOPES), &scopes);
     fill_state(rows, &scopes, &space, &state);
     store_id(rows, 0, USER, session.user);

@@ -53,18 +53,28 @@ static const char put_sql[] =
     "  SELECT n.name, r.day, 1, r.tokens, r.spend"
     "   FROM r CROSS JOIN LATERAL (VALUES (1, ''), (2, r.frontend)) AS n (at, name) ORDER BY n.at"
     "  ON CONFLICT (day, frontend) DO UPDATE SET turns = d.turns + 1,"
-    "   tokens = d.tokens + excluded.tokens, spend = d.spend + excluded.spend)"
-    " INSERT INTO user_days AS d (user_id, day, turns, tokens, spend)"
+    "   tokens = d.tokens + excluded.tokens, spend = d.spend + excluded.spend"
+    "  RETURNING d.frontend, d.turns),"
+    " u AS (INSERT INTO user_days AS d (user_id, day, turns, tokens, spend)"
     "  SELECT user_id, day, 1, tokens, spend FROM r"
     "  ON CONFLICT (user_id, day) DO UPDATE SET turns = d.turns + 1,"
-    "   tokens = d.tokens + excluded.tokens, spend = d.spend + excluded.spend";
+    "   tokens = d.tokens + excluded.tokens, spend = d.spend + excluded.spend)"
+    " SELECT turns FROM f WHERE frontend = ''";
 
 static struct pg_param number(char out[static NUMBER_SIZE], uint64_t value) {
     (void)snprintf(out, NUMBER_SIZE, "%" PRIu64, value);
     return PG_TEXT(out);
 }
 
-void store_turn_put(struct store *store, const struct store_turn *turn, store_done *done,
+static void on_put(void *ctx, int error, const struct pg_rows *rows) {
+    struct store_call *call = ctx;
+    store_turn_done *done = (store_turn_done *)call->any;
+    bool kept = error == 0 && pg_count(rows) > 0;
+    done(call->ctx, error, kept ? (uint64_t)pg_int(rows, 0, 0) : 0);
+    free(call);
+}
+
+void store_turn_put(struct store *store, const struct store_turn *turn, store_turn_done *done,
                     void *ctx) {
     char n[10][NUMBER_SIZE], shown[256];
     shown_words(turn->shown, shown, sizeof(shown));
@@ -88,7 +98,7 @@ void store_turn_put(struct store *store, const struct store_turn *turn, store_do
                                 number(n[7], turn->input_tokens),
                                 number(n[8], turn->output_tokens),
                                 number(n[9], turn->spend)};
-    store_run(store, put_sql, params, COUNT_OF(params), 0, done, ctx);
+    store_ask(store, put_sql, params, COUNT_OF(params), on_put, (void (*)(void))done, ctx);
 }
 
 static void on_today(void *ctx, int error, const struct pg_rows *rows) {

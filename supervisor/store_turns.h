@@ -23,8 +23,10 @@ struct store_turn {
 };
 /* Keeps the record and adds it to the sums of the day on which it began, in one statement. A record
  * that is there already changes nothing, so that after -EAGAIN it can be put again. Of a user who
- * is gone nothing is kept: 0 all the same. */
-void store_turn_put(struct store *store, const struct store_turn *turn, store_done *done,
+ * is gone nothing is kept: 0 all the same. `turns`: how many that day had with this one, as
+ * turns_today of a session that sees it is at least; 0 when nothing was kept now. */
+typedef void store_turn_done(void *ctx, int error, uint64_t turns);
+void store_turn_put(struct store *store, const struct store_turn *turn, store_turn_done *done,
                     void *ctx);
 
 /* All turns of today. -EAGAIN as elsewhere. */

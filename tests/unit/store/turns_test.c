@@ -20,6 +20,7 @@ static struct {
     int calls, error;
     struct store_session session;
     struct store_today today;
+    uint64_t turns;
 } got;
 
 static void setup(void) {
@@ -87,8 +88,13 @@ static struct store_turn a_turn(const char *user, int n) {
     return turn;
 }
 
+static void on_put(void *ctx, int error, uint64_t turns) {
+    on_done(ctx, error);
+    got.turns = turns;
+}
+
 static int put(const struct store_turn *turn) {
-    return RUN(store_turn_put(store, turn, on_done, NULL));
+    return RUN(store_turn_put(store, turn, on_put, NULL));
 }
 
 static void used_by(const char *name) {
@@ -102,7 +108,9 @@ START_TEST(what_was_used_comes_with_the_session) {
     ck_assert_uint_eq(got.session.server_today.spend, 0);
     ck_assert_int_eq(put(&one), 0);
     ck_assert_int_eq(put(&two), 0);
+    ck_assert_uint_eq(got.turns, 2);
     ck_assert_int_eq(put(&three), 0);
+    ck_assert_uint_eq(got.turns, 3); /* everybody's */
     (void)postgres_sql("INSERT INTO frontend_days VALUES ('other', " TODAY ", 1, 7, 7)");
     used_by("ann");
     ck_assert_uint_eq(got.session.user_today.tokens, 2000);
@@ -110,6 +118,7 @@ START_TEST(what_was_used_comes_with_the_session) {
     ck_assert_uint_eq(got.session.frontend_today.tokens, 3000);
     ck_assert_uint_eq(got.session.server_today.tokens, 3000);
     ck_assert_uint_eq(got.session.server_today.spend, 12600);
+    ck_assert_uint_eq(got.session.turns_today, 3);
     used_by("bob");
     ck_assert_uint_eq(got.session.user_today.tokens, 1000);
     ck_assert_int_eq(RUN(store_today(store, on_today, NULL)), 0);
@@ -124,6 +133,7 @@ START_TEST(a_record_counts_once) {
     struct store_turn one = a_turn(ANN, 1);
     ck_assert_int_eq(put(&one), 0);
     ck_assert_int_eq(put(&one), 0);
+    ck_assert_uint_eq(got.turns, 0);
     used_by("ann");
     ck_assert_uint_eq(got.session.user_today.tokens, 1000);
     ck_assert_uint_eq(got.session.server_today.tokens, 1000);

@@ -29,18 +29,20 @@ static struct {
     struct store_turn turn; /* the last one */
     unsigned asked, kept;
     int error;
+    uint64_t turns; /* of the day, counted as the database does */
     bool hold;
-    store_done *done;
+    store_turn_done *done;
     void *ctx;
 } db;
 
 static void on_answer(evutil_socket_t fd, short what, void *ctx) {
     (void)fd, (void)what, (void)ctx;
     db.kept += db.error == 0;
-    (take_ptr(db.done))(db.ctx, db.error);
+    db.turns += db.error == 0;
+    (take_ptr(db.done))(db.ctx, db.error, db.error == 0 ? db.turns : 0);
 }
 
-void store_turn_put(struct store *store, const struct store_turn *turn, store_done *done,
+void store_turn_put(struct store *store, const struct store_turn *turn, store_turn_done *done,
                     void *ctx) {
     (void)store;
     ck_assert_ptr_null(db.done); /* one after the other */
@@ -339,13 +341,13 @@ START_TEST(what_is_on_its_way_counts_already) {
     a_turn(400, 100);
     note(bobs);
     a_turn(0, 0);
-    struct records_waiting waiting = records_waiting(records, BOB, "shop");
+    struct records_waiting waiting = records_waiting(records, BOB, "shop", db.turns);
     ck_assert_uint_eq(waiting.user.tokens, 500);
     ck_assert_uint_eq(waiting.frontend.tokens, 1500);
     a_turn(500, 500);
     note(other);
     note(old);
-    waiting = records_waiting(records, BOB, "shop");
+    waiting = records_waiting(records, BOB, "shop", db.turns);
     ck_assert_uint_eq(waiting.user.tokens, 1500);
     ck_assert_uint_eq(waiting.frontend.tokens, 1500);
     ck_assert_uint_eq(waiting.server.tokens, 2500);
@@ -353,8 +355,69 @@ START_TEST(what_is_on_its_way_counts_already) {
     db.hold = false;
     on_answer(-1, 0, NULL);
     loop_until(base, db.kept == 5);
-    waiting = records_waiting(records, BOB, "shop");
+    waiting = records_waiting(records, BOB, "shop", db.turns);
     ck_assert_uint_eq(waiting.server.tokens, 0);
+}
+END_TEST
+
+/* A session's answer and a record's overtake each other; either way the record counts once. */
+START_TEST(what_overtakes_on_its_way_counts_once) {
+    start("user_tokens_per_day=1000\nfrontend_tokens_per_day=1000\ntokens_per_day=1000");
+    used(U(0, 0), U(0, 0), U(0, 0));
+    session.turns_today = 0;
+    note(a_turn(400, 500));
+    /* Asked for before it was written, answered after. */
+    ck_assert(allow("shop"));
+    ck_assert_uint_eq(left.tokens, 100);
+    note(a_turn(50, 50));
+    ck_assert(!allow("shop"));
+    /* One that has seen the first alone, one that has seen both. */
+    used(U(900, 0), U(900, 0), U(900, 0));
+    session.turns_today = 1;
+    ck_assert(!allow("shop"));
+    used(U(999, 0), U(999, 0), U(999, 0));
+    session.turns_today = 2;
+    ck_assert(allow("shop"));
+    ck_assert_uint_eq(left.tokens, 1);
+    /* Written, and seen before the record's own answer is here. */
+    db.hold = true;
+    used(U(500, 0), U(500, 0), U(500, 0));
+    note(a_turn(300, 0));
+    ck_assert(allow("shop"));
+    ck_assert_uint_eq(left.tokens, 200);
+    used(U(800, 0), U(800, 0), U(800, 0));
+    session.turns_today = 3;
+    ck_assert(allow("shop"));
+    ck_assert_uint_eq(left.tokens, 200);
+    note(a_turn(150, 0)); /* that cannot have been */
+    ck_assert(allow("shop"));
+    ck_assert_uint_eq(left.tokens, 50);
+    session.turns_today = 0;
+    db.hold = false;
+    on_answer(-1, 0, NULL);
+    loop_until(base, db.kept == 4);
+    session.turns_today = 4;
+    ck_assert(allow("shop"));
+    ck_assert_uint_eq(left.tokens, 200);
+    session.turns_today = 0;
+}
+END_TEST
+
+/* After a lost answer nobody knows whether it was written: then it counts. */
+START_TEST(what_may_have_been_written_counts) {
+    start("user_tokens_per_day=1000");
+    used(U(0, 0), U(0, 0), U(0, 0));
+    note(a_turn(100, 0));
+    db.error = -EAGAIN;
+    note(a_turn(200, 0));
+    loop_until(base, db.asked == 2 && db.done == NULL);
+    used(U(100, 0), U(100, 0), U(100, 0));
+    session.turns_today = 2;
+    ck_assert(allow("shop"));
+    ck_assert_uint_eq(left.tokens, 700);
+    session.turns_today = 0;
+    db.error = 0;
+    loop_until(base, db.kept == 2);
 }
 END_TEST
 
@@ -383,7 +446,7 @@ START_TEST(the_queue_has_an_end) {
     db.hold = true;
     for (unsigned i = 0; i < RECORDS_MOST + 10; i++)
         note(a_turn(1, 0));
-    ck_assert_uint_eq(records_waiting(records, ANN, "shop").user.tokens, RECORDS_MOST);
+    ck_assert_uint_eq(records_waiting(records, ANN, "shop", 0).user.tokens, RECORDS_MOST);
     db.hold = false;
     on_answer(-1, 0, NULL);
     loop_until(base, db.kept == RECORDS_MOST);
@@ -430,6 +493,8 @@ int main(void) {
     tcase_add_test(t, who_says_nothing_counts_as_the_most_output);
     tcase_add_test(t, who_says_too_much_is_not_believed);
     tcase_add_test(t, what_is_on_its_way_counts_already);
+    tcase_add_test(t, what_overtakes_on_its_way_counts_once);
+    tcase_add_test(t, what_may_have_been_written_counts);
     tcase_add_test(t, while_the_database_is_away_they_wait);
     tcase_add_test(t, the_queue_has_an_end);
     tcase_add_test(t, the_end_waits_for_them_a_little);
