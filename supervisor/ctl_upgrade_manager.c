@@ -163,15 +163,17 @@ static int systemd_look(struct manager_view *view) {
     return 0;
 }
 
-/* In one transaction: systemd then stops in the reverse order of After=, and does not take
- * cloisterd for stopped for good, which would empty its fd store. */
+/* As jobs that replace each other nowhere: systemd does not take cloisterd for stopped for good,
+ * which would empty its fd store. systemctl enqueues them one by one, and what is alone in the queue
+ * is stopped at once; so the last come first, and nothing is stopped that somebody who still answers
+ * needs (those that come later in the queue stop after these, by After=). */
 static int systemd_restart(const struct manager *manager, struct manager_part part,
                            unsigned timeout_ms, char *why, size_t why_len) {
     struct manager_view before = {0}, now;
     char units[MANAGER_SERVICES][80];
     const char *args[MANAGER_SERVICES + 4] = {"systemctl", "restart", "--no-block"};
     size_t all = 0;
-    for (size_t i = part.first; i < part.end; i++)
+    for (size_t i = part.end; i-- > part.first;)
         if (!manager->left_out[i]) {
             (void)snprintf(units[i], sizeof(units[i]), "%s.service", manager_services[i]);
             args[3 + all++] = units[i];
