@@ -32,10 +32,12 @@ static uint64_t time_left(uint64_t from, uint64_t wait, uint64_t now) {
     return from + wait > now ? from + wait - now : 0;
 }
 
-/* Room may be a while in coming, the zygote and the walls may not. */
+/* Room may be a while in coming, and a zygote that tries all walls on a busy machine as well; an
+ * agent may not. */
 static uint64_t start_limit(const struct agent *agent) {
-    return agent->wanting && zygote_ready(agent->turns->zygote) ? agent->turns->setup.full_wait_ms
-                                                                : SPAWN_WAIT_MS;
+    if (!agent->wanting)
+        return SPAWN_WAIT_MS;
+    return zygote_ready(agent->turns->zygote) ? agent->turns->setup.full_wait_ms : ZYGOTE_WAIT_MS;
 }
 
 void agent_arm(struct agent *agent) {
@@ -98,6 +100,7 @@ static void check_start(struct agent *agent) {
         log_warn("an agent was not ready in time");
         if (agent->asked)
             zygote_suspect(turns->zygote);
+        agent->false_starts = FALSE_STARTS; /* they have waited long enough */
         agent_event(agent, AGENT_EVENT_FAULT, &failure_not_started);
     }
 }

@@ -23,11 +23,13 @@
 #define KEY_MAX                                                                                    \
     (ID_LEN + 1 + ORIGIN_MAX) /* "user:origin", in a connect cell "connection:origin"              \
                                */
-#define SPAWN_WAIT_MS 5000
-#define PING_EVERY_MS 15000
-#define PONG_WAIT_MS  5000
-#define LAST_WORDS_MS 250
-#define LATENCIES     512
+#define SPAWN_WAIT_MS  5000
+#define ZYGOTE_WAIT_MS 10000
+#define PING_EVERY_MS  15000
+#define PONG_WAIT_MS   5000
+#define LAST_WORDS_MS  250
+#define FALSE_STARTS   3 /* then its turns are told */
+#define LATENCIES      512
 
 TAILQ_HEAD(agent_list, agent);
 TAILQ_HEAD(turn_list, turn);
@@ -79,6 +81,7 @@ struct agent {
     uint64_t oom_kills; /* of its control group, as far as they were counted */
     struct msg_peer peer;
     unsigned queue_len;
+    unsigned false_starts; /* processes in a row that ended before they took a turn */
     enum agent_state state;
     int pidfd;
     pid_t pid, peer_pid;

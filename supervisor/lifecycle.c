@@ -89,14 +89,20 @@ static void act_run_soon(struct agent *agent, const struct turn_failure *why) {
     event_active(agent->timer, EV_TIMEOUT, 0);
 }
 
+/* Whether its turns are to be told of a process that ended before it took one: what it needed may
+ * just be restarting, and the next one may find it. */
+static bool never_starts(struct agent *agent) {
+    return agent->state == AGENT_STARTING && ++agent->false_starts >= FALSE_STARTS;
+}
+
 static void act_lose(struct agent *agent, const struct turn_failure *why) {
-    bool never_ran = agent->state == AGENT_STARTING;
+    bool told = never_starts(agent);
     agent->turns->counters.lost++;
     tell(agent, EVENT_AGENT_LOST, why);
     end_process(agent);
     if (agent->running != NULL)
         turn_end_failed(agent->running, why);
-    if (never_ran)
+    if (told)
         agent_fail_queue(agent, why);
     finish_if_gone(agent);
 }
@@ -131,10 +137,10 @@ static void act_park_later(struct agent *agent, const struct turn_failure *why) 
 
 /* Its process is gone. What waits in its queue gets another one. */
 static void act_exited(struct agent *agent, const struct turn_failure *why) {
-    bool never_ran = agent->state == AGENT_STARTING;
-    const struct turn_failure *told = why != NULL ? why
-                                      : never_ran ? &failure_not_started
-                                                  : &failure_lost;
+    const struct turn_failure *told = why != NULL                      ? why
+                                      : agent->state == AGENT_STARTING ? &failure_not_started
+                                                                       : &failure_lost;
+    bool tell_all = never_starts(agent);
     struct turns *turns = agent->turns;
     if (agent->state != AGENT_ENDING) {
         turns->counters.lost++;
@@ -144,7 +150,7 @@ static void act_exited(struct agent *agent, const struct turn_failure *why) {
     spawn_forget(agent);
     if (agent->running != NULL)
         turn_end_failed(agent->running, told);
-    if (never_ran)
+    if (tell_all)
         agent_fail_queue(agent, told);
     if (agent->dead)
         return;

@@ -228,6 +228,7 @@ void spawn_check_ready(struct agent *agent) {
     }
     agent->peer.phase = PHASE_READY;
     agent->ping_ms = clock_ms();
+    agent->false_starts = 0;
     record_latency(agent);
     agent_event(agent, AGENT_EVENT_READY, NULL);
 }

@@ -279,7 +279,14 @@ class RealSystemd(GoesOn, Case):
         after = self.pids()
         self.assertFalse([s for s in SERVICES if before[s] == after[s]], "all are new processes")
         self.nothing_lost(load, 10)
+        # What turns need ends after those who run them.
+        self.assertLess(self.moment("cloister-gateway", "ActiveExit"), self.moment("cloisterd", "ActiveExit"))
+        for helper in ("cloister-keys", "cloister-egress"):
+            self.assertLessEqual(self.moment("cloisterd", "InactiveEnter"), self.moment(helper, "ActiveExit"), helper)
         self.goes_on(begun)
+
+    def moment(self, service, change):
+        return int(self.cluster.show(f"{service}.service", f"{change}TimestampMonotonic"))
 
     def without(self, *words):
         """The front door is left out by these words of systemctl, and comes back when the test is over."""

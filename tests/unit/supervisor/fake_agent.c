@@ -224,11 +224,17 @@ static void on_message(const Cloister__Message *message) {
     }
 }
 
+static unsigned born, weak; /* so many die before they take turns: "weak N" */
+
 static int agent_main(const char *socket) {
+    if (born <= weak && born % 2 == 1)
+        return 12;
     struct msg_peer peer = {ROLE_SUPERVISOR, ROLE_AGENT, PHASE_READY, {0}};
     /* Whoever plays cloisterd may be ended by a test's time limit. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || sp_dial(AGENTS_DIR, socket, &sp) < 0)
         return 1;
+    if (born <= weak)
+        return 13;
     send_hello();
     for (;;) {
         struct pollfd wait = {.fd = sp_fd(sp), .events = POLLIN};
@@ -250,6 +256,7 @@ static int agent_main(const char *socket) {
 
 static void spawn(const Cloister__Spawn *request, int log_fd) {
     int pidfd = -1;
+    born++;
     struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD,
                               .pidfd = (uint64_t)(uintptr_t)&pidfd};
     long pid = syscall(SYS_clone3, &args, sizeof(args));
@@ -277,6 +284,7 @@ int main(int argc, char **argv) {
     (void)close(file);
     if (is(mode, "never"))
         return 7;
+    weak = is(mode, "weak ") ? (unsigned)atoi(mode + 5) : 0;
     Cloister__WallReport wall = CLOISTER__WALL_REPORT__INIT, *walls[] = {&wall};
     wall.property = "network";
     wall.layers = "none, this is a fake";

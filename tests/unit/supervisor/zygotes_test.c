@@ -113,6 +113,31 @@ START_TEST(zygote_that_does_not_answer) {
 }
 END_TEST
 
+/* What an agent needs may be away for a moment: its turns get another one, but not for ever. */
+START_TEST(agents_that_end_before_their_turns) {
+    static const struct {
+        const char *mode;
+        unsigned lost;
+        bool answered;
+    } rows[] = {{"weak 1", 1, true}, {"weak 2", 2, true}, {"weak 3", 3, false}};
+    rig_prepare(&rig, rows[_i].mode);
+    rig_start(&rig);
+    struct heard first, second;
+    ck_assert(rig_submit(&rig, USER_A, "owner", "say 1", CREDIT, &first));
+    ck_assert(rig_submit(&rig, USER_A, "owner", "say 2", CREDIT, &second));
+    rig_until(&rig, heard_over, &first);
+    rig_until(&rig, heard_over, &second);
+    ck_assert_uint_eq(status().counters.lost, rows[_i].lost);
+    ck_assert_uint_eq(first.done + second.done, rows[_i].answered ? 2 : 0);
+    if (!rows[_i].answered) {
+        ck_assert_str_eq(first.code, "agent_lost");
+        ck_assert(first.retryable && !first.unknown_writes);
+    }
+    still_serves();
+    teardown();
+}
+END_TEST
+
 static Suite *suite(void) {
     Suite *s = suite_create("zygotes");
     TCase *t = tcase_create("running");
@@ -126,6 +151,7 @@ static Suite *suite(void) {
     tcase_add_test(t, zygote_that_dies_half_way);
     tcase_add_test(t, zygote_that_does_not_answer);
     tcase_add_test(t, zygote_of_age_is_replaced);
+    tcase_add_loop_test(t, agents_that_end_before_their_turns, 0, 3);
     suite_add_tcase(s, t);
     return s;
 }
