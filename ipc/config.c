@@ -176,12 +176,24 @@ static int config_put(struct config *config, size_t key, const char *value, cons
     return 0;
 }
 
+/* What stands before a comment. inih knows of those that begin with ";" alone. */
+static char *without_comment(const char *value) {
+    size_t len = strlen(value);
+    for (size_t i = 0; i < len; i++)
+        if (value[i] == '#' && (i == 0 || isspace((unsigned char)value[i - 1])))
+            len = i;
+    while (len > 0 && isspace((unsigned char)value[len - 1]))
+        len--;
+    return strndup(value, len);
+}
+
 static int config_line(void *ctx, const char *section, const char *name, const char *value) {
     struct config *config = ctx;
     for (size_t i = 0; i < CONFIG_MAX; i++)
         if (strcmp(section, settings[i].section) == 0 && strcmp(name, settings[i].key) == 0) {
+            SCOPE_FREE char *said = without_comment(value == NULL ? "" : value);
             /* A LIST starts anew with its first line in the file, then adds. */
-            return config_put(config, i, value == NULL ? "" : value, "configuration file") == 0;
+            return said != NULL && config_put(config, i, said, "configuration file") == 0;
         }
     config_fail(config, "configuration file: there is no setting %s.%s (see cloister.conf(5))",
                 section, name);
@@ -241,6 +253,48 @@ static int config_agree(struct config *config, const char *path) {
     return 0;
 }
 
+struct lines {
+    FILE *file;
+    int n, too_long; /* which; 0: none */
+    size_t most;
+};
+
+/* A line for inih, which would take one that is longer than its room for two. */
+static char *next_line(char *out, int size, void *ctx) {
+    struct lines *lines = ctx;
+    if (size < 2 || fgets(out, size, lines->file) == NULL)
+        return NULL;
+    size_t len = strlen(out);
+    lines->n++;
+    lines->most = (size_t)size - 2;
+    if (len + 1 < (size_t)size || out[len - 1] == '\n')
+        return out;
+    int next = getc(lines->file);
+    if (next == EOF)
+        return out;
+    lines->too_long = lines->n;
+    return NULL;
+}
+
+/* 0, the line that is wrong (said in config->why), or -errno. */
+static int config_read(struct config *config, const char *path) {
+    struct lines lines = {.file = fopen(path, "re")};
+    if (lines.file == NULL)
+        return -errno;
+    int line = ini_parse_stream(next_line, &lines, config_line, config);
+    bool failed = ferror(lines.file) != 0; /* as of a directory */
+    (void)fclose(lines.file);
+    if (line == 0 && failed)
+        return -EIO;
+    if (line != 0 || lines.too_long == 0)
+        return line < 0 ? -ENOMEM : line;
+    config_fail(config,
+                "it is longer than %zu bytes; a list can be written as several lines with the same "
+                "key",
+                lines.most);
+    return lines.too_long;
+}
+
 int config_load(const char *path, struct config **ret, char *why, size_t why_len) {
     if (path == NULL)
         path = DEFAULT_FILE;
@@ -249,12 +303,10 @@ int config_load(const char *path, struct config **ret, char *why, size_t why_len
         return -ENOMEM;
     config->why = why;
     config->why_len = why_len;
-    errno = 0;
-    int line = ini_parse(path, config_line, config);
-    int r = 0;
+    int line = config_read(config, path), r = 0;
     if (line < 0) {
-        config_fail(config, "%s: %s", path, errno != 0 ? strerror(errno) : "cannot be read");
-        r = errno != 0 ? -errno : -EIO;
+        config_fail(config, "%s: %s", path, strerror(-line));
+        r = line;
     } else if (line > 0) {
         char detail[256];
         (void)snprintf(detail, sizeof(detail), "%s", config->failed ? why : "not a KEY=VALUE line");

@@ -6,12 +6,14 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "docs"))
 
 import make_errors  # noqa: E402
+from cluster import PREFIX  # noqa: E402
 
 # Calls and tables that put a code into an answer: the first quoted word of small letters is it.
 EMITTERS = re.compile(r'\b(?:fault_set|call_refuse|flow_fail|flow_fail_at|callback_fail|gateway_fail|chat_fail_internal|FAILED|business_refuse(?:_for_now)?)\s*\([^;"]*?"([a-z_0-9]+)"')
@@ -155,6 +157,24 @@ class Pages(unittest.TestCase):
                         self.assertIn((section, key[1]), settings, f"{page.name}: {line}")
             for command in re.findall(r"cloisterctl (?:--json )?([a-z][a-z-]+)", text):
                 self.assertIn(command, commands | set(known), page.name)
+
+    def test_configurations_load_as_they_are_shown(self):
+        sections = set(re.findall(r"^SETTING\((\w+),", read("ipc/config.def"), re.M))
+        tried = 0
+        for page in [*self.pages, TOP / "README.md"]:
+            for block in re.findall(r"```ini\n(.*?)```", page.read_text(encoding="utf-8"), re.S):
+                if not set(re.findall(r"^\[(\w+)\]", block, re.M)) <= sections:
+                    continue  # a unit's
+                tried += 1
+                with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+                    file.write(block)
+                    file.flush()
+                    done = subprocess.run([PREFIX / "sbin/cloister-egress", "-n", "-c", file.name], stdout=subprocess.PIPE,
+                                          stderr=subprocess.STDOUT, text=True, timeout=20, check=False)
+                    self.assertEqual(done.returncode, 0, f"{page.name}: {done.stdout}\n{block}")
+                    for value in re.findall(r"^\w+_file=(\S+)", block, re.M):
+                        self.assertTrue(value.startswith("/etc/cloister/"), f"{page.name}: {value}")
+        self.assertGreater(tried, 4)
 
 
 if __name__ == "__main__":

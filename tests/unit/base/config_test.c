@@ -1,5 +1,6 @@
 /* ipc/config: file, environment, defaults; every mistake is named with its line. */
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +33,46 @@ START_TEST(file_environment_default) {
     ck_assert_str_eq(config_str(config, CONFIG_model_model), "other");
     config_free(config);
     unsetenv("CLOISTER_MODEL_MODEL");
+}
+END_TEST
+
+START_TEST(comments_may_stand_behind_values) {
+    struct config *config = NULL;
+    ck_assert_int_eq(load("# first\n[model]\nmodel=m#1  \t # a model\nprovider=openai ; likewise\n"
+                          "[google]\nclient_id=# none\n[keys] # section\nprovider=systemd#\n",
+                          &config),
+                     -EINVAL);
+    ck_assert_ptr_nonnull(strstr(why, "file, systemd or aws-kms"));
+    ck_assert_int_eq(load("# first\n[model]\nmodel=m#1  \t # a model\nprovider=openai ; likewise\n"
+                          "[google]\nclient_id=# none\n[keys] # section\nprovider=systemd #\n",
+                          &config),
+                     0);
+    ck_assert_str_eq(config_str(config, CONFIG_model_model), "m#1");
+    ck_assert_str_eq(config_str(config, CONFIG_model_provider), "openai");
+    ck_assert_str_eq(config_str(config, CONFIG_google_client_id), "");
+    ck_assert_str_eq(config_str(config, CONFIG_keys_provider), "systemd");
+    config_free(config);
+}
+END_TEST
+
+/* Longer ones would be taken for two by the parser. */
+START_TEST(lines_have_a_length) {
+    struct config *config = NULL;
+    char text[512];
+    (void)snprintf(text, sizeof(text), "[model]\nmodel=%0192d\n", 1);
+    ck_assert_msg(load(text, &config) == 0, "%s", why);
+    ck_assert_uint_eq(strlen(config_str(config, CONFIG_model_model)), 192);
+    config_free(config);
+    (void)snprintf(text, sizeof(text), "[model]\nmodel=%0193d", 1); /* the last line needs no end */
+    ck_assert_msg(load(text, &config) == 0, "%s", why);
+    ck_assert_uint_eq(strlen(config_str(config, CONFIG_model_model)), 193);
+    config_free(config);
+    config = NULL;
+    (void)snprintf(text, sizeof(text), "[egress]\nallow=%0200d:1\n[model]\nmodel=m\n", 1);
+    ck_assert_int_eq(load(text, &config), -EINVAL);
+    ck_assert_ptr_null(config);
+    ck_assert_ptr_nonnull(strstr(why, "line 2: it is longer than 198 bytes"));
+    ck_assert_int_eq(config_load("/tmp", &config, why, sizeof(why)), -EIO);
 }
 END_TEST
 
@@ -113,6 +154,8 @@ int main(void) {
     Suite *suite = suite_create("config");
     TCase *tcase = tcase_create("config");
     tcase_add_test(tcase, file_environment_default);
+    tcase_add_test(tcase, comments_may_stand_behind_values);
+    tcase_add_test(tcase, lines_have_a_length);
     tcase_add_test(tcase, lists_add_up);
     tcase_add_test(tcase, mistakes_are_named);
     tcase_add_test(tcase, an_origin_may_end_in_a_slash);
