@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/rand.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,6 +48,16 @@ static int channel_open(const struct config *config, const char *name) {
     if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof(longest)) < 0)
         fatal("cannot set a timeout on %s: %s", name, strerror(errno));
     return fd;
+}
+
+/* The file's mode lets cloisterd's group start it, which is the operators' as well; keys and egress
+ * would take whoever did for cloisterd's. */
+static void check_starter(void) {
+    const struct passwd *supervisor = getpwnam(CLOISTER_USER_SUPERVISOR);
+    if (supervisor == NULL)
+        fatal("there is no user " CLOISTER_USER_SUPERVISOR);
+    if (getuid() != supervisor->pw_uid && getuid() != 0)
+        fatal("this program is started by cloisterd alone");
 }
 
 static void check_heritage(void) {
@@ -151,6 +162,8 @@ int main(int argc, char **argv) {
     int rest = 0;
     struct config *config = config_from_args(
         argc, argv, "cloister-agent", "Zygote of Cloister's agents; cloisterd starts it.", &rest);
+    if (!config_is_self_check())
+        check_starter();
     int r = walls_identity();
     if (r < 0)
         fatal("must be installed set-user-ID to %s: %s", CLOISTER_USER_AGENT, strerror(-r));

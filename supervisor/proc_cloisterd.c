@@ -18,7 +18,8 @@
 #include "supervisor/reload_rules.h"
 #include "supervisor/watch.h"
 
-#define DRAIN_MS              20000
+#define DRAIN_MOST_MS         3600000 /* as cloisterctl waits */
+#define TURN_GRACE_MS         5000    /* from a turn's deadline to its end */
 #define STOP_MS               8000 /* for running turns at the end of this process; new ones are held */
 #define START_MS              7000 /* so soon the next one is expected after this one's end */
 #define EXIT_REFUSED          1    /* as fatal */
@@ -145,6 +146,14 @@ static void watch_signals(struct daemon *daemon) {
     }
 }
 
+/* Running turns, and what waits behind them, end by themselves. (One that is stopped has STOP_MS.)
+ */
+static uint64_t drain_ms(const struct config *config) {
+    uint64_t turns = config_u64(config, CONFIG_agents_turns_queued_per_user) + 1,
+             each = config_u64(config, CONFIG_model_turn_timeout_ms) + TURN_GRACE_MS;
+    return turns < DRAIN_MOST_MS / each ? turns * each : DRAIN_MOST_MS;
+}
+
 static void start_turns(struct daemon *daemon, const struct start_paths *paths) {
     const struct config *config = daemon->config;
     uint64_t notes_bytes = config_u64(config, CONFIG_agents_notes_bytes);
@@ -171,7 +180,7 @@ static void start_turns(struct daemon *daemon, const struct start_paths *paths) 
         .rest_ms = config_u64(config, CONFIG_agents_rest_ms),
         .watch_ms = config_u64(config, CONFIG_agents_watch_ms),
         .queued_per_user = (unsigned)config_u64(config, CONFIG_agents_turns_queued_per_user),
-        .drain_ms = DRAIN_MS,
+        .drain_ms = drain_ms(config),
         .hooks = {on_zygote_ready, on_user_ended, daemon}};
     setup.hooks.turn_over = on_turn_over;
     setup.hooks.past_ctx = daemon->records;

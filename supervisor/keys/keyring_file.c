@@ -6,10 +6,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #define APPLICATION_ID  0x436c6b73 /* "Clks" */
-#define BUSY_TIMEOUT_MS 3000       /* a killed predecessor may still be dying */
+#define BUSY_TIMEOUT_MS 3000       /* a killed predecessor may still be dying; a copy being made */
+#define BUSY_LOOK_MS    20
 #define CHUNK           65536
 
 /* Schema version N is migrations[0..N-1]; a row is never changed, only added. */
@@ -89,7 +91,7 @@ static int refuse(int error, char *why, size_t why_len, const char *format, ...)
  * pages on the disk. */
 static int set_modes(sqlite3 *db) {
     return run(db, "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF;"
-                   "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA locking_mode=EXCLUSIVE;"
+                   "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0;"
                    "PRAGMA journal_mode=PERSIST; PRAGMA synchronous=FULL;"
                    "BEGIN EXCLUSIVE; COMMIT;");
 }
@@ -115,7 +117,7 @@ static int check(sqlite3 *db, const char *path, char *why, size_t why_len) {
     bool sound = false;
     int r = set_modes(db);
     if (r == -EBUSY)
-        return refuse(r, why, why_len, "%s is in use: is another cloister-keys running?", path);
+        return refuse(r, why, why_len, "%s is locked: is somebody at it with sqlite3?", path);
     if (r == 0)
         r = ask(db, "PRAGMA application_id", &application, NULL);
     if (r == 0)
@@ -140,6 +142,28 @@ static int check(sqlite3 *db, const char *path, char *why, size_t why_len) {
         return refuse(r, why, why_len, "%s cannot be brought up to date: %s", path,
                       sqlite3_errmsg(db));
     return 0;
+}
+
+/* SQLite's own lock would keep backups out as well, which read between transactions
+ * (docs/backup.md).
+ */
+int keyring_file_lock(const char *path, char *why, size_t why_len) {
+    char name[4096];
+    int n = snprintf(name, sizeof(name), "%s.lock", path);
+    if (n < 0 || (size_t)n >= sizeof(name))
+        return refuse(-ENAMETOOLONG, why, why_len, "keys.keyring: the path is too long");
+    SCOPE_FD int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return refuse(-errno, why, why_len, "%s cannot be made: %m", name);
+    for (uint64_t end = clock_ms() + BUSY_TIMEOUT_MS; flock(fd, LOCK_EX | LOCK_NB) < 0;
+         (void)usleep(BUSY_LOOK_MS * 1000)) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return refuse(-errno, why, why_len, "%s cannot be locked: %m", name);
+        if (clock_ms() >= end)
+            return refuse(-EBUSY, why, why_len, "%s is in use: is another cloister-keys running?",
+                          path);
+    }
+    return take_fd(&fd);
 }
 
 /* The file with its final mode, before SQLite writes into it; journals copy the mode. */

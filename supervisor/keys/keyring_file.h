@@ -7,8 +7,12 @@
 
 #include "ipc/base.h"
 
-/* Opens `path` for this process alone, checked and at the current schema version. 0 or -errno with
- * a sentence in `why`. */
+/* Until the descriptor is closed, this keyring is this process's alone; beside it there is a file
+ * of its name with ".lock". Waits three seconds for whoever has it. fd, or -errno with a sentence
+ * in `why` (-EBUSY: somebody has it). */
+int keyring_file_lock(const char *path, char *why, size_t why_len) MUST_CHECK;
+/* Opens `path`, checked and at the current schema version; whoever only reads it may do so beside,
+ * for a backup. 0 or -errno with a sentence in `why`. */
 int keyring_file_open(const char *path, sqlite3 **ret, char *why, size_t why_len) MUST_CHECK;
 /* True when there is a file already. */
 bool keyring_file_exists(const char *path);

@@ -114,12 +114,16 @@ static int open_existing(struct keyring *keyring, const uint8_t *kek, const uint
 
 int keyring_open(const char *path, const uint8_t *kek, const uint8_t *next, struct keyring **ret,
                  char *why, size_t why_len) {
+    SCOPE_FD int lock = keyring_file_lock(path, why, why_len);
+    if (lock < 0)
+        return lock;
     int r = keyring_file_exists(path) ? 0 : keyring_make(path, kek, why, why_len);
     if (r < 0)
         return r;
     struct keyring *keyring = calloc(1, sizeof(*keyring));
     if (keyring == NULL)
         return refuse(-ENOMEM, why, why_len, "out of memory");
+    keyring->lock = take_fd(&lock);
     keyring->path = strdup(path);
     r = keyring->path == NULL ? refuse(-ENOMEM, why, why_len, "out of memory")
                               : open_existing(keyring, kek, next, why, why_len);
@@ -137,6 +141,7 @@ void keyring_close(struct keyring *keyring) {
     for (size_t i = 0; i < KEYRING_STATEMENTS; i++)
         (void)sqlite3_finalize(keyring->prepared[i]);
     (void)sqlite3_close(keyring->db);
+    (void)close(keyring->lock);
     kek_clear(&keyring->kek);
     kek_clear(&keyring->next);
     free(keyring->path);

@@ -28,6 +28,7 @@ enum keyring_statement {
 
 struct keyring {
     sqlite3 *db;
+    int lock; /* keyring_file_lock */
     char *path;
     struct kek kek, next; /* next: set while rows are rewrapped for it */
     struct keyring_progress progress;

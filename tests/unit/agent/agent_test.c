@@ -410,6 +410,18 @@ START_TEST(the_zygote_ends_with_cloisterd) {
 }
 END_TEST
 
+/* Operators are of its group as well, and its file may be run by that. The control is the harness
+ * of all other tests. */
+START_TEST(nobody_else_starts_a_zygote) {
+    struct harness *stranger = harness_new_by("", 65534);
+    ck_assert_ptr_null(stranger->hello);
+    ck_assert_int_lt(stranger->keys_fd, 0);
+    ck_assert_ptr_nonnull(
+        strstr(harness_log(stranger), "this program is started by cloisterd alone"));
+    harness_free(stranger);
+}
+END_TEST
+
 START_TEST(a_bad_spawn_is_refused) {
     Cloister__Spawn body = CLOISTER__SPAWN__INIT;
     body.spawn = 9;
@@ -491,6 +503,7 @@ int main(void) {
     tcase_add_test(tcase, an_agent_can_be_killed);
     tcase_add_test(tcase, the_zygote_ends_with_its_services);
     tcase_add_test(tcase, the_zygote_ends_with_cloisterd);
+    tcase_add_test(tcase, nobody_else_starts_a_zygote);
     tcase_add_test(tcase, a_bad_spawn_is_refused);
     tcase_add_test(tcase, attempts_leave_no_process);
     tcase_add_test(tcase, many_agents);

@@ -15,10 +15,7 @@
 #include "build_config.h"
 #include "ipc/confine.h"
 
-/* Where the system users are not installed, any uids that nobody has do as well. */
-#define SPARE_SUPERVISOR_UID 64170
-#define SPARE_AGENT_UID      64171
-#define WAIT_MS              10000
+#define WAIT_MS 10000
 
 static void copy_program(const char *to, uid_t owner, gid_t group) {
     const char *other = getenv("TEST_AGENT_PROGRAM"); /* measuring the product itself */
@@ -60,7 +57,7 @@ static void zygote_process(struct harness *harness, const int heritage[5], gid_t
         if (dup2(100 + fd, fd) < 0)
             _exit(91);
     if (setresgid(group, group, group) < 0 ||
-        setresuid(harness->supervisor_uid, harness->supervisor_uid, harness->supervisor_uid) < 0)
+        setresuid(harness->starter, harness->starter, harness->starter) < 0)
         _exit(92);
     (void)execl(program, "cloister-agent", "--config", config, (char *)NULL);
     _exit(93);
@@ -120,17 +117,24 @@ static void take_hello(struct harness *harness) {
 }
 
 struct harness *harness_new(const char *settings) {
+    gid_t ignored;
+    uid_t supervisor;
+    ck_assert_msg(user_lookup(CLOISTER_USER_SUPERVISOR, &supervisor, &ignored) == 0,
+                  "Cloister's users are missing: tests/run makes them");
+    return harness_new_by(settings, supervisor);
+}
+
+struct harness *harness_new_by(const char *settings, uid_t starter) {
     struct harness *harness = calloc(1, sizeof(*harness));
     ck_assert_ptr_nonnull(harness);
     strcpy(harness->dir, "/tmp/cloister-agent-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(harness->dir));
     ck_assert_int_eq(chmod(harness->dir, 0711), 0);
-    gid_t group = SPARE_SUPERVISOR_UID, unused;
-    harness->supervisor_uid = SPARE_SUPERVISOR_UID;
-    harness->agent_uid = SPARE_AGENT_UID;
-    if (user_lookup(CLOISTER_USER_AGENT, &harness->agent_uid, &unused) == 0)
-        ck_assert_int_eq(user_lookup(CLOISTER_USER_SUPERVISOR, &harness->supervisor_uid, &group),
-                         0);
+    gid_t group, unused;
+    uid_t supervisor;
+    ck_assert_int_eq(user_lookup(CLOISTER_USER_AGENT, &harness->agent_uid, &unused), 0);
+    ck_assert_int_eq(user_lookup(CLOISTER_USER_SUPERVISOR, &supervisor, &group), 0);
+    harness->starter = starter;
     char path[128];
     snprintf(path, sizeof(path), "%s/cloister-agent", harness->dir);
     copy_program(path, harness->agent_uid, group);

@@ -33,7 +33,7 @@ struct harness {
     int keys_listener, egress_listener, keys_fd, egress_fd, zygote_fd, log_fd, zygote_pidfd;
     int log_write_fd; /* given to the zygote and, as their own, to all agents */
     pid_t zygote;
-    uid_t agent_uid, supervisor_uid;
+    uid_t agent_uid, starter;
     struct msg_peer from_zygote;
     Cloister__Message *hello;
     char log[LOG_BYTES];
@@ -43,6 +43,8 @@ struct harness {
 /* Starts a zygote; `settings` are further lines of its configuration. Waits for its hello unless it
  * ends before (then ->hello is NULL). */
 struct harness *harness_new(const char *settings);
+/* The same by somebody else of cloisterd's group. */
+struct harness *harness_new_by(const char *settings, uid_t starter);
 void harness_free(struct harness *harness);
 /* Asks for an agent and waits for its hello. `kinds` as in SPAWN. */
 void harness_spawn(struct harness *harness, struct harness_agent *agent);

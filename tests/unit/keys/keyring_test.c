@@ -295,6 +295,31 @@ START_TEST(damage_is_refused) {
 }
 END_TEST
 
+/* As docs/backup.md has it: by SQLite, while it is used. */
+START_TEST(it_can_be_copied_while_it_is_used) {
+    struct keyring *keyring = opened();
+    struct keyring_row row = {0}, copied = {0}, after = {0};
+    ck_assert_int_eq(keyring_create(keyring, KEY_KIND_USER, USER_A, USER_A), 0);
+    ck_assert_int_eq(keyring_get(keyring, KEY_KIND_USER, USER_A, &row), 0);
+    char copy[300], command[700];
+    (void)snprintf(copy, sizeof(copy), "%s/copy.db", dir);
+    (void)snprintf(command, sizeof(command), "sqlite3 '%s' \".backup '%s'\"", path, copy);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert_int_eq(keyring_create(keyring, KEY_KIND_USER, USER_B, USER_B), 0);
+    keyring_close(keyring);
+    /* Restored: the copy opens, with what was there then. */
+    ck_assert_int_eq(rename(copy, path), 0);
+    (void)unlink(journal);
+    keyring = opened();
+    ck_assert_int_eq(keyring_get(keyring, KEY_KIND_USER, USER_A, &copied), 0);
+    ck_assert_mem_eq(copied.key, row.key, SEAL_KEY_LEN);
+    ck_assert_int_eq(keyring_get(keyring, KEY_KIND_USER, USER_B, &after), -EKEYREVOKED);
+    keyring_row_clear(&row);
+    keyring_row_clear(&copied);
+    keyring_close(keyring);
+}
+END_TEST
+
 static void edit(const char *sql) {
     sqlite3 *db = NULL;
     ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
@@ -414,6 +439,7 @@ int main(void) {
     tcase_add_test(c, nothing_is_left_among_many);
     tcase_add_test(c, another_key_is_refused);
     tcase_add_test(c, one_process_at_a_time);
+    tcase_add_test(c, it_can_be_copied_while_it_is_used);
     tcase_add_test(c, damage_is_refused);
     tcase_add_test(c, edited_rows_do_not_open);
     tcase_add_test(c, a_kill_loses_nothing);
