@@ -9,6 +9,8 @@
  *      walls that do not hold. A missing cloisterd is not: requests get 503 until it is there. */
 #include <errno.h>
 #include <event2/event.h>
+#include <event2/util.h>
+#include <netdb.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -116,6 +118,30 @@ static const struct kept *keep_tallies(enum gateway_instance instance) {
     return r < 0 ? NULL : &kept;
 }
 
+/* Where it really listens: a socket of systemd is its unit's, whatever the setting says. */
+static void tell_door(const struct config *config, const struct instance *instance, int door) {
+    const char *said = config_str(config, instance->listen);
+    struct sockaddr_storage there = {0}, meant = {0};
+    socklen_t len = sizeof(there);
+    int meant_len = sizeof(meant);
+    char host[INET6_ADDRSTRLEN] = "?", port[8] = "?";
+    if (getsockname(door, (struct sockaddr *)&there, &len) < 0 ||
+        getnameinfo((struct sockaddr *)&there, len, host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        log_warn("listening, but it cannot be seen where");
+    else
+        log_info(strchr(host, ':') != NULL ? "listening on [%s]:%s" : "listening on %s:%s", host,
+                 port);
+    if (config_is_set(config, instance->listen) &&
+        evutil_parse_sockaddr_port(said, (struct sockaddr *)&meant, &meant_len) == 0 &&
+        evutil_sockaddr_cmp((struct sockaddr *)&there, (struct sockaddr *)&meant, 1) != 0)
+        log_warn("gateway.%s_listen says %s, but systemd has opened the socket: change it by "
+                 "'systemctl edit %s.socket'",
+                 instance->word, said,
+                 instance->kind == INSTANCE_PUBLIC ? "cloister-gateway-public"
+                                                   : "cloister-gateway");
+}
+
 static struct gateway_sockets open_sockets(const struct config *config,
                                            const struct instance *instance) {
     struct gateway_sockets sockets = {-1, -1, NULL};
@@ -135,6 +161,7 @@ static struct gateway_sockets open_sockets(const struct config *config,
                                         config_str(config, CONFIG_control_group), why, sizeof(why));
     if (sockets.operators < 0)
         fatal("%s", why);
+    tell_door(config, instance, sockets.door);
     return sockets;
 }
 
@@ -249,7 +276,6 @@ int main(int argc, char **argv) {
         fatal("%s", base == NULL ? "libevent does not start" : why);
     if (tallies != NULL)
         kept_ready(tallies);
-    log_info("listening on %s", config_str(config, instance->listen));
     serve(base, gateway);
     gateway_free(gateway);
     event_base_free(base);

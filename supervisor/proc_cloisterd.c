@@ -351,6 +351,8 @@ int main(int argc, char **argv) {
     int control_fd = control_passed;
     if (control_fd < 0 && !config_is_self_check())
         control_fd = control_open(paths.control, &groups);
+    if (control_passed >= 0)
+        start_tell_passed(control_passed, &paths, &groups);
     if (!config_is_self_check()) {
         must(control_fd, paths.control);
         must(fd_nonblock(control_fd), paths.control);

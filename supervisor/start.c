@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 
 #include "build_config.h"
 #include "ipc/confine.h"
@@ -101,6 +103,28 @@ static gid_t group_of(const char *name, bool needed) {
 void start_groups(const struct config *config, struct ctl_groups *ret) {
     ret->operators = group_of(config_str(config, CONFIG_control_group), true);
     ret->observers = group_of(config_str(config, CONFIG_control_observer_group), false);
+}
+
+void start_tell_passed(int fd, const struct start_paths *paths, const struct ctl_groups *groups) {
+    static const char edit[] = "systemd has opened it: change that by 'systemctl edit "
+                               "cloisterd.socket'";
+    struct sockaddr_un there = {0};
+    socklen_t len = sizeof(there);
+    struct stat st;
+    if (getsockname(fd, (struct sockaddr *)&there, &len) < 0 || stat(there.sun_path, &st) < 0) {
+        log_warn("the control socket that systemd opened cannot be looked at: %s", strerror(errno));
+        return;
+    }
+    if (strcmp(there.sun_path, paths->control) != 0)
+        log_warn("the control socket is %s, not %s as [control] socket has it; %s", there.sun_path,
+                 paths->control, edit);
+    if (groups->observers != (gid_t)-1 && (st.st_mode & S_IWOTH) == 0)
+        log_warn("[control] observer_group cannot reach the control socket (SocketMode=0666 is "
+                 "missing); %s",
+                 edit);
+    if (groups->operators != st.st_gid && (st.st_mode & S_IWOTH) == 0)
+        log_warn("[control] group cannot reach the control socket (SocketGroup= is another); %s",
+                 edit);
 }
 
 void start_limits(const struct config *config) {

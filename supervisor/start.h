@@ -16,6 +16,8 @@ void start_kernel(void);
 void start_directories(const struct config *config, struct start_paths *ret);
 /* The groups of [control]; an unknown operators' group is an error, root is an operator anyway. */
 void start_groups(const struct config *config, struct ctl_groups *ret);
+/* Says in the log where a control socket that systemd opened is other than [control] wants it. */
+void start_tell_passed(int fd, const struct start_paths *paths, const struct ctl_groups *groups);
 /* As many descriptors as agents may need. */
 void start_limits(const struct config *config);
 /* Opens the agents directory and removes sockets that a killed cloisterd left. As the final user.

@@ -148,14 +148,14 @@ class Control(Case):
         """A model may take its time: what runs ends by itself, however long an upgrade would have waited."""
         user, _ = self.agent()
         answers = []
-        self.admin.settings(model_delay_ms=22000)
+        self.admin.call("POST", "/settings", {"model_delay_ms": 22000})
         try:
             asking = threading.Thread(target=lambda: answers.append(self.front.ask(user, "hello", timezone="Europe/Berlin")))
             asking.start()
             wait_until(10, lambda: any(a["state"] == "busy" for a in self.cluster.agents()), "a turn that runs")
             code, _, err = self.cluster.ctl("drain", timeout=60)
         finally:
-            self.admin.settings(model_delay_ms=0)
+            self.admin.call("POST", "/settings", {"model_delay_ms": 0})
             self.cluster.ctl("drain", "off")
         asking.join(10)
         self.assertEqual((code, [a.status for a in answers]), (DONE, [200]), err)
