@@ -72,8 +72,9 @@ char *booking_word_to_customer(const struct business_server *server, const struc
                                int64_t was_start, const char *reason);
 
 /* A booking as an iCalendar object (RFC 5545), whose link carries the secret of that purpose: never
- * more than who gets it has. malloc'd; NULL: it cannot be made. */
+ * more than who gets it has. Mailed, it says nothing that the customer wrote. malloc'd; NULL: it
+ * cannot be made. */
 char *booking_ics(const struct business_server *server, const struct booking *booking,
-                  enum secret_purpose purpose);
+                  enum secret_purpose purpose, bool mailed);
 
 #endif

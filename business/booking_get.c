@@ -44,7 +44,7 @@ static void on_file(void *ctx, struct booking *booking) {
     if (booking == NULL)
         return;
     SCOPE_FREE char *ics =
-        booking_ics(call->server, booking, may_move(call) ? SECRET_MANAGE : SECRET_CANCEL);
+        booking_ics(call->server, booking, may_move(call) ? SECRET_MANAGE : SECRET_CANCEL, false);
     booking_free(booking);
     business_reply(call, ics != NULL ? json_pack("{s:s}", "ics", ics) : NULL);
 }

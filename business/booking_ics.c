@@ -10,11 +10,19 @@ static struct icaltimetype utc_time(int64_t moment) {
     return icaltime_from_timet_with_zone((time_t)moment, 0, icaltimezone_get_utc_timezone());
 }
 
+/* An address that the customer gave is where it is, so the business's place is not, mailed or not.
+ */
+static const char *place_of(const struct booking *booking, bool mailed) {
+    const char *address = booking_detail(booking, "address");
+    if (*address == '\0')
+        return booking_detail(booking, "place");
+    return mailed ? "" : address;
+}
+
 static icalcomponent *event_of(const struct business_server *server, const struct booking *booking,
-                               enum secret_purpose purpose, bool cancelled) {
+                               enum secret_purpose purpose, const char *place, bool cancelled) {
     char uid[REFERENCE_LEN + 16], link[LINK_SIZE];
     SCOPE_FREE char *summary = NULL;
-    const char *address = booking_detail(booking, "address");
     (void)snprintf(uid, sizeof(uid), "%s@cloister", booking->reference);
     if (asprintf(&summary, "%s, %s", booking_detail(booking, "service_name"),
                  booking_detail(booking, "business_name")) < 0) {
@@ -34,7 +42,6 @@ static icalcomponent *event_of(const struct business_server *server, const struc
         explicit_bzero(link, sizeof(link));
         return NULL;
     }
-    const char *place = *address != '\0' ? address : booking_detail(booking, "place");
     if (*place != '\0')
         icalcomponent_add_property(event, icalproperty_new_location(place));
     if (*link != '\0')
@@ -44,13 +51,13 @@ static icalcomponent *event_of(const struct business_server *server, const struc
 }
 
 char *booking_ics(const struct business_server *server, const struct booking *booking,
-                  enum secret_purpose purpose) {
+                  enum secret_purpose purpose, bool mailed) {
     bool cancelled = strncmp(booking->status, "cancel", 6) == 0;
     icalcomponent *calendar = icalcomponent_vanew(
         ICAL_VCALENDAR_COMPONENT, icalproperty_new_version("2.0"),
         icalproperty_new_prodid("-//Cloister//booking//EN"),
         icalproperty_new_method(cancelled ? ICAL_METHOD_CANCEL : ICAL_METHOD_PUBLISH), (void *)0);
-    icalcomponent *event = event_of(server, booking, purpose, cancelled);
+    icalcomponent *event = event_of(server, booking, purpose, place_of(booking, mailed), cancelled);
     char *text = NULL;
     if (calendar != NULL && event != NULL) {
         icalcomponent_add_component(calendar, event);

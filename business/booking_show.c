@@ -128,7 +128,7 @@ char *booking_word_to_owner(const struct booking *booking, int64_t was_start, co
 static json_t *customer_links(const struct business_server *server, const struct booking *booking) {
     char manage[LINK_SIZE], cancel[LINK_SIZE];
     json_t *links = json_object();
-    SCOPE_FREE char *ics = booking_ics(server, booking, SECRET_MANAGE);
+    SCOPE_FREE char *ics = booking_ics(server, booking, SECRET_MANAGE, true);
     link_make(server, "/bookings/", booking->reference, "", SECRET_MANAGE, manage);
     link_make(server, "/bookings/", booking->reference, "", SECRET_CANCEL, cancel);
     bool over =

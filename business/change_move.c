@@ -3,14 +3,17 @@
 
 #include "business/change.h"
 
-/* Parameters $3 and $4 of those that tell. NULL as `was_start`: it was not moved. */
+/* Parameters $3 and $4 of those that tell. 0 as `was_start`: it was not moved. Who is told why is
+ * the other side alone: whoever gave an address need not be who reads its mail, and is not to
+ * choose words that are sent there. */
 static void change_words(struct change *change, const struct booking *now, bool to_owner,
                          int64_t was_start, const char *reason) {
     if (to_owner)
         change_word(change, booking_word_to_owner(now, was_start, reason));
     else
         change_text(change, NULL);
-    change_word(change, booking_word_to_customer(change->server, now, was_start, reason));
+    change_word(change,
+                booking_word_to_customer(change->server, now, was_start, to_owner ? "" : reason));
 }
 
 void change_moving(struct business_server *server, const struct booking *booking, int64_t to,

@@ -83,14 +83,15 @@ static void on_answered(void *ctx, int error, bool changed) {
 }
 
 static char *word_to_customer(const struct business_server *server, const struct inquiry *inquiry,
-                              const char *text) {
+                              const struct answer *answer) {
     char link[LINK_SIZE];
     const json_t *email = json_object_get(json_object_get(inquiry->details, "customer"), "email");
     link_make(server, "/inquiries/", inquiry->reference, "", SECRET_INQUIRY, link);
     json_t *links = json_pack("{s:s}", "link", link);
-    json_t *word = json_pack("{s:O, s:s, s:s, s:O*}", "business_name",
-                             json_object_get(inquiry->details, "business_name"), "message",
-                             inquiry->message, "answer", text, "to", email);
+    json_t *word =
+        json_pack("{s:O, s:s, s:s, s:s, s:O*}", "business_name",
+                  json_object_get(inquiry->details, "business_name"), "message", inquiry->message,
+                  "answer", answer->text, "answered_by", answer->by, "to", email);
     char *json = outbox_put_sealed(server, inquiry->reference, word, links)
                      ? json_dumps(word, JSON_COMPACT)
                      : NULL;
@@ -143,7 +144,7 @@ static void on_inquiry(void *ctx, int error, struct inquiry *found) {
     change_text(change, inquiry->reference);
     change_text(change, answer->text);
     change_text(change, NULL); /* the owner is not told */
-    change_word(change, word_to_customer(answer->server, inquiry, answer->text));
+    change_word(change, word_to_customer(answer->server, inquiry, answer));
     change_text(change, answer->by);
     change_run(change);
 }

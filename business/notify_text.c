@@ -101,6 +101,13 @@ static void put_value(struct out *out, const char *value, bool one_line) {
     }
 }
 
+/* An agent says what whoever asks leads it to, and who asks need not be who reads the mail: that
+ * has the link alone. What the owner answers is the owner's. */
+static bool is_led(const struct notice *notice) {
+    return strcmp(notice->to_kind, "customer") == 0 &&
+           strcmp(notice_text(notice, "answered_by"), "owner") != 0;
+}
+
 static const char *value_of(const struct notice *notice, const char *name, char *made, size_t cap) {
     const char *zone = notice_text(notice, "timezone");
     made[0] = '\0';
@@ -114,6 +121,8 @@ static const char *value_of(const struct notice *notice, const char *name, char 
             made[0] = '\0';
         return made;
     }
+    if (strcmp(name, "answer") == 0 && is_led(notice))
+        return made;
     if (strcmp(name, "reference") == 0)
         return notice->reference;
     if (strcmp(name, "business_name") == 0 && notice_text(notice, name)[0] == '\0')

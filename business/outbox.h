@@ -13,7 +13,9 @@
  *     timezone       IANA name             was_start    with booking_moved
  *     customer_name  customer_email  customer_phone  note  address
  *     message        an inquiry's          answer       with inquiry_answered
- *     reason         of a cancellation, or what is wrong with the calendar, in words
+ *     answered_by    owner | agent; a customer's mail has an owner's answer alone
+ *     reason         of a cancellation by the other side, or what is wrong with the calendar, in
+ *                    words
  *     link           where it is seen and changed      cancel_link   where it is cancelled alone
  *     ics            a whole iCalendar object (RFC 5545), attached to the mail
  *     sealed         those of them that carry secrets, which a customer's do (outbox_seal.h)

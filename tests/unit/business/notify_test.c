@@ -160,6 +160,28 @@ START_TEST(every_template_can_be_filled) {
 }
 END_TEST
 
+/* Whoever asks leads the agent, and may have given another's address. */
+START_TEST(an_agents_answer_is_not_mailed_to_a_customer) {
+    static const struct {
+        const char *kind, *by;
+        bool there;
+    } cases[] = {{"customer", ", 'answered_by': 'agent'", false},
+                 {"customer", "", false},
+                 {"customer", ", 'answered_by': 'owner'", true},
+                 {"owner", ", 'answered_by': 'agent'", true}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char payload[128];
+        (void)snprintf(payload, sizeof(payload), "{'answer': 'Gladly', 'link': 'https://x/'%s}",
+                       cases[i].by);
+        struct notice notice = made("inquiry_answered", cases[i].kind, payload);
+        ck_assert_int_eq(text_fill(&notice, &words), 0);
+        ck_assert_int_eq(strstr(words.body, "Gladly") != NULL, cases[i].there);
+        ck_assert_ptr_nonnull(strstr(words.body, "https://x/"));
+        notice_free(&notice);
+    }
+}
+END_TEST
+
 START_TEST(times_in_words) {
     char out[200];
     ck_assert(text_when("2026-11-24T23:30:00+05:30", "2026-11-25T00:30:00+05:30", "Asia/Kolkata",
@@ -308,6 +330,7 @@ int main(void) {
     tcase_add_test(tests, a_customers_words_are_quoted);
     tcase_add_test(tests, a_line_without_its_text_is_left_out);
     tcase_add_test(tests, every_template_can_be_filled);
+    tcase_add_test(tests, an_agents_answer_is_not_mailed_to_a_customer);
     tcase_add_test(tests, times_in_words);
     tcase_add_test(tests, addresses);
     tcase_add_test(tests, whoever_is_taken_can_be_told);
