@@ -52,6 +52,8 @@ const char *booking_customer(const struct booking *booking, const char *name); /
 
 /* The result of a call about it: made: with secret and links. New reference; NULL: no memory. */
 json_t *booking_state_json(const struct booking *booking, int64_t now);
+/* After a change: its owner learns whether the customer hears of it. */
+json_t *booking_changed_json(const struct business_call *call, const struct booking *booking);
 json_t *booking_made_json(const struct business_server *server, const struct booking *booking);
 /* As its owner sees it. */
 json_t *booking_owner_json(const struct booking *booking, int64_t now);

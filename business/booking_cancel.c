@@ -18,7 +18,7 @@ struct cancel {
 
 static void cancel_reply(struct cancel *cancel) {
     struct business_call *call = cancel->call;
-    json_t *state = booking_state_json(cancel->booking, wall_ms() / 1000);
+    json_t *state = booking_changed_json(call, cancel->booking);
     booking_free(cancel->booking);
     free(cancel);
     business_reply(call, state);

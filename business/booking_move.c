@@ -30,7 +30,7 @@ static void move_free(struct move *move) {
 
 static void move_reply(struct move *move) {
     struct business_call *call = move->call;
-    json_t *state = booking_state_json(move->booking, wall_ms() / 1000);
+    json_t *state = booking_changed_json(call, move->booking);
     move_free(move);
     business_reply(call, state);
 }
@@ -216,7 +216,7 @@ static bool may_move(struct business_call *call, const struct booking *booking, 
     else if (to <= now)
         business_refuse(call, 409, "too_late", "The new start is past.", NULL);
     else if (to == booking->start)
-        business_reply(call, booking_state_json(booking, now));
+        business_reply(call, booking_changed_json(call, booking));
     else
         return true;
     return false;

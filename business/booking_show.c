@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "business/booking.h"
+#include "business/told.h"
 
 json_t *instant_json(const char *zone, int64_t moment) {
     char text[STAMP_TEXT];
@@ -53,6 +54,13 @@ static json_t *or_nothing(json_t *object, bool whole) {
 json_t *booking_state_json(const struct booking *booking, int64_t now) {
     json_t *object = json_object();
     return or_nothing(object, put_state(object, booking, now));
+}
+
+json_t *booking_changed_json(const struct business_call *call, const struct booking *booking) {
+    json_t *state = booking_state_json(booking, wall_ms() / 1000);
+    if (call->origin != FROM_OWNER)
+        return state;
+    return told_put(call->server, state, json_object_get(booking->details, "customer"));
 }
 
 static bool put_link(json_t *object, const char *name, const struct business_server *server,

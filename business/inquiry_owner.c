@@ -4,6 +4,7 @@
 
 #include "business/inquiry.h"
 #include "business/page.h"
+#include "business/told.h"
 #include "ipc/log.h"
 #include "ipc/timezone.h"
 
@@ -92,18 +93,36 @@ void handle_list_inquiries(struct business_call *call) {
     business_query(call->server, sql, params, COUNT_OF(params), on_rows, list);
 }
 
+static json_t *state_json(const struct business_call *call, const char *status) {
+    return json_pack("{s:s, s:s}", "reference", business_text(call, "reference"), "status", status);
+}
+
 static void reply_state(struct business_call *call, int error, bool changed, const char *status) {
     if (error != 0)
         business_refuse_store(call, error);
     else if (!changed)
         business_refuse(call, 404, "unknown_inquiry", "You have no such inquiry.", NULL);
     else
-        business_reply(call, json_pack("{s:s, s:s}", "reference", business_text(call, "reference"),
-                                       "status", status));
+        business_reply(call, state_json(call, status));
+}
+
+/* It is answered; the same answer again finds it so, when this cannot be said. */
+static void on_told(void *ctx, int error, struct inquiry *found) {
+    struct business_call *call = ctx;
+    SCOPE_INQUIRY struct inquiry *inquiry = found;
+    if (inquiry == NULL)
+        reply_state(call, error, false, "");
+    else
+        business_reply(call, told_put(call->server, state_json(call, "answered"),
+                                      json_object_get(inquiry->details, "customer")));
 }
 
 static void on_answered(void *ctx, int error, bool changed) {
-    reply_state(ctx, error, changed, "answered");
+    struct business_call *call = ctx;
+    if (error == 0 && changed)
+        inquiry_load(call->server, business_text(call, "reference"), on_told, call);
+    else
+        reply_state(call, error, changed, "answered");
 }
 
 void handle_answer_inquiry(struct business_call *call) {

@@ -127,6 +127,28 @@ static const char *notice_of(const struct call *call) {
     return page_notice_of(call, notices, COUNT_OF(notices));
 }
 
+bool office_untold(struct call *call, const char *done) {
+    struct office *office = call->state;
+    const json_t *customer = json_object_get(office->result, "customer");
+    const char *email = json_text(customer, "email"), *phone = json_text(customer, "phone");
+    if (!json_is_false(json_object_get(office->result, "told")))
+        return false;
+    if (email[0] != '\0')
+        (void)snprintf(office->untold, sizeof(office->untold),
+                       "%s Nothing is sent from here, so the customer is not told: write to %s.",
+                       done, email);
+    else if (phone[0] != '\0')
+        (void)snprintf(office->untold, sizeof(office->untold),
+                       "%s The customer left no e-mail address and is not told: call %s.", done,
+                       phone);
+    else
+        (void)snprintf(office->untold, sizeof(office->untold),
+                       "%s The customer left no e-mail address and is not told: they see it when "
+                       "they look.",
+                       done);
+    return true;
+}
+
 static const char *here(const char *tab, const char *one) {
     return strcmp(tab, one) == 0 ? "here-tab" : "tab";
 }
@@ -142,7 +164,9 @@ void office_show(struct call *call, const char *tab, const char *title, struct h
             {"title", title},
             {"csrf", office->page.csrf},
             {"account", office->page.account},
-            {"notice", failed ? "" : notice_of(call)},
+            {"notice", failed                      ? ""
+                       : office->untold[0] != '\0' ? office->untold
+                                                   : notice_of(call)},
             {"main", text, true},
             {"tab_businesses", here(tab, "businesses")},
             {"tab_bookings", here(tab, "bookings")},

@@ -14,6 +14,7 @@ struct office {
     json_t *profile; /* a form's: the draft with its changes */
     struct page_trouble trouble;
     char title[80], text[512]; /* what `trouble` points to */
+    char untold[512];          /* what was done and nobody is told of; "": nothing */
     void (*next)(struct call *call);
 };
 
@@ -29,6 +30,9 @@ void office_ask(struct call *call, const char *operation, json_t *arguments,
  * result. False with a trouble: refused for a reason that a person can mend. False without: the
  * call is answered. */
 bool office_take(struct call *call, enum upstream_end end, const Cloister__Message *message);
+/* Whether nobody tells the customer of what was done, as the result has it: then the page that
+ * follows says so, and how the customer is reached. `done`: in a word, with its full stop. */
+bool office_untold(struct call *call, const char *done);
 /* The page: `main` is finished and freed here. `tab`: "businesses", "bookings", "inquiries". */
 void office_show(struct call *call, const char *tab, const char *title, struct html *main);
 /* 303 to `path`. */

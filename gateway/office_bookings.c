@@ -51,7 +51,7 @@ static void put_acts(struct html *html, const char *csrf, const json_t *booking)
     office_form_begin(html, "/bookings", csrf, "cancel");
     html_put(html,
              "<input type=\"hidden\" name=\"reference\" value=\"%s\">\n<p class=\"field\"><label "
-             "for=\"why-%s\">Why? <small>the customer is told; optional</small></label>\n<textarea "
+             "for=\"why-%s\">Why? <small>for the customer; optional</small></label>\n<textarea "
              "id=\"why-%s\" name=\"reason\" rows=\"2\" maxlength=\"500\" "
              "dir=\"auto\"></textarea></p>\n",
              reference, reference, reference);
@@ -155,12 +155,15 @@ void handle_bookings_page(struct call *call) {
 static bool on_done(void *ctx, enum upstream_end end, const Cloister__Message *message) {
     struct call *call = ctx;
     const struct office *office = call->state;
-    if (office_take(call, end, message))
-        office_go(call, strcmp(json_text(call->body, "act"), "move") == 0
-                            ? "/bookings?done=moved"
-                            : "/bookings?done=cancelled");
-    else if (office->trouble.title[0] != '\0')
+    bool moved = strcmp(json_text(call->body, "act"), "move") == 0;
+    if (!office_take(call, end, message)) {
+        if (office->trouble.title[0] != '\0')
+            office_session(call, ask_list);
+    } else if (office_untold(call, moved ? "Moved." : "Cancelled.")) {
         office_session(call, ask_list);
+    } else {
+        office_go(call, moved ? "/bookings?done=moved" : "/bookings?done=cancelled");
+    }
     return false;
 }
 

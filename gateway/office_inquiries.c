@@ -77,11 +77,15 @@ void handle_inquiries_page(struct call *call) {
 static bool on_done(void *ctx, enum upstream_end end, const Cloister__Message *message) {
     struct call *call = ctx;
     const struct office *office = call->state;
-    if (office_take(call, end, message))
-        office_go(call, json_text(call->body, "close")[0] != '\0' ? "/inquiries?done=closed"
-                                                                  : "/inquiries?done=answered");
-    else if (office->trouble.title[0] != '\0')
+    bool closed = json_text(call->body, "close")[0] != '\0';
+    if (!office_take(call, end, message)) {
+        if (office->trouble.title[0] != '\0')
+            office_session(call, ask_list);
+    } else if (!closed && office_untold(call, "Answered.")) {
         office_session(call, ask_list);
+    } else {
+        office_go(call, closed ? "/inquiries?done=closed" : "/inquiries?done=answered");
+    }
     return false;
 }
 

@@ -57,19 +57,25 @@ const struct shape list_bookings_result[] = {
     LIST("bookings", NEEDED, 0, 100, ENTRY(ANYTHING(NULL, OPTIONAL, NULL)), "By start."),
     CURSOR("next_cursor", OPTIONAL, "For the next page; absent on the last."), END};
 
+/* Whoever left no mail address, or where nothing is sent, hears of it from the owner alone. */
+#define CUSTOMER_TOLD                                                                              \
+    BOOLEAN("told", NEEDED,                                                                        \
+            "The customer is told; false: they left no mail address, or nothing is sent here."),   \
+        OBJECT("customer", OPTIONAL, customer_shape, "Who it is, and how to reach them.")
+
 const struct shape cancel_booking_as_owner_arguments[] = {
     REFERENCE("reference", NEEDED, "The booking's reference."),
     TEXT("reason", OPTIONAL, FORMAT_PARAGRAPH, 0, 500, LOG_PRESENCE, "Why, for the customer."),
     END};
 const struct shape cancel_booking_as_owner_result[] = {
     REFERENCE("reference", NEEDED, "The booking's reference."),
-    CHOICE("status", NEEDED, words_booking_status, "How it is now."), END};
+    CHOICE("status", NEEDED, words_booking_status, "How it is now."), CUSTOMER_TOLD, END};
 const struct shape reschedule_booking_as_owner_arguments[] = {
     REFERENCE("reference", NEEDED, "The booking's reference."),
     INSTANT("start", NEEDED, "The new start (RFC 3339 with offset)."), END};
 const struct shape reschedule_booking_as_owner_result[] = {
     REFERENCE("reference", NEEDED, "The booking's reference."),
-    CHOICE("status", NEEDED, words_booking_status, "How it is now."), END};
+    CHOICE("status", NEEDED, words_booking_status, "How it is now."), CUSTOMER_TOLD, END};
 
 const struct shape list_inquiries_arguments[] = {
     SLUG("business", OPTIONAL, "Of this business alone."),
@@ -85,7 +91,7 @@ const struct shape answer_inquiry_arguments[] = {
     TEXT("text", NEEDED, FORMAT_PARAGRAPH, 1, 4000, LOG_PRESENCE, "The answer."), END};
 const struct shape answer_inquiry_result[] = {
     REFERENCE("reference", NEEDED, "The inquiry's reference."),
-    CHOICE("status", NEEDED, words_inquiry_status, "How it is now."), END};
+    CHOICE("status", NEEDED, words_inquiry_status, "How it is now."), CUSTOMER_TOLD, END};
 const struct shape close_inquiry_arguments[] = {
     REFERENCE("reference", NEEDED, "The inquiry's reference."), END};
 const struct shape close_inquiry_result[] = {

@@ -141,13 +141,13 @@ test('bookings and questions, from both sides, the owner’s without scripts', a
   day.setUTCDate(day.getUTCDate() + 3);
   await field.fill(`${day.toISOString().slice(0, 10)}T11:00`);
   await row.getByRole('button', { name: 'Move it' }).click();
-  await page.getByText('Moved. The customer is told.').waitFor({ timeout: 30000 });
+  await page.getByText('Moved. Nothing is sent from here').waitFor({ timeout: 30000 });
   await buyer.page.goto(status);
   assert.match(await buyer.page.locator('dl.card').innerText(), /11:00/);
   await row.locator('summary', { hasText: 'Cancel' }).click();
   await row.getByLabel(/^Why/).fill('We are ill.');
   await row.getByRole('button', { name: 'Cancel the booking' }).click();
-  await page.getByText('Cancelled. The customer is told.').waitFor({ timeout: 30000 });
+  await page.getByText('Cancelled. Nothing is sent from here').waitFor({ timeout: 30000 });
   await buyer.page.goto(status);
   await buyer.page.getByRole('heading', { name: 'This booking is cancelled' }).waitFor();
   await until(async () => (await eventsOf(signed.account)).length === 0, 'the event is gone');
@@ -171,7 +171,7 @@ test('bookings and questions, from both sides, the owner’s without scripts', a
   await look(signed, '78-questions');
   await page.getByLabel('Your answer').fill('Both.\nOn Tuesdays.');
   await page.getByRole('button', { name: 'Answer', exact: true }).click();
-  await page.getByText('Answered. The customer is told.').waitFor();
+  await page.getByText('Answered. The customer left no e-mail address and is not told: call +49 30 98765.').waitFor();
   await buyer.page.goto(question);
   await buyer.page.getByRole('heading', { name: 'Your question was answered' }).waitFor();
   assert.match(await buyer.page.locator('dl.card').innerText(), /Both\.\nOn Tuesdays\./);

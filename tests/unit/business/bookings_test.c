@@ -519,6 +519,56 @@ START_TEST(an_answer_that_was_given_is_given) {
 }
 END_TEST
 
+/* ---- what an owner learns of who is told ---- */
+
+static void with_mail(void) {
+    rig_settings("[notify]\nsmtp_url=smtp://mail.test:587\n");
+    rig_begin();
+}
+
+static void ck_told(json_t *result, bool told, bool email) {
+    ck_done();
+    ck_assert(told ? json_is_true(at_path(result, "told"))
+                   : json_is_false(at_path(result, "told")));
+    ck_assert_str_eq(text_at(result, "customer.email"), email ? "bob@example.test" : "");
+    ck_assert_str_eq(text_at(result, "customer.phone"), email ? "" : "030 1");
+}
+
+/* Of each thing that an owner does to a customer's booking or inquiry. */
+static void owner_does(bool email, bool told) {
+    SCOPE_BOOKING struct booking *booking = row("confirmed", "", 3);
+    if (!email)
+        (void)rig_sql("UPDATE bookings SET details = jsonb_set(details, '{customer}', "
+                      "'{\"name\": \"Bob\", \"phone\": \"030 1\"}')");
+    (void)rig_sql("INSERT INTO inquiries (reference, owner, business, status, message, details) "
+                  "SELECT '" INQUIRY "', owner, business, 'open', 'm', details FROM bookings");
+    rig_cell_does = true;
+    rig_owner(ALICE);
+    for (unsigned again = 0; again < 2; again++) {
+        ck_told(rig_ask("reschedule_booking_as_owner", move_to(booking->start + 86400)), told,
+                email);
+        ck_told(rig_ask("answer_inquiry",
+                        json_pack("{s:s, s:s}", "reference", INQUIRY, "text", "Yes.")),
+                told, email);
+    }
+    for (unsigned again = 0; again < 2; again++)
+        ck_told(rig_ask("cancel_booking_as_owner", json_pack("{s:s}", "reference", REFERENCE)),
+                told, email);
+    rig_public("192.0.2.1", "test"); /* the control: a customer is not told of it */
+    ck_assert_ptr_null(at_path(rig_ask("cancel_booking", with(SECRET_MANAGE)), "told"));
+    ck_done();
+}
+
+START_TEST(an_owner_learns_whether_the_customer_is_told) {
+    owner_does(_i == 0, _i == 0);
+}
+END_TEST
+
+START_TEST(nobody_is_told_where_nothing_is_sent) {
+    owner_does(true, false);
+}
+END_TEST
+
 START_TEST(a_cursor_of_no_time_is_refused) {
     static const char *const operations[] = {"list_inquiries", "list_bookings"};
     char text[64], cursor[BASE64URL_SIZE(sizeof(text))];
@@ -562,6 +612,12 @@ int main(void) {
     tcase_add_test(cases, an_answer_that_was_given_is_given);
     tcase_add_test(cases, a_cursor_of_no_time_is_refused);
     tcase_add_test(cases, a_cancel_link_opens_no_more_than_that);
+    tcase_add_test(cases, nobody_is_told_where_nothing_is_sent);
     suite_add_tcase(suite, cases);
+    TCase *mailed = tcase_create("mailed");
+    tcase_set_timeout(mailed, 60);
+    tcase_add_checked_fixture(mailed, with_mail, rig_end);
+    tcase_add_loop_test(mailed, an_owner_learns_whether_the_customer_is_told, 0, 2);
+    suite_add_tcase(suite, mailed);
     return postgres_tests(suite);
 }

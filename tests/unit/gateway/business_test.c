@@ -244,6 +244,28 @@ START_TEST(test_forms) {
 }
 END_TEST
 
+/* Who left a phone number alone is told by the owner or by nobody. */
+START_TEST(test_untold) {
+    static const struct {
+        const char *path, *form, *says;
+    } acts[] = {
+        {"/bookings", "csrf=good-csrf&act=cancel&reference=UNTOLD", "Cancelled."},
+        {"/bookings",
+         "csrf=good-csrf&act=move&reference=UNTOLD&business=salon&start=2026-10-25T12:30",
+         "Moved."},
+        {"/inquiries", "csrf=good-csrf&reference=UNTOLD&text=Yes", "Answered."},
+    };
+    char says[160];
+    SCOPE_FREE char *got = rig_browse(&rig, "POST", acts[_i].path, BROWSER, acts[_i].form);
+    (void)snprintf(says, sizeof(says),
+                   "%s The customer left no e-mail address and is not told: call +49 30 &lt;1&gt;.",
+                   acts[_i].says);
+    ck_assert_msg(status_of(got) == 200 && strstr(got, says) != NULL, "%s", got);
+    ck_assert_ptr_null(strstr(got, "The customer is told"));
+    ck_assert_ptr_nonnull(strstr(got, "Q7Q2M")); /* the list */
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("gateway-business");
     TCase *tcase = tcase_create("business");
@@ -254,6 +276,7 @@ int main(void) {
     tcase_add_test(tcase, test_refusals);
     tcase_add_loop_test(tcase, test_pages, 0, COUNT_OF(pages));
     tcase_add_loop_test(tcase, test_forms, 0, COUNT_OF(forms));
+    tcase_add_loop_test(tcase, test_untold, 0, 3);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -71,6 +71,9 @@ void fake_business(struct fake *fake, const Cloister__BusinessCall *call) {
         body.status = 403;
         body.code = (char *)"not_owner";
         body.detail = (char *)"It is somebody else's.";
+    } else if (strstr(call->arguments, "UNTOLD") != NULL) {
+        body.result = (char *)"{\"reference\":\"UNTOLD\",\"status\":\"cancelled\",\"told\":false,"
+                              "\"customer\":{\"name\":\"Sam\",\"phone\":\"+49 30 <1>\"}}";
     } else if (strstr(call->arguments, "taken") != NULL) {
         body.status = 409;
         body.code = (char *)"slot_taken";
