@@ -11,7 +11,31 @@
 struct list {
     struct business_call *call;
     size_t limit;
+    bool newest; /* first */
 };
+
+/* A cursor says which way it goes: gone the other way it would show the same bookings again. */
+#define NEWEST_MARK "-"
+
+static void list_page_write(const struct list *list, json_t *result, int64_t at,
+                            const char *reference) {
+    char key[REFERENCE_LEN + 2];
+    (void)snprintf(key, sizeof(key), "%s%s", list->newest ? NEWEST_MARK : "", reference);
+    page_write(result, at, key);
+}
+
+/* False: the call was refused. */
+static bool list_page_read(struct business_call *call, bool newest, struct page *ret) {
+    if (!page_read(call, 1, ret))
+        return false;
+    if (ret->given && (*ret->key == *NEWEST_MARK) != newest) {
+        business_refuse_argument(call, "cursor: is of the other order");
+        return false;
+    }
+    if (ret->given && newest)
+        memmove(ret->key, ret->key + 1, strlen(ret->key));
+    return true;
+}
 
 static void on_rows(void *ctx, int error, const struct pg_rows *rows) {
     struct list list = *(struct list *)ctx;
@@ -34,7 +58,7 @@ static void on_rows(void *ctx, int error, const struct pg_rows *rows) {
             n++;
         }
         if (i + 1 < pg_count(rows) && (i + 1 == list.limit || bytes > PAGE_BYTES)) {
-            page_write(result, pg_int(rows, i, 6), pg_text(rows, i, 0));
+            list_page_write(&list, result, pg_int(rows, i, 6), pg_text(rows, i, 0));
             break;
         }
     }
@@ -43,24 +67,28 @@ static void on_rows(void *ctx, int error, const struct pg_rows *rows) {
     business_reply(list.call, result);
 }
 
+#define LISTS(behind, way)                                                                         \
+    "SELECT " BOOKING_COLUMNS " FROM bookings WHERE owner = $1 AND "                               \
+    "status NOT IN ('holding', 'undoing') AND ($2 = '' OR business = $2) AND "                     \
+    "starts_at >= to_timestamp($3::bigint) AND starts_at < to_timestamp($4::bigint) AND "          \
+    "($5 = '' OR CASE WHEN step = 'move' THEN 'moving' ELSE status END = $5) AND "                 \
+    "($6 = '' OR (starts_at, reference) " behind " (to_timestamp($7::bigint), $6)) "               \
+    "ORDER BY starts_at " way ", reference " way " LIMIT $8::bigint"
+
 void handle_list_bookings(struct business_call *call) {
-    static const char sql[] =
-        "SELECT " BOOKING_COLUMNS " FROM bookings WHERE owner = $1 AND "
-        "status NOT IN ('holding', 'undoing') AND ($2 = '' OR business = $2) AND "
-        "starts_at >= to_timestamp($3::bigint) AND starts_at < to_timestamp($4::bigint) AND "
-        "($5 = '' OR CASE WHEN step = 'move' THEN 'moving' ELSE status END = $5) AND "
-        "($6 = '' OR (starts_at, reference) > (to_timestamp($7::bigint), $6)) "
-        "ORDER BY starts_at, reference LIMIT $8::bigint";
+    static const char oldest_first[] = LISTS(">", "ASC"), newest_first[] = LISTS("<", "DESC");
+    const bool newest = strcmp(business_text(call, "order"), "newest") == 0;
     char from_text[24], until_text[24], at_text[24], limit_text[24];
     int64_t from, until;
     struct page page;
     if (!call_instant(call, "from", wall_ms() / 1000 - 86400, &from) ||
-        !call_instant(call, "until", INT64_C(253370764800), &until) || !page_read(call, 1, &page))
+        !call_instant(call, "until", INT64_C(253370764800), &until) ||
+        !list_page_read(call, newest, &page))
         return;
     struct list *list = malloc(sizeof(*list));
     if (list == NULL)
         fatal("out of memory");
-    *list = (struct list){call, (size_t)business_number(call, "limit", LIMIT)};
+    *list = (struct list){call, (size_t)business_number(call, "limit", LIMIT), newest};
     (void)snprintf(from_text, sizeof(from_text), "%lld", (long long)from);
     (void)snprintf(until_text, sizeof(until_text), "%lld", (long long)until);
     (void)snprintf(at_text, sizeof(at_text), "%lld", (long long)page.at);
@@ -73,5 +101,6 @@ void handle_list_bookings(struct business_call *call) {
                                 PG_TEXT(page.key),
                                 PG_TEXT(at_text),
                                 PG_TEXT(limit_text)};
-    business_query(call->server, sql, params, COUNT_OF(params), on_rows, list);
+    business_query(call->server, newest ? newest_first : oldest_first, params, COUNT_OF(params),
+                   on_rows, list);
 }

@@ -116,7 +116,8 @@ static void list(struct call *call, const char *operation, const char *const *na
 }
 
 void handle_bookings_list(struct call *call) {
-    static const char *const names[] = {"business", "from", "until", "status", "cursor", NULL};
+    static const char *const names[] = {"business", "from",   "until", "status",
+                                        "order",    "cursor", NULL};
     list(call, "list_bookings", names);
 }
 

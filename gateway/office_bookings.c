@@ -117,8 +117,8 @@ static void show(struct call *call) {
         html_put(&html, "<p class=\"lead\">%s</p>\n",
                  past ? "There has been no booking." : "No booking is to come.");
     html_put(&html, "<ul class=\"rows\">\n");
-    for (size_t i = 0; i < n; i++) /* the newest of the past first */
-        put_booking(&html, office->page.csrf, json_array_get(list, past ? n - 1 - i : i), past);
+    for (size_t i = 0; i < n; i++)
+        put_booking(&html, office->page.csrf, json_array_get(list, i), past);
     html_put(&html, "</ul>\n");
     put_more(&html, office->result, past);
     office_show(call, "bookings", "Bookings", &html);
@@ -138,8 +138,10 @@ static void ask_list(struct call *call) {
     int64_t now = wall_ms() / 1000;
     bool past = wants_past(call);
     put_instant(arguments, past ? "until" : "from", now);
-    if (past)
+    if (past) {
         put_instant(arguments, "from", now - PAST_DAYS * INT64_C(86400));
+        (void)json_object_set_new(arguments, "order", json_string("newest"));
+    }
     if (query_get(call->query, "cursor", cursor, sizeof(cursor)) == 1)
         (void)json_object_set_new(arguments, "cursor", json_string(cursor));
     office_ask(call, "list_bookings", arguments, show);

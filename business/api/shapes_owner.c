@@ -7,6 +7,8 @@ static const char *const words_notice[] = {"booking_confirmed", "booking_moved",
                                            "booking_cancelled", "inquiry_new",
                                            "calendar_trouble",  NULL};
 
+static const char *const words_order[] = {"oldest", "newest", NULL};
+
 #define OWN_SLUG SLUG("slug", NEEDED, "The business's slug.")
 
 const struct shape put_business_arguments[] = {
@@ -50,11 +52,13 @@ const struct shape list_bookings_arguments[] = {
     INSTANT("from", OPTIONAL, "Starting not before."),
     INSTANT("until", OPTIONAL, "Starting before."),
     CHOICE("status", OPTIONAL, words_booking_status, "In this state alone."),
+    CHOICE("order", OPTIONAL, words_order, "Which start comes first; the oldest if left out."),
     INTEGER("limit", OPTIONAL, 1, 100, LOG_VALUE, "Bookings at once."),
     CURSOR("cursor", OPTIONAL, "next_cursor of the page before."),
     END};
 const struct shape list_bookings_result[] = {
-    LIST("bookings", NEEDED, 0, 100, ENTRY(ANYTHING(NULL, OPTIONAL, NULL)), "By start."),
+    LIST("bookings", NEEDED, 0, 100, ENTRY(ANYTHING(NULL, OPTIONAL, NULL)),
+         "By start, in the order asked for."),
     CURSOR("next_cursor", OPTIONAL, "For the next page; absent on the last."), END};
 
 /* Whoever left no mail address, or where nothing is sent, hears of it from the owner alone. */

@@ -370,6 +370,52 @@ START_TEST(a_row_that_cannot_be_read_hides_no_other) {
 }
 END_TEST
 
+/* Adds the references of a page to `out`; its cursor, "" when it is the last. */
+static const char *put_page(json_t *page, char *out) {
+    static char cursor[512];
+    size_t i;
+    json_t *item;
+    ck_done();
+    json_array_foreach(json_object_get(page, "bookings"), i, item)(void)
+        sprintf(out + strlen(out), "%c", text_at(item, "reference")[6]);
+    (void)snprintf(cursor, sizeof(cursor), "%s", text_at(page, "next_cursor"));
+    return cursor;
+}
+
+/* Page by page, from either end. 3 and 4 begin at once. */
+START_TEST(bookings_are_listed_from_either_end) {
+    static const struct {
+        const char *order, *other, *all;
+    } orders[] = {{"oldest", "newest", "23456"}, {"newest", "oldest", "65432"}};
+    SCOPE_BOOKING struct booking *booking = row("confirmed", "", 3);
+    (void)rig_sql(
+        "INSERT INTO bookings SELECT 'B-2222' || n || '-22222', owner, business, service, status, "
+        "step, starts_at + greatest(n, 4) * interval '1 day', ends_at + 9 * interval '1 day', "
+        "move_to, buffer_before, buffer_after, zone, event, details FROM bookings, "
+        "generate_series(3, 6) AS n");
+    rig_owner(ALICE);
+    for (size_t i = 0; i < COUNT_OF(orders); i++) {
+        char all[16] = "";
+        const char *order = orders[i].order,
+                   *cursor = put_page(rig_ask("list_bookings",
+                                              json_pack("{s:i, s:s}", "limit", 2, "order", order)),
+                                      all);
+        while (*cursor != '\0') {
+            (void)rig_ask("list_bookings",
+                          json_pack("{s:s, s:s}", "order", orders[i].other, "cursor", cursor));
+            ck_status(400, "invalid_argument");
+            cursor = put_page(rig_ask("list_bookings", json_pack("{s:i, s:s, s:s}", "limit", 2,
+                                                                 "order", order, "cursor", cursor)),
+                              all);
+        }
+        ck_assert_str_eq(all, orders[i].all);
+    }
+    char without[16] = ""; /* the control */
+    (void)put_page(rig_call("list_bookings", "{}"), without);
+    ck_assert_str_eq(without, "23456");
+}
+END_TEST
+
 /* ---- what others do meanwhile ---- */
 
 static void ask_soon(evutil_socket_t fd, short what, void *ctx) {
@@ -598,6 +644,7 @@ int main(void) {
     tcase_add_test(cases, who_gave_no_key_gets_a_booking);
     tcase_add_test(cases, what_was_booked_is_told_when_the_business_is_gone);
     tcase_add_test(cases, a_row_that_cannot_be_read_hides_no_other);
+    tcase_add_test(cases, bookings_are_listed_from_either_end);
     tcase_add_test(cases, a_move_that_meets_another_is_not_told_that_the_time_is_taken);
     tcase_add_test(cases, a_time_that_is_taken_is_told_as_taken);
     tcase_add_test(cases, links_are_sealed_until_they_are_delivered);

@@ -37,8 +37,9 @@ static const struct {
     {"POST", "/v1/businesses/salon/unpublish?user=%s", "{}", "unpublish_business",
      "{\"slug\":\"salon\"}"},
     {"GET", "/v1/users/%s/businesses", NULL, "list_own_businesses", "{}"},
-    {"GET", "/v1/users/%s/bookings?status=confirmed&from=2026-11-01T00:00:00Z&x=1", NULL,
-     "list_bookings", "{\"from\":\"2026-11-01T00:00:00Z\",\"status\":\"confirmed\"}"},
+    {"GET", "/v1/users/%s/bookings?status=confirmed&order=newest&from=2026-11-01T00:00:00Z&x=1",
+     NULL, "list_bookings",
+     "{\"from\":\"2026-11-01T00:00:00Z\",\"status\":\"confirmed\",\"order\":\"newest\"}"},
     {"POST", "/v1/users/%s/bookings/BK7Q2M/cancel", "{\"reason\":\"ill\"}",
      "cancel_booking_as_owner", "{\"reason\":\"ill\",\"reference\":\"BK7Q2M\"}"},
     {"POST", "/v1/users/%s/bookings/BK7Q2M/reschedule", "{\"start\":\"2026-12-01T11:00:00Z\"}",
@@ -169,6 +170,19 @@ START_TEST(test_pages) {
 }
 END_TEST
 
+/* What was last comes first, however much there is. */
+START_TEST(test_past) {
+    static const char newest[] = "\"order\":\"newest\"";
+    SCOPE_FREE char *past = rig_browse(&rig, "GET", "/bookings?when=past", BROWSER, NULL);
+    ck_assert_ptr_nonnull(strstr(rig_seen(&rig).last_arguments, newest));
+    const char *first = strstr(past, "id=\"BK7Q2M\""), *second = strstr(past, "id=\"BK7Q2L\"");
+    ck_assert_msg(first != NULL && second != NULL && first < second, "%s", past);
+    SCOPE_FREE char *coming = rig_browse(&rig, "GET", "/bookings", BROWSER, NULL);
+    ck_assert_ptr_null(strstr(rig_seen(&rig).last_arguments, newest));
+    ck_assert_ptr_nonnull(strstr(coming, "id=\"BK7Q2M\""));
+}
+END_TEST
+
 static const struct {
     const char *path, *form, *operation, *has, *location;
 } forms[] = {
@@ -275,6 +289,7 @@ int main(void) {
     tcase_add_loop_test(tcase, test_refused, 0, COUNT_OF(rows));
     tcase_add_test(tcase, test_refusals);
     tcase_add_loop_test(tcase, test_pages, 0, COUNT_OF(pages));
+    tcase_add_test(tcase, test_past);
     tcase_add_loop_test(tcase, test_forms, 0, COUNT_OF(forms));
     tcase_add_loop_test(tcase, test_untold, 0, 3);
     suite_add_tcase(suite, tcase);

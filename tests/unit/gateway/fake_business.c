@@ -10,8 +10,10 @@
     "\"at_business\"}],\"hours\":{\"timezone\":\"Europe/Berlin\",\"weekly\":[{\"days\":[\"mon\","  \
     "\"tue\"],\"opens\":\"09:00\",\"closes\":\"17:00\"}]},\"languages\":[\"de\"],\"features\":{"   \
     "\"booking\":true,\"inquiries\":true}}"
-#define BOOKING                                                                                    \
-    "{\"reference\":\"BK7Q2M\",\"status\":\"confirmed\",\"business\":\"salon\",\"service\":"       \
+#define BOOKING BOOKING_OF("BK7Q2M")
+#define BOOKING_OF(reference)                                                                      \
+    "{\"reference\":\"" reference                                                                  \
+    "\",\"status\":\"confirmed\",\"business\":\"salon\",\"service\":"                              \
     "\"cut\",\"start\":\"2026-12-01T10:00:00+01:00\",\"end\":\"2026-12-01T10:30:00+01:00\","       \
     "\"customer\":{\"name\":\"Sam <i>X</i>\",\"email\":\"sam@example.org\"},\"note\":\"short\"}"
 #define INQUIRY                                                                                    \
@@ -35,7 +37,7 @@ static const struct {
     {"publish_business", "{\"slug\":\"salon\",\"published\":true}"},
     {"unpublish_business", "{\"slug\":\"salon\",\"published\":false}"},
     {"delete_business", "{\"slug\":\"salon\"}"},
-    {"list_bookings", "{\"bookings\":[" BOOKING "]}"},
+    {"list_bookings", "{\"bookings\":[" BOOKING "," BOOKING_OF("BK7Q2L") "]}"},
     {"cancel_booking_as_owner", BOOKING},
     {"reschedule_booking_as_owner", BOOKING},
     {"list_inquiries", "{\"inquiries\":[" INQUIRY "]}"},
