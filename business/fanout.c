@@ -47,11 +47,8 @@ static json_t *asked_json(const struct asked *asked) {
     if (asked->answer != NULL && *asked->answer != '\0')
         (void)json_object_set_new(item, "answer", json_string(asked->answer));
     if (*asked->reference != '\0') {
-        char secret[SECRET_LEN + 1];
-        secret_make(asked->fanout->server, SECRET_INQUIRY, asked->reference, secret);
         (void)json_object_set_new(item, "reference", json_string(asked->reference));
-        (void)json_object_set_new(item, "secret", json_string(secret));
-        explicit_bzero(secret, sizeof(secret));
+        inquiry_put_door(asked->fanout->server, asked->reference, item);
     }
     return item;
 }
@@ -90,6 +87,12 @@ static void tell_progress(const struct fanout *fanout) {
     business_progress(fanout->call, (unsigned)fanout->ended, (unsigned)fanout->n, words);
 }
 
+/* Before the answer, which may come too late for the reply: then it is found by this. */
+static void on_kept(void *ctx, const char *reference) {
+    struct asked *asked = ctx;
+    (void)snprintf(asked->reference, sizeof(asked->reference), "%s", reference);
+}
+
 static void on_sent(void *ctx, const struct inquiry_end *end) {
     struct asked *asked = ctx;
     struct fanout *fanout = asked->fanout;
@@ -98,7 +101,6 @@ static void on_sent(void *ctx, const struct inquiry_end *end) {
         asked->status = status_of(end->outcome);
         asked->name = strdup(end->business_name);
         asked->answer = strdup(end->answer);
-        (void)snprintf(asked->reference, sizeof(asked->reference), "%s", end->reference);
         fanout->answered += end->outcome == INQUIRY_ANSWERED;
         tell_progress(fanout);
         if (fanout->ended == fanout->n)
@@ -132,6 +134,7 @@ static void fanout_begin(struct fanout *fanout) {
                                   .fanout = fanout->id,
                                   .customer = json_object_get(call->arguments, "customer"),
                                   .key = &no_key,
+                                  .kept = on_kept,
                                   /* A late answer is still worth keeping. */
                                   .deadline_ms = fanout->deadline_ms + DEADLINE_MS};
     for (size_t i = 0; i < fanout->n; i++) {

@@ -65,6 +65,17 @@ void inquiry_load(struct business_server *server, const char *reference, inquiry
     business_query(server, sql, params, COUNT_OF(params), on_row, load);
 }
 
+void inquiry_put_door(const struct business_server *server, const char *reference, json_t *result) {
+    char secret[SECRET_LEN + 1], link[LINK_SIZE];
+    secret_make(server, SECRET_INQUIRY, reference, secret);
+    link_make(server, "/inquiries/", reference, "", SECRET_INQUIRY, link);
+    (void)json_object_set_new(result, "secret", json_string(secret));
+    if (*link != '\0')
+        (void)json_object_set_new(result, "url", json_string(link));
+    explicit_bzero(secret, sizeof(secret));
+    explicit_bzero(link, sizeof(link));
+}
+
 /* ---- answering ---- */
 
 struct answer {

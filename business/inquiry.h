@@ -37,13 +37,20 @@ typedef void inquiry_loaded(void *ctx, int error, struct inquiry *inquiry);
 void inquiry_load(struct business_server *server, const char *reference, inquiry_loaded *done,
                   void *ctx);
 
+/* What opens it, into the result of whoever asked: secret and url. */
+void inquiry_put_door(const struct business_server *server, const char *reference, json_t *result);
+
 /* ---- sending one ---- */
+
+/* The row is there, whatever becomes of the answer. */
+typedef void inquiry_kept(void *ctx, const char *reference);
 
 struct inquiry_words { /* only read */
     const char *business, *message, *channel, *fanout;
     const json_t *customer; /* NULL: nobody says who asks */
     const struct used_key *key;
     uint64_t deadline_ms; /* clock_ms by which the agent must have answered */
+    inquiry_kept *kept;   /* before `done`, if at all; NULL: nobody waits for it */
 };
 enum inquiry_outcome {
     INQUIRY_ANSWERED,

@@ -14,11 +14,8 @@ struct ask {
 
 static json_t *made_json(const struct business_server *server, const char *reference,
                          const char *status, const char *answer) {
-    char secret[SECRET_LEN + 1];
-    secret_make(server, SECRET_INQUIRY, reference, secret);
-    json_t *result =
-        json_pack("{s:s, s:s, s:s}", "reference", reference, "secret", secret, "status", status);
-    explicit_bzero(secret, sizeof(secret));
+    json_t *result = json_pack("{s:s, s:s}", "reference", reference, "status", status);
+    inquiry_put_door(server, reference, result);
     if (*answer != '\0')
         (void)json_object_set_new(result, "answer", json_string(answer));
     return result;

@@ -21,6 +21,7 @@ struct send {
     char zone[ZONE_MAX];
     struct used_key key;
     uint64_t deadline_ms;
+    inquiry_kept *kept;
     inquiry_done *done;
     void *ctx;
 };
@@ -104,12 +105,18 @@ static void ask_agent(struct send *send) {
 
 /* ---- the row ---- */
 
+static void row_is_there(struct send *send) {
+    if (send->kept != NULL)
+        send->kept(send->ctx, send->inquiry.reference);
+    ask_agent(send);
+}
+
 static void on_own(void *ctx, int error, struct inquiry *inquiry) {
     struct send *send = ctx;
     bool ours = inquiry != NULL;
     inquiry_free(inquiry);
     if (ours) /* an earlier try arrived, its answer was lost */
-        ask_agent(send);
+        row_is_there(send);
     else
         send_end(send, error == 0 ? INQUIRY_KEY : INQUIRY_FAILED, 0, error);
 }
@@ -117,7 +124,7 @@ static void on_own(void *ctx, int error, struct inquiry *inquiry) {
 static void on_kept(void *ctx, int error, bool changed) {
     struct send *send = ctx;
     if (error == 0 && changed)
-        ask_agent(send);
+        row_is_there(send);
     else if (error == -EEXIST)
         inquiry_load(send->server, send->inquiry.reference, on_own, send);
     else
@@ -210,6 +217,7 @@ void inquiry_send(struct business_server *server, const struct inquiry_words *wo
     *send = (struct send){.server = server,
                           .key = *words->key,
                           .deadline_ms = words->deadline_ms,
+                          .kept = words->kept,
                           .done = done,
                           .ctx = ctx};
     struct inquiry *inquiry = &send->inquiry;

@@ -103,6 +103,7 @@ const struct shape send_inquiry_arguments[] = {
 const struct shape send_inquiry_result[] = {
     REFERENCE("reference", NEEDED, "Names the inquiry."),
     SECRET("secret", NEEDED, "Needed to see the answer later."),
+    TEXT("url", OPTIONAL, FORMAT_URL, 1, 800, LOG_PRESENCE, "Page to see the answer."),
     CHOICE("status", NEEDED, words_inquiry_status, "open: its owner will answer."),
     TEXT("answer", OPTIONAL, FORMAT_PARAGRAPH, 0, 20000, LOG_PRESENCE, "What the business says."),
     END};

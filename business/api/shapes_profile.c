@@ -171,6 +171,7 @@ static const struct shape answer_shape[] = {
     TEXT("answer", OPTIONAL, FORMAT_PARAGRAPH, 0, 20000, LOG_PRESENCE, "What it says."),
     TEXT("reference", OPTIONAL, FORMAT_LINE, 0, 64, LOG_VALUE, "The inquiry's reference."),
     SECRET("secret", OPTIONAL, "Needed to see an answer that comes later."),
+    TEXT("url", OPTIONAL, FORMAT_URL, 1, 800, LOG_PRESENCE, "Page to see it."),
     END};
 
 const struct shape ask_businesses_arguments[] = {

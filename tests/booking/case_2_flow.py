@@ -226,3 +226,6 @@ class Inquiries(FrontCase):
         got = self.public.tool("ask_businesses", {"message": "What do you do?", "businesses": talking, "deadline_ms": 4000})
         statuses = sorted(a["status"] for a in got["structuredContent"]["answers"])
         self.assertEqual(statuses, ["answered", "late"], got)
+        for answer in got["structuredContent"]["answers"]:
+            self.assertEqual(self.look(answer).json["business"], answer["business"], "its answer can be seen when it comes")
+            self.assertIn(f"/inquiries/{answer['reference']}?secret={answer['secret']}", answer["url"])

@@ -565,6 +565,49 @@ START_TEST(an_answer_that_was_given_is_given) {
 }
 END_TEST
 
+/* ---- several at once ---- */
+
+/* The inquiry that an item of ask_businesses names, as its customer sees it. */
+static json_t *look_at(json_t *item) {
+    json_t *found = rig_ask("get_inquiry",
+                            json_pack("{s:O, s:O}", "reference", json_object_get(item, "reference"),
+                                      "secret", json_object_get(item, "secret")));
+    ck_done();
+    return found;
+}
+
+/* The agent does not answer in time: what it, or the owner, says later is found all the same. */
+START_TEST(a_late_answer_can_be_seen) {
+    rig_publish(ALICE, "anna",
+                rig_profile("Salon Anna", "hairdresser", "Berlin", "DE",
+                            "{'features': {'inquiries': true, 'agent_answers': true}}"));
+    rig_public("192.0.2.7", "test");
+    json_t *result = rig_call("ask_businesses", "{'message': 'Beards?', 'businesses': ['anna', "
+                                                "'nobody'], 'deadline_ms': 1000}");
+    ck_done();
+    json_t *late = json_deep_copy(at_path(result, "answers.0")),
+           *none = at_path(result, "answers.1");
+    char url[LINK_SIZE];
+    ck_assert_str_eq(text_at(late, "status"), "late");
+    (void)snprintf(url, sizeof(url), "https://shops.test/inquiries/%s?secret=%s",
+                   text_at(late, "reference"), text_at(late, "secret"));
+    ck_assert_str_eq(text_at(late, "url"), url);
+    ck_assert_str_eq(text_at(none, "status"), "failed"); /* the control: there is nothing to see */
+    ck_assert_str_eq(text_at(none, "reference"), "");
+    ck_assert_str_eq(text_at(none, "secret"), "");
+    ck_assert_str_eq(text_at(none, "url"), "");
+    rig_cell_answer(rig_cell, "agent_failed");
+    ck_assert_str_eq(text_at(look_at(late), "status"), "open");
+    rig_owner(ALICE);
+    (void)rig_ask("answer_inquiry", json_pack("{s:O, s:s}", "reference",
+                                              json_object_get(late, "reference"), "text", "Yes."));
+    ck_done();
+    rig_public("192.0.2.7", "test");
+    ck_assert_str_eq(text_at(look_at(late), "answer"), "Yes.");
+    json_decref(late);
+}
+END_TEST
+
 /* ---- what an owner learns of who is told ---- */
 
 static void with_mail(void) {
@@ -658,6 +701,7 @@ int main(void) {
     tcase_add_test(cases, only_the_owner_of_a_booking_is_told_of_it);
     tcase_add_test(cases, an_answer_that_was_given_is_given);
     tcase_add_test(cases, a_cursor_of_no_time_is_refused);
+    tcase_add_test(cases, a_late_answer_can_be_seen);
     tcase_add_test(cases, a_cancel_link_opens_no_more_than_that);
     tcase_add_test(cases, nobody_is_told_where_nothing_is_sent);
     suite_add_tcase(suite, cases);
