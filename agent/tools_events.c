@@ -86,16 +86,20 @@ static int findings_add(struct findings *findings, const struct tool_run *run, s
     return 0;
 }
 
-/* At most EVENTS_MAX of one calendar: later ones could not be among the first of all. */
+/* At most EVENTS_MAX of one calendar: later ones could not be among the first of all. Google's
+ * pages may be short, so the limit may fall into the middle of one, the last one too: what is left
+ * out there no further page tells of. */
 static int add_page(const struct tool_run *run, size_t calendar, const json_t *page,
                     struct findings *findings, size_t *added) {
     size_t i;
     json_t *event;
     json_array_foreach(json_object_get(page, "items"), i, event) {
-        if (*added == EVENTS_MAX)
-            return 0;
         if (strcmp(json_text(event, "status"), "cancelled") == 0)
             continue;
+        if (*added == EVENTS_MAX) {
+            findings->more = true;
+            return 0;
+        }
         int r = findings_add(findings, run, calendar, event);
         if (r < 0)
             return r;

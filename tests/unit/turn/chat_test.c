@@ -167,6 +167,62 @@ START_TEST(list_taints_memory) {
 }
 END_TEST
 
+/* Pages that Google gives of one listing: how many events each has, and whether they are cancelled.
+ * A page may be short or empty and not be the last. */
+static const struct listing {
+    struct {
+        int events;
+        bool cancelled;
+    } pages[4];
+    unsigned npages;
+    size_t seen;
+    bool more;
+} listings[] = {
+    {{{60, false}, {40, false}}, 2, 100, false},
+    {{{60, false}, {41, false}}, 2, 100, true},
+    {{{60, false}, {100, false}}, 2, 100, true},
+    {{{100, false}, {1, false}}, 2, 100, true},
+    {{{60, false}, {0, false}, {20, false}, {7, false}}, 4, 87, false},
+    {{{60, false}, {30, true}, {40, false}}, 3, 100, false},
+};
+static const struct listing *listing; /* what `play_pages` plays */
+
+static bool play_pages(struct fake *f, const char *method, const char *url,
+                       struct fake_reply *reply, bool *after) {
+    if (strcmp(method, "GET") != 0 || strstr(url, "/events?") == NULL)
+        return false;
+    unsigned page = f->fault_count++;
+    ck_assert_uint_lt(page, listing->npages);
+    json_t *items = json_array();
+    for (int i = 0; i < listing->pages[page].events; i++)
+        (void)json_array_append_new(
+            items, json_pack("{s:o, s:s, s:{s:s}, s:{s:s}}", "id", json_sprintf("p%ue%d", page, i),
+                             "status", listing->pages[page].cancelled ? "cancelled" : "confirmed",
+                             "start", "dateTime", "2026-11-23T09:00:00+01:00", "end", "dateTime",
+                             "2026-11-23T10:00:00+01:00"));
+    json_t *body = json_pack("{s:o}", "items", items);
+    if (page + 1 < listing->npages)
+        (void)json_object_set_new(body, "nextPageToken", json_string("next"));
+    *reply = (struct fake_reply){.status = 200, .body = json_dumps(body, JSON_COMPACT)};
+    *after = false;
+    json_decref(body);
+    return true;
+}
+
+START_TEST(short_pages_hide_nothing) {
+    listing = &listings[_i];
+    fake->fault = play_pages;
+    fake->model[0] = CALL(0, "list_events", SPAN) END_TOOLS;
+    fake->model[1] = SAY("Much.") END_TURN;
+    fake_chat(fake, "What is on?");
+    expect_done();
+    json_t *result = fake_result(fake, 1, 0);
+    ck_assert_uint_eq(json_array_size(json_object_get(result, "events")), listing->seen);
+    ck_assert(json_is_true(json_object_get(result, "more")) == listing->more);
+    json_decref(result);
+}
+END_TEST
+
 START_TEST(remembers_and_forgets) {
     char script[1024];
     fake->start.timezone = (char *)"";
@@ -212,6 +268,7 @@ int main(void) {
     tcase_add_test(tc, prompt_says_when_and_where);
     tcase_add_test(tc, zone_comes_from_the_calendar);
     tcase_add_test(tc, list_taints_memory);
+    tcase_add_loop_test(tc, short_pages_hide_nothing, 0, COUNT_OF(listings));
     tcase_add_test(tc, remembers_and_forgets);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
