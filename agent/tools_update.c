@@ -7,6 +7,38 @@
 #include "agent/tools_write.h"
 #include "providers/json_get.h"
 
+#define DAY_S 86400
+
+static void date_of(const char *zone, int64_t moment, struct stamp *ret) {
+    stamp_of(moment, zone_offset(zone, moment), ret);
+    ret->kind = STAMP_DATE;
+    ret->hour = ret->minute = ret->second = ret->offset = 0;
+}
+
+/* How long an event lasts once it is one of whole days: as many as it touches now by its own zone's
+ * clocks, whose days are not all of 24 hours. The day of its end counts unless it ends with that
+ * day's first moment, which need not be midnight either. */
+static int64_t whole_days(const struct event_times *times) {
+    struct stamp first, last;
+    if (times->all_day)
+        return stamp_seconds(&times->end) - stamp_seconds(&times->start);
+    date_of(times->zone, times->from, &first);
+    date_of(times->zone, times->to, &last);
+    if (zone_moment(times->zone, &last) < times->to)
+        stamp_add_days(&last, 1);
+    int64_t seconds = stamp_seconds(&last) - stamp_seconds(&first);
+    return seconds > 0 ? seconds : DAY_S;
+}
+
+/* Its start as an argument would say it: on the day of the event's own zone, whichever zone Google
+ * tells it in. */
+static void present_start(const struct event_times *old, char out[static STAMP_TEXT]) {
+    if (old->all_day)
+        stamp_format(&old->start, out);
+    else
+        zone_show(old->zone, old->from, out);
+}
+
 /* New times from the arguments and the event's present ones. NULL when fine. */
 static const char *new_times(const struct change *change, const struct event_times *old,
                              struct event_times *ret) {
@@ -18,7 +50,7 @@ static const char *new_times(const struct change *change, const struct event_tim
     int whole = all_day == NULL ? -1 : json_is_true(all_day);
     int64_t seconds = old->to - old->from;
     if (start == NULL) { /* only the end moves, or the kind changes */
-        stamp_format(&old->start, present);
+        present_start(old, present);
         start = present;
         if (whole < 0)
             whole = old->all_day;
@@ -28,12 +60,15 @@ static const char *new_times(const struct change *change, const struct event_tim
     struct stamp parsed;
     bool will_be_whole =
         whole == 1 || (whole < 0 && stamp_parse(start, &parsed) == 0 && parsed.kind == STAMP_DATE);
-    if (old->all_day)
-        seconds = will_be_whole ? (stamp_seconds(&old->end) - stamp_seconds(&old->start)) : 3600;
-    else if (will_be_whole)
-        seconds = 86400;
+    if (will_be_whole)
+        seconds = whole_days(old);
+    else if (old->all_day)
+        seconds = 3600;
     const char *wrong =
         event_times_read(start, end, zone != NULL ? zone : change->turn->zone, whole, seconds, ret);
+    if (wrong == NULL && end == NULL && !ret->all_day && old->all_day && whole_days(old) > DAY_S)
+        return "The event lasts several days: give \"end\" as well, or a date as \"start\" to keep "
+               "them whole."; /* an hour on the first of them is not what anybody meant */
     if (wrong == NULL && zone == NULL && !ret->all_day && !old->all_day) {
         strcpy(ret->zone, old->zone); /* an event keeps the zone it was made in */
         stamp_of(ret->from, zone_offset(old->zone, ret->from), &ret->start);

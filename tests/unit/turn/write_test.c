@@ -205,6 +205,86 @@ START_TEST(whole_day_and_back) {
 }
 END_TEST
 
+/* Events of several days keep all of them. */
+static const struct {
+    const char *zone, *from, *to; /* as Google tells it */
+    const char *args;             /* beside the event's handle */
+    const char *start, *end;      /* dates after it */
+} wholes[] = {
+    /* The clocks go back in it: two days and nineteen hours, three dates. */
+    {"Europe/Berlin", "2026-10-23T18:00:00+02:00", "2026-10-25T12:00:00+01:00",
+     "\\\"all_day\\\":true", "2026-10-23", "2026-10-26"},
+    /* They go forward: two days of 47 hours, the end at midnight belongs to none. */
+    {"Europe/Berlin", "2026-03-28T00:00:00+01:00", "2026-03-30T00:00:00+02:00",
+     "\\\"all_day\\\":true", "2026-03-28", "2026-03-30"},
+    {"Europe/Berlin", "2026-11-27T18:00:00+01:00", "2026-11-28T00:00:00+01:00",
+     "\\\"all_day\\\":true", "2026-11-27", "2026-11-28"},
+    {"Europe/Berlin", "2026-11-27T18:00:00+01:00", "2026-11-28T00:01:00+01:00",
+     "\\\"all_day\\\":true", "2026-11-27", "2026-11-29"},
+    {"Europe/Berlin", "2026-11-27T00:00:00+01:00", "2026-11-27T00:00:00+01:00",
+     "\\\"all_day\\\":true", "2026-11-27", "2026-11-28"},
+    /* A day without midnight begins at one. */
+    {"America/Santiago", "2026-09-05T18:00:00-04:00", "2026-09-06T01:00:00-03:00",
+     "\\\"all_day\\\":true", "2026-09-05", "2026-09-06"},
+    /* Told in the calendar's zone, it lies on the days of its own. */
+    {"Asia/Tokyo", "2026-11-23T23:00:00+01:00", "2026-11-25T00:00:00+01:00", "\\\"all_day\\\":true",
+     "2026-11-24", "2026-11-26"},
+    /* Moved as well, and cut short as well. */
+    {"Europe/Berlin", "2026-10-23T18:00:00+02:00", "2026-10-25T12:00:00+01:00",
+     "\\\"start\\\":\\\"2026-11-27\\\"", "2026-11-27", "2026-11-30"},
+    {"Europe/Berlin", "2026-11-27T18:00:00+01:00", "2026-11-29T12:00:00+01:00",
+     "\\\"all_day\\\":true,\\\"start\\\":\\\"2026-10-23T09:00:00\\\"", "2026-10-23", "2026-10-26"},
+    {"Europe/Berlin", "2026-11-27T18:00:00+01:00", "2026-11-29T12:00:00+01:00",
+     "\\\"all_day\\\":true,\\\"end\\\":\\\"2026-11-29\\\"", "2026-11-27", "2026-11-29"},
+};
+
+static void change_to(const char *args) {
+    char script[2048];
+    (void)snprintf(script, sizeof(script),
+                   CALL(0, "update_event", "{\\\"event\\\":\\\"" MINE "\\\",%s}") END_TOOLS, args);
+    change(script);
+    expect_done();
+}
+
+static void expect_dates(const json_t *event, const char *start, const char *end) {
+    expect_text(json_object_get(event, "start"), "date", start);
+    expect_text(json_object_get(event, "end"), "date", end);
+}
+
+START_TEST(whole_days_are_all_of_them) {
+    fake_handle(fake, MINE, "mine");
+    json_t *made =
+        json_pack("{s:{s:s, s:s}, s:{s:s, s:s}}", "start", "dateTime", wholes[_i].from, "timeZone",
+                  wholes[_i].zone, "end", "dateTime", wholes[_i].to, "timeZone", wholes[_i].zone);
+    char *text = json_dumps(made, JSON_COMPACT);
+    fake_event(fake, "mine", text, true);
+    free(text);
+    json_decref(made);
+    change_to(wholes[_i].args);
+    expect_dates(json_object_get(fake->events, "mine"), wholes[_i].start, wholes[_i].end);
+}
+END_TEST
+
+/* The other way, a start alone leaves open when days end: nothing is cut to an hour of the first.
+ */
+START_TEST(several_days_need_an_end) {
+    fake_handle(fake, MINE, "mine");
+    fake_event(fake, "mine",
+               "{\"start\":{\"date\":\"2026-10-23\"},\"end\":{\"date\":\"2026-10-26\"}}", true);
+    json_t *event = json_object_get(fake->events, "mine");
+    change_to("\\\"start\\\":\\\"2026-10-23T18:00:00\\\"");
+    json_t *result = fake_result(fake, 1, 0);
+    expect_text(result, "error", "bad_arguments");
+    json_decref(result);
+    expect_dates(event, "2026-10-23", "2026-10-26");
+    change_to("\\\"start\\\":\\\"2026-11-27\\\"");
+    expect_dates(event, "2026-11-27", "2026-11-30");
+    change_to("\\\"start\\\":\\\"2026-10-23T18:00:00\\\",\\\"end\\\":\\\"2026-10-25T12:00:00\\\"");
+    expect_text(json_object_get(event, "start"), "dateTime", "2026-10-23T18:00:00+02:00");
+    expect_text(json_object_get(event, "end"), "dateTime", "2026-10-25T12:00:00+01:00");
+}
+END_TEST
+
 static struct {
     struct fake_reply reply;
     bool after;
@@ -292,6 +372,8 @@ int main(void) {
     tcase_add_loop_test(tc, inserts_are_settled, 0, (int)COUNT_OF(inserts));
     tcase_add_test(tc, moving_keeps_the_duration);
     tcase_add_test(tc, whole_day_and_back);
+    tcase_add_loop_test(tc, whole_days_are_all_of_them, 0, COUNT_OF(wholes));
+    tcase_add_test(tc, several_days_need_an_end);
     tcase_add_loop_test(tc, changes_are_settled, 0, (int)COUNT_OF(changes));
     tcase_add_test(tc, repeated_change_is_seen);
     suite_add_tcase(suite, tc);
