@@ -133,9 +133,10 @@ static int step(struct turn *turn, const struct model_prompt *prompt) {
 static int converse(struct turn *turn) {
     struct model_tool tools[TOOL_COUNT];
     struct model_prompt prompt = {.stable = prompt_stable(turn), .tools = tools};
-    char *current = prompt_current(turn, wall_ms());
+    int64_t now_ms = wall_ms();
+    char *current = prompt_current(turn, now_ms);
     prompt.current = current;
-    prompt.messages = prompt_messages(turn);
+    prompt.messages = prompt_messages(turn, now_ms);
     prompt.ntools = tools_offered(turn, tools);
     int r = current == NULL || prompt.messages == NULL ? -ENOMEM : 0;
     while (r == 0)
