@@ -6,7 +6,9 @@
 #include "agent/proposal.h"
 #include "agent/calendars.h"
 #include "agent/answer.h"
+#include "agent/guards.h"
 #include "agent/turn_state.h"
+#include "agent/yes.h"
 #include "providers/resume.h"
 
 /* Kept from the deadline for the last message. */
@@ -163,6 +165,12 @@ static int send_done(struct turn *turn, struct turn_outcome *outcome, ProtobufCB
     return r;
 }
 
+/* Whoever is told of it has read nothing else: what awaits a plain word awaits it still. */
+static bool is_unanswered(const struct turn *turn) {
+    return turn->start->kind == CLOISTER__TURN_KIND__TURN_CHAT && turn->model_calls == 0 &&
+           yes_read(turn->start->message, !guard_holds(GUARD_YES_PLAIN)) != PLAIN_NEITHER;
+}
+
 static int send_error(struct turn *turn, struct turn_outcome *outcome, ProtobufCBinaryData notes,
                       ProtobufCBinaryData access) {
     struct fault *fault = &turn->fault;
@@ -190,6 +198,7 @@ static int send_error(struct turn *turn, struct turn_outcome *outcome, ProtobufC
     error.n_settled = turn->nmade > 0 ? 0 : list_settled(turn, settled);
     error.notes = notes;
     error.access = access;
+    error.unanswered = is_unanswered(turn);
     Cloister__Message message = MSG_OF(TURN_ERROR, turn_error, &error);
     return channel_send(&turn->channel, &message);
 }

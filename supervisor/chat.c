@@ -290,6 +290,7 @@ void chat_abandon(struct chat *chat) {
         return; /* the callback that is on its way frees it */
     if (chat->proposal[0] != '\0')
         (void)chat_decide_broken(chat);
+    chat_unnoted(chat);
     turn_cancel(take_ptr(chat->turn));
     chat_free(chat);
 }

@@ -84,6 +84,8 @@ bool chat_decide_broken(struct chat *chat);
 /* chat_turn.c: the turn has begun, and what comes of it before its end. `ctx` is the chat. */
 void chat_on_started(void *ctx, const char *turn_id);
 void chat_on_event(void *ctx, const Cloister__Message *event);
+/* chat_turn.c: the turn ends and leaves no notes, but may have said something. */
+void chat_unnoted(struct chat *chat);
 /* chat_budget.c: false: today's budget is used up; answered. */
 bool chat_within_budget(struct chat *chat, const struct store_session *session);
 /* chat_turn.c: another request of the same conversation is being answered. */

@@ -46,7 +46,8 @@ static void on_host_call(void *ctx, const Cloister__HostCall *call) {
     chat_host_call(chat->host, chat->turn, call);
 }
 
-static void remember(struct chat *chat, const ProtobufCBinaryData *notes,
+/* Says whether there are notes of this turn now. */
+static bool remember(struct chat *chat, const ProtobufCBinaryData *notes,
                      const ProtobufCBinaryData *access) {
     struct sessions *sessions = chat->chats->setup.sessions;
     int r = 0;
@@ -55,11 +56,13 @@ static void remember(struct chat *chat, const ProtobufCBinaryData *notes,
                                notes->data, notes->len);
     if (r < 0)
         log_warn("the notes of a conversation are not kept: %s", strerror(-r));
+    const bool noted = r == 0 && notes->len > 0;
     r = access->len == 0 ? 0
                          : sessions_put_access(sessions, chat->user, chat->connection,
                                                chat->token_version, access->data, access->len);
     if (r < 0)
         log_warn("an access token is not kept: %s", strerror(-r));
+    return noted;
 }
 
 /* Nothing may speak to the turn any more. */
@@ -83,6 +86,14 @@ static void doubt(struct chat *chat) {
     struct proposal_home home = home_of(chat);
     if (chat->given)
         proposals_doubt(chat->chats->setup.proposals, &home);
+}
+
+/* It was proposed right before, as the notes have it; the owner may have read something else since,
+ * and mean that with a yes. */
+void chat_unnoted(struct chat *chat) {
+    struct proposal_home home = home_of(chat);
+    if (chat->started && chat->proposal[0] == '\0' && chat->business == NULL)
+        proposals_by_button(chat->chats->setup.proposals, &home);
 }
 
 static void send_proposal(struct chat *chat, const Cloister__Proposal *made) {
@@ -142,7 +153,8 @@ static void on_done(void *ctx, const Cloister__TurnDone *done) {
     LOG_ABOUT(.request = about.request, .trace = about.trace);
     char *shown[COUNT_OF(shown_words)];
     turn_over(chat);
-    remember(chat, &done->notes, &done->access);
+    if (!remember(chat, &done->notes, &done->access))
+        chat_unnoted(chat);
     chat_renewed(chat, done->grant);
     settle(chat, done->settled, done->n_settled);
     if (chat->proposal[0] != '\0')
@@ -165,12 +177,14 @@ static void on_error(void *ctx, const Cloister__TurnError *error) {
     const struct about about = chat->about;
     LOG_ABOUT(.request = about.request, .trace = about.trace);
     turn_over(chat);
-    remember(chat, &error->notes, &error->access);
+    (void)remember(chat, &error->notes, &error->access);
     settle(chat, error->settled, error->n_settled);
     if (chat->proposal[0] != '\0')
         chat_decide_error(chat, error);
     else if (error->unknown_writes)
         doubt(chat);
+    if (!error->unanswered)
+        chat_unnoted(chat);
     if (failure_status(error->code) == 0) {
         log_error("a turn ended with an error code that is not in failures.def");
         chat_fail(chat, &chat_internal, "");
@@ -212,6 +226,7 @@ static void on_failed(void *ctx, const struct turn_failure *failure) {
         chat->failure.unknown_writes = true;
     else if (failure->unknown_writes)
         doubt(chat);
+    chat_unnoted(chat);
     if (strcmp(failure->code, "disconnected") != 0) {
         chat_fail(chat, &chat->failure, "");
         return;

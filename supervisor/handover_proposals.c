@@ -31,6 +31,7 @@ static int put_one(const struct proposal *p, handover_put *put, void *ctx) {
     to.state = running ? (p->used ? PROPOSAL_USED : PROPOSAL_OPEN) : p->state;
     to.confirm = p->confirm;
     to.tried = p->tried || (running && p->confirm);
+    to.by_button = p->by_button;
     to.made_ms = p->made_ms;
     to.expires_ms = p->expires_ms;
     to.used_by = bytes(p->used_by, p->has_used_by ? sizeof(p->used_by) : 0);
@@ -86,6 +87,7 @@ static struct proposal *proposal_from(const Handover__Proposal *from) {
                                                  : PROPOSAL_OPEN;
     p->confirm = from->confirm;
     p->tried = from->tried;
+    p->by_button = from->by_button;
     p->made_ms = from->made_ms;
     p->expires_ms = from->expires_ms;
     copy_key(from->used_by, &p->has_used_by, p->used_by);

@@ -132,7 +132,8 @@ static Cloister__SealedItem item_of(const struct proposal *proposal) {
 static bool awaits_word(struct proposals *proposals, struct proposal *proposal,
                         const struct proposal_home *home) {
     return !proposal_expired(proposals, proposal) && proposal->state == PROPOSAL_OPEN &&
-           !proposal->tried && strcmp(proposal->connection, home->connection) == 0 &&
+           !proposal->tried && !proposal->by_button &&
+           strcmp(proposal->connection, home->connection) == 0 &&
            proposal_is_of(proposals, proposal, home->conversation);
 }
 
@@ -164,6 +165,17 @@ void proposals_doubt(struct proposals *proposals, const struct proposal_home *ho
     TAILQ_FOREACH(proposal, &user->all, of_user) {
         if (awaits_word(proposals, proposal, home))
             proposal->tried = true;
+    }
+}
+
+void proposals_by_button(struct proposals *proposals, const struct proposal_home *home) {
+    struct proposal_user *user = proposal_user_find(proposals, home->user);
+    struct proposal *proposal;
+    if (user == NULL)
+        return;
+    TAILQ_FOREACH(proposal, &user->all, of_user) {
+        if (proposal_is_of(proposals, proposal, home->conversation))
+            proposal->by_button = true;
     }
 }
 

@@ -47,8 +47,9 @@ struct proposal_home {
 int proposals_put(struct proposals *proposals, const struct proposal_home *home, const uint8_t *key,
                   const Cloister__Proposal *made) MUST_CHECK;
 
-/* Those that a plain word may still decide: open, of this conversation, not tried before. Fills at
- * most `max` items, oldest first, valid until the next call on these proposals; how many. */
+/* Those that a plain word may still decide: open, of this conversation, not tried before and not
+ * left to the buttons. Fills at most `max` items, oldest first, valid until the next call on these
+ * proposals; how many. */
 size_t proposals_open(struct proposals *proposals, const struct proposal_home *home,
                       Cloister__SealedItem *items, size_t max);
 
@@ -90,6 +91,9 @@ void proposals_settle(struct proposals *proposals, const char *user, const char 
 /* A chat's turn that was given those of this conversation may have carried one out, and nobody
  * knows: only a confirmation can find out. */
 void proposals_doubt(struct proposals *proposals, const struct proposal_home *home);
+/* From now on only the buttons decide those of this conversation: of what was said after them
+ * nothing is kept, so that nobody can tell what a plain word answers. */
+void proposals_by_button(struct proposals *proposals, const struct proposal_home *home);
 /* Forgets a user's proposals of one conversation, or with NULL all. */
 void proposals_forget(struct proposals *proposals, const char *user, const char *conversation);
 /* Forgets those which an earlier run of the same request made and nobody has decided. */

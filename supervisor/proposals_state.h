@@ -19,6 +19,7 @@ struct proposal {
     enum proposal_state state;
     bool confirm;           /* RUNNING, USED: what was decided */
     bool tried;             /* OPEN: it may have been carried out */
+    bool by_button;         /* OPEN: a plain word may mean something else by now */
     bool used, has_used_by; /* decided before; by a request with a key */
     bool has_made_by;
     uint8_t used_by[PROPOSAL_KEY_LEN], made_by[PROPOSAL_KEY_LEN];

@@ -248,18 +248,75 @@ END_TEST
 /* Sent while the answer before it is on its way: that one may propose anew, or settle. */
 START_TEST(a_word_that_overtakes_an_answer_decides_nothing) {
     const char *id = propose("ok");
-    chat(++requests, "hang", "", 1000);
-    until_accepted(2);
-    uint64_t first = requests;
     client.text[0] = '\0';
     db.hold = true;
-    chat(++requests, "given", "", 1000);
+    chat(++requests, "prefer", "", 1000);
     until_held();
     answer_lookups();
+    while (db.pending == NULL)
+        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+    chat(++requests, "given", "", 1000);
+    until_held();
+    answer_lookups(); /* of the second, then what the first waits for */
     db.hold = false;
-    send_cancel(first);
     until_ended(3);
+    ck_assert_str_eq(client.text, "reply 0|");
+    ask("given");
+    ck_assert_ptr_nonnull(strstr(client.text, id));
+}
+END_TEST
+
+/* ---- after words of which no note is left ---- */
+
+/* A turn that says something and then fails, is lost or is stopped. */
+static void unnoted(int how) {
+    static const char *const messages[] = {"error model_unavailable", "die"};
+    if (how < 2) {
+        ask(messages[how]);
+        return;
+    }
+    chat(++requests, "hang", "", 1000);
+    until_accepted(2);
+    send_cancel(requests);
+    until_ended((unsigned)requests);
+}
+
+/* The owner may mean those words with a yes, and not what was proposed before them. */
+START_TEST(after_words_that_are_not_kept_the_buttons_decide) {
+    const char *id = propose("ok");
+    unnoted(_i);
+    ask("given");
     ck_assert_str_eq(client.text, "|");
+    client.text[0] = '\0';
+    ck_assert_str_eq(decide(id, _i != 1), "");
+    ck_assert_str_eq(client.text, _i != 1 ? "confirmed in default" : "rejected in default");
+}
+END_TEST
+
+START_TEST(what_is_proposed_after_them_awaits_a_plain_word) {
+    (void)propose("ok");
+    unnoted(_i);
+    const char *id = propose("ok");
+    ask("given");
+    ck_assert_ptr_nonnull(strstr(client.text, id));
+    ck_assert_uint_eq(strlen(client.text), ID_LEN + 2);
+}
+END_TEST
+
+START_TEST(they_leave_other_conversations_alone) {
+    const char *id = propose("ok");
+    chat(++requests, "error model_unavailable", "elsewhere", 1000);
+    until_ended((unsigned)requests);
+    ask("given");
+    ck_assert_ptr_nonnull(strstr(client.text, id));
+}
+END_TEST
+
+/* A yes on which nothing was done and nothing said can be said again. */
+START_TEST(a_plain_word_that_failed_is_no_such_words) {
+    const char *id = propose("ok");
+    ask("unanswered");
+    ck_assert_str_eq(client.code, "google_unavailable");
     ask("given");
     ck_assert_ptr_nonnull(strstr(client.text, id));
 }
@@ -401,6 +458,10 @@ int main(void) {
     tcase_add_test(t, two_at_once_are_not_both);
     tcase_add_test(t, a_conversation_has_its_own);
     tcase_add_test(t, a_word_that_overtakes_an_answer_decides_nothing);
+    tcase_add_loop_test(t, after_words_that_are_not_kept_the_buttons_decide, 0, 3);
+    tcase_add_loop_test(t, what_is_proposed_after_them_awaits_a_plain_word, 0, 3);
+    tcase_add_test(t, they_leave_other_conversations_alone);
+    tcase_add_test(t, a_plain_word_that_failed_is_no_such_words);
     tcase_add_test(t, is_in_doubt_after_a_turn_that_ended_in_the_middle);
     tcase_add_test(t, is_not_rejected_while_its_conversation_is_answered);
     tcase_add_test(t, what_a_plain_word_settled_is_used);

@@ -108,6 +108,8 @@ static void run_turn(const Cloister__TurnStart *start) {
         send_exited(turn);
     } else if (is(message, "error ")) {
         send_error(turn, message + 6);
+    } else if (is(message, "unanswered")) {
+        send_unanswered(turn);
     } else if (is(message, "garbage ")) {
         send_garbage(message);
     } else if (is(message, "huge")) {

@@ -13,6 +13,7 @@ void send_message(Cloister__Message *message);
 void send_delta(const char *turn, const char *text);
 void send_done(const char *turn, const char *notes);
 void send_error(const char *turn, const char *code);
+void send_unanswered(const char *turn);
 void send_used(const char *turn, const char *numbers);
 void send_tool(const char *turn, const char *name);
 void send_exited(const char *turn);

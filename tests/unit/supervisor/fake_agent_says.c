@@ -54,6 +54,16 @@ void send_error(const char *turn, const char *code) {
     send_message(&message);
 }
 
+void send_unanswered(const char *turn) {
+    Cloister__TurnError error = CLOISTER__TURN_ERROR__INIT;
+    error.turn = (char *)turn;
+    error.code = "google_unavailable";
+    error.detail = "told to";
+    error.unanswered = true;
+    Cloister__Message message = MSG_OF(TURN_ERROR, turn_error, &error);
+    send_message(&message);
+}
+
 void send_used(const char *turn, const char *numbers) {
     Cloister__Usage usage = CLOISTER__USAGE__INIT;
     Cloister__Audit audit = CLOISTER__AUDIT__INIT;
@@ -246,7 +256,7 @@ void send_given(const Cloister__TurnStart *start) {
         strcat(text, "|");
     }
     send_delta(start->turn, text);
-    send_done(start->turn, "");
+    send_done(start->turn, "noted");
 }
 
 void send_settled(const Cloister__TurnStart *start, const char *other) {

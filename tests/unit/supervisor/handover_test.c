@@ -39,7 +39,8 @@ static void parts_free(void) {
     event_base_free(base);
 }
 
-static const struct proposal_home home = {USER, CONN, "shop", "anna", "trip"};
+static const struct proposal_home home = {USER, CONN, "shop", "anna", "trip"},
+                                  unnoted = {USER, CONN, "shop", "anna", "walk"};
 static const uint8_t made_by[PROPOSAL_KEY_LEN] = {1, 2, 3}, used_by[PROPOSAL_KEY_LEN] = {4, 5, 6};
 
 static void fill(void) {
@@ -60,6 +61,9 @@ static void fill(void) {
     memset(id, 'f', ID_LEN);
     ck_assert_int_eq(proposals_put(proposals, &home, NULL, &made), 0);
     ck_assert_int_eq(proposals_begin(proposals, id, used_by, true, &repeated), 0); /* and goes on */
+    memset(id, 'a', ID_LEN);
+    ck_assert_int_eq(proposals_put(proposals, &unnoted, NULL, &made), 0);
+    proposals_by_button(proposals, &unnoted);
 }
 
 static void is_blob(struct session_blob blob, const char *text) {
@@ -76,7 +80,7 @@ static int written(void) {
     ck_assert_int_eq(handover_write(fd, sessions, proposals, &count), 0);
     ck_assert(count.whole);
     ck_assert_uint_eq(count.notes, 3);
-    ck_assert_uint_eq(count.proposals, 3);
+    ck_assert_uint_eq(count.proposals, 4);
     parts_free();
     return fd;
 }
@@ -88,7 +92,7 @@ START_TEST(all_of_it_arrives) {
     ck_assert_int_eq(handover_read(fd, sessions, proposals, &count), 0);
     ck_assert(count.whole);
     ck_assert_uint_eq(count.notes, 3);
-    ck_assert_uint_eq(count.proposals, 3);
+    ck_assert_uint_eq(count.proposals, 4);
     ck_assert_uint_eq(count.refused, 0);
     is_blob(sessions_notes(sessions, USER, "owner", "trip", CONN), "notes");
     is_blob(sessions_notes(sessions, OTHER, "owner", "trip", CONN), "other");
@@ -104,6 +108,7 @@ START_TEST(all_of_it_arrives) {
     Cloister__SealedItem items[4];
     ck_assert_uint_eq(proposals_open(proposals, &home, items, 4), 1); /* one used, one in doubt */
     ck_assert_str_eq(items[0].id, ID);
+    ck_assert_uint_eq(proposals_open(proposals, &unnoted, items, 4), 0); /* left to its button */
     proposals_forget_made(proposals, USER, made_by);
     ck_assert(!proposals_find(proposals, ID, &view));
     parts_free();
@@ -173,12 +178,12 @@ START_TEST(damage_is_left_out) {
     for (size_t cut = 0; cut < len; cut += 3) { /* whatever the end is missing, the rest is taken */
         struct handover_count count = read_bytes(data, cut, &r);
         ck_assert(!count.whole);
-        ck_assert_uint_le(count.notes + count.proposals, 6);
+        ck_assert_uint_le(count.notes + count.proposals, 7);
     }
     for (size_t at = 0; at < len; at++) { /* every byte is another one, once */
         data[at] ^= 0x5a;
         struct handover_count count = read_bytes(data, len, &r);
-        ck_assert_uint_le(count.notes + count.proposals, 6);
+        ck_assert_uint_le(count.notes + count.proposals, 7);
         if (at < 8)
             ck_assert_int_eq(r, -EBADMSG);
         data[at] ^= 0x5a;

@@ -271,6 +271,34 @@ START_TEST(changed_meanwhile_is_said) {
 }
 END_TEST
 
+static bool away(struct fake *with, const char *method, const char *url, struct fake_reply *reply,
+                 bool *after) {
+    (void)with, (void)method, (void)after;
+    reply->status = 503;
+    return strstr(url, "/events/") != NULL;
+}
+
+/* What failed before a model was asked can be said again; after its words a yes means those. */
+START_TEST(a_failed_word_is_told_from_a_failed_answer) {
+    propose(DROP(0, ONE) END_TOOLS, 1);
+    fake->fault = away;
+    fake_chat(fake, "yes");
+    ck_assert_str_eq(fake_code(fake), "google_unavailable");
+    ck_assert(fake->last->turn_error->unanswered);
+    fake->fault = NULL;
+    say("yes");
+    ck_assert(gone("one1"));
+    fake_carry(fake);
+    fake->model[0] = SAY("Shall I add it?"); /* and breaks */
+    fake_chat(fake, "yes");
+    ck_assert_str_ne(fake_code(fake), "");
+    ck_assert(!fake->last->turn_error->unanswered);
+    fake->model[0] = SAY("Shall I add it?");
+    fake_chat(fake, "Dinner at eight?");
+    ck_assert(!fake->last->turn_error->unanswered);
+}
+END_TEST
+
 /* A turn that nobody heard the end of is asked again, with its key. */
 START_TEST(a_repeated_yes_does_nothing_twice) {
     static uint8_t key[32] = {9};
@@ -320,6 +348,7 @@ int main(void) {
     tcase_add_test(tc, an_older_one_counts_as_well);
     tcase_add_test(tc, only_right_after);
     tcase_add_test(tc, changed_meanwhile_is_said);
+    tcase_add_test(tc, a_failed_word_is_told_from_a_failed_answer);
     tcase_add_test(tc, a_repeated_yes_does_nothing_twice);
     tcase_add_test(tc, a_repeated_yes_to_a_move);
     suite_add_tcase(suite, tc);
