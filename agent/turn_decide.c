@@ -140,9 +140,14 @@ static int say_which(struct turn *turn, const struct open *open, size_t n) {
     return say(turn, strbuf_str(&text));
 }
 
+/* Told like a tool's run, and before it: whoever hears no end of it knows that something may have
+ * been changed. */
 static int confirm_plainly(struct turn *turn, const struct open *open) {
     enum confirmed end = CONFIRM_REJECTED;
+    const char *tool = json_text(open->json, "tool");
+    channel_tool(&turn->channel, tool, "running");
     int r = turn_confirm(turn, open->json, &end);
+    channel_tool(&turn->channel, tool, r == 0 && end == CONFIRM_DONE ? "done" : "failed");
     if (r < 0)
         return r;
     if (ends[end].settles)

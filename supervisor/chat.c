@@ -54,6 +54,8 @@ int chats_new(const struct chats_setup *setup, struct chats **ret) {
 }
 
 void chats_free(struct chats *chats) {
+    while (!LIST_EMPTY(&chats->all)) /* abandoned, and their turns went without a word */
+        chat_free(LIST_FIRST(&chats->all));
     free(chats);
 }
 
@@ -287,7 +289,12 @@ void chat_abandon(struct chat *chat) {
     gateway_fail(take_ptr(chat->end), chat->request, failure_status("cancelled"), "cancelled",
                  "The request was cancelled.", false);
     if (chat->turn == NULL)
-        return; /* the callback that is on its way frees it */
+        return;                         /* the callback that is on its way frees it */
+    if (chat->started && chat->given) { /* a yes may be carrying a proposal out: its end says */
+        chat_host_free(take_ptr(chat->host));
+        turn_stop(chat->turn);
+        return;
+    }
     if (chat->proposal[0] != '\0')
         (void)chat_decide_broken(chat);
     chat_unnoted(chat);

@@ -28,7 +28,7 @@ struct chats_setup {
     struct business_link *business; /* of cloister-business; NULL: there is none */
 };
 int chats_new(const struct chats_setup *setup, struct chats **ret) MUST_CHECK;
-/* All chats must have ended. */
+/* All chats must have ended or be abandoned, and their turns be gone. */
 void chats_free(struct chats *chats);
 
 /* Both take over `message` (a CHAT_REQUEST, a SESSION_DELETE) and answer its request exactly once.

@@ -16,7 +16,8 @@
 struct chat {
     LIST_ENTRY(chat) listed;
     struct chats *chats;
-    struct gateway_end *end; /* NULL: the reader is gone, the chat only waits for a callback */
+    struct gateway_end *end; /* NULL: the reader is gone, the chat only waits for a callback or for
+                                its turn's end */
     uint64_t request;
     uint64_t began_us;          /* monotonic */
     struct about about;         /* what it is called in logs and traces */

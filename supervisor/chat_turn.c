@@ -1,4 +1,5 @@
 /* A chat's turn: what it starts with, what is relayed, what is remembered of it. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -21,6 +22,8 @@ void chat_on_started(void *ctx, const char *turn_id) {
 
 void chat_on_event(void *ctx, const Cloister__Message *event) {
     struct chat *chat = ctx;
+    if (chat->end == NULL)
+        return;
     if (event->body_case == CLOISTER__MESSAGE__BODY_TURN_DELTA) {
         Cloister__ChatDelta delta = CLOISTER__CHAT_DELTA__INIT;
         delta.request = chat->request;
@@ -39,6 +42,10 @@ void chat_on_event(void *ctx, const Cloister__Message *event) {
 
 static void on_host_call(void *ctx, const Cloister__HostCall *call) {
     struct chat *chat = ctx;
+    if (chat->end == NULL) {
+        turn_host_reply(chat->turn, call->call, -ECANCELED, "");
+        return;
+    }
     if (call->op_case == CLOISTER__HOST_CALL__OP_MARK_BROKEN) {
         sessions_forget(chat->chats->setup.sessions, chat->user, NULL, true);
         proposals_forget(chat->chats->setup.proposals, chat->user, NULL);
@@ -117,7 +124,7 @@ static void send_proposal(struct chat *chat, const Cloister__Proposal *made) {
 static void keep_proposals(struct chat *chat, const Cloister__TurnDone *done) {
     struct proposal_home home = home_of(chat);
     const uint8_t *key = chat->has_key ? chat->idempotency : NULL;
-    for (size_t i = 0; i < done->n_proposals && !chat->forget; i++) {
+    for (size_t i = 0; chat->end != NULL && i < done->n_proposals && !chat->forget; i++) {
         int r = proposals_put(chat->chats->setup.proposals, &home, key, done->proposals[i]);
         if (r < 0)
             log_warn("a proposal is not kept: %s", strerror(-r));
@@ -185,6 +192,10 @@ static void on_error(void *ctx, const Cloister__TurnError *error) {
         doubt(chat);
     if (!error->unanswered)
         chat_unnoted(chat);
+    if (chat->end == NULL) {
+        chat_end(chat, NULL);
+        return;
+    }
     if (failure_status(error->code) == 0) {
         log_error("a turn ended with an error code that is not in failures.def");
         chat_fail(chat, &chat_internal, "");
@@ -227,7 +238,7 @@ static void on_failed(void *ctx, const struct turn_failure *failure) {
     else if (failure->unknown_writes)
         doubt(chat);
     chat_unnoted(chat);
-    if (strcmp(failure->code, "disconnected") != 0) {
+    if (chat->end == NULL || strcmp(failure->code, "disconnected") != 0) {
         chat_fail(chat, &chat->failure, "");
         return;
     }

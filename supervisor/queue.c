@@ -388,14 +388,20 @@ struct turn *turns_submit(struct turns *turns, const char *user, const char *ori
     return turn;
 }
 
+void turn_stop(struct turn *turn) {
+    if (turn->timed_out || turn->cancelled)
+        return;
+    turn->cancelled = true;
+    send_cancel(turn);
+}
+
 void turn_cancel(struct turn *turn) {
     turn->ops = NULL;
     if (!turn->running) {
         detach(turn);
         turn_free(turn);
-    } else if (!turn->timed_out && !turn->cancelled) {
-        turn->cancelled = true;
-        send_cancel(turn);
+    } else {
+        turn_stop(turn);
     }
 }
 

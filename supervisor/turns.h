@@ -61,6 +61,8 @@ void turns_seen(struct turns *turns, const char *frontend, const char *name, con
                 const char *connection);
 /* Also removes it from the queue. `failed` is not called. `turn` is invalid afterwards. */
 void turn_cancel(struct turn *turn);
+/* Of one that runs: it is told to end, and how it ended is heard, perhaps before this returns. */
+void turn_stop(struct turn *turn);
 void turn_credit(struct turn *turn, uint32_t bytes);
 void turn_host_reply(struct turn *turn, uint64_t call, int error, const char *detail);
 

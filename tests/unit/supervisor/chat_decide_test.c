@@ -229,6 +229,12 @@ START_TEST(two_at_once_are_not_both) {
 }
 END_TEST
 
+static bool is_idle(void *ctx) {
+    struct turns_status status;
+    turns_status(ctx, &status);
+    return status.busy == 0;
+}
+
 /* ---- what a chat's turn is given ---- */
 
 START_TEST(a_conversation_has_its_own) {
@@ -333,8 +339,38 @@ START_TEST(is_not_rejected_while_its_conversation_is_answered) {
     ck_assert_str_eq(client.code, "proposal_busy");
     send_cancel(first);
     until_ended(3);
+    rig_until(&rig, is_idle, rig.turns);
     ck_assert_str_eq(decide(id, false), "");
     ck_assert_str_eq(client.text, "rejected in default");
+}
+END_TEST
+
+/* The owner hangs up on a yes: what came of it is heard all the same. */
+START_TEST(is_in_doubt_after_a_yes_that_was_hung_up_on) {
+    static const struct {
+        const char *yes, *left, *confirmed;
+    } rows[] = {{"yes end", "proposal_used", "proposal_used"}, /* it was carried out */
+                {"yes die", "proposal_used", ""},
+                {"yes stay", "proposal_used", ""},
+                {"yes no more", "", "proposal_used"}}; /* it was not, and the owner left it */
+    const char *id = propose("ok");
+    chat(++requests, rows[_i].yes, "", 1000);
+    while (client.tools == 0)
+        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+    send_cancel(requests);
+    until_ended(2);
+    ck_assert_str_eq(client.code, "cancelled");
+    if (strcmp(rows[_i].yes, "yes stay") == 0) /* its end is not here yet for certain */
+        ck_assert_str_eq(decide(id, false), "proposal_busy");
+    rig_until(&rig, is_idle, rig.turns);
+    client.text[0] = '\0';
+    ask("given");
+    ck_assert_str_eq(client.text, "|");
+    client.text[0] = '\0';
+    shown_key = "key-2";
+    ck_assert_str_eq(decide(id, false), rows[_i].left);
+    shown_key = "key-3";
+    ck_assert_str_eq(decide(id, true), rows[_i].confirmed);
 }
 END_TEST
 
@@ -462,6 +498,7 @@ int main(void) {
     tcase_add_loop_test(t, what_is_proposed_after_them_awaits_a_plain_word, 0, 3);
     tcase_add_test(t, they_leave_other_conversations_alone);
     tcase_add_test(t, a_plain_word_that_failed_is_no_such_words);
+    tcase_add_loop_test(t, is_in_doubt_after_a_yes_that_was_hung_up_on, 0, 4);
     tcase_add_test(t, is_in_doubt_after_a_turn_that_ended_in_the_middle);
     tcase_add_test(t, is_not_rejected_while_its_conversation_is_answered);
     tcase_add_test(t, what_a_plain_word_settled_is_used);

@@ -17,6 +17,7 @@
 #define AGENTS_DIR 4
 
 static bool deaf;
+static char stopped[16]; /* what it does when it is told to stop; "": that it was */
 
 /* ---- what a taken-over agent may do to the machine ---- */
 
@@ -103,6 +104,9 @@ static void run_turn(const Cloister__TurnStart *start) {
     } else if (is(message, "write-die")) {
         send_tool(turn, "create_event");
         _exit(3);
+    } else if (is(message, "yes ")) { /* a word for when it is told to stop */
+        (void)snprintf(stopped, sizeof(stopped), "%s", message + 4);
+        begin_write(start);
     } else if (is(message, "exited")) {
         send_tool(turn, "create_event");
         send_exited(turn);
@@ -210,6 +214,11 @@ static void on_message(const Cloister__Message *message) {
         send_message(&reply);
     } else if (message->body_case == CLOISTER__MESSAGE__BODY_TURN_START) {
         run_turn(message->turn_start);
+    } else if (message->body_case == CLOISTER__MESSAGE__BODY_TURN_CANCEL && is(stopped, "end")) {
+        end_write(message->turn_cancel->turn);
+    } else if (message->body_case == CLOISTER__MESSAGE__BODY_TURN_CANCEL && is(stopped, "die")) {
+        _exit(3);
+    } else if (message->body_case == CLOISTER__MESSAGE__BODY_TURN_CANCEL && is(stopped, "stay")) {
     } else if (message->body_case == CLOISTER__MESSAGE__BODY_TURN_CANCEL) {
         send_error(message->turn_cancel->turn, "cancelled");
     } else if (message->body_case == CLOISTER__MESSAGE__BODY_TURN_CREDIT) {

@@ -33,6 +33,9 @@ void send_garbage(const char *message);
 void send_huge_frame(void);
 void send_proposals(const char *turn, unsigned n, const char *sealed);
 void send_given(const Cloister__TurnStart *start);
+/* A plain yes that carries out the first one given, and the end of that. */
+void begin_write(const Cloister__TurnStart *start);
+void end_write(const char *turn);
 void send_settled(const Cloister__TurnStart *start, const char *other);
 
 #endif

@@ -274,6 +274,26 @@ void send_settled(const Cloister__TurnStart *start, const char *other) {
     send_message(&message);
 }
 
+static char writing[ID_LEN + 1];
+
+void begin_write(const Cloister__TurnStart *start) {
+    char *ids[64] = {""};
+    (void)given_ids(start, ids);
+    (void)snprintf(writing, sizeof(writing), "%s", ids[0]);
+    send_tool(start->turn, "delete_event");
+}
+
+void end_write(const char *turn) {
+    char *ids[] = {writing};
+    Cloister__TurnDone done = CLOISTER__TURN_DONE__INIT;
+    done.turn = (char *)turn;
+    done.notes = (ProtobufCBinaryData){7, (uint8_t *)"deleted"};
+    done.settled = ids;
+    done.n_settled = 1;
+    Cloister__Message message = MSG_OF(TURN_DONE, turn_done, &done);
+    send_message(&message);
+}
+
 static void send_decision_error(const Cloister__TurnStart *start, const char *code, bool settled,
                                 bool unknown) {
     char *ids[64];

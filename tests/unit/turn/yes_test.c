@@ -178,7 +178,7 @@ START_TEST(yes_does_what_was_proposed) {
     ck_assert(gone("one1") && !gone("two2"));
     ck_assert_uint_eq(fake->last->turn_done->n_settled, 1);
     ck_assert_str_eq(fake->text, "Done: Delete “First”: Mon 2026-11-23, 09:00–10:00.");
-    ck_assert_str_eq(fake->tools, "");
+    ck_assert_str_eq(fake->tools, "delete_event:running delete_event:done ");
     fake_carry(fake);
     ck_assert_uint_eq(fake->state.n_proposals, 0);
     /* Nothing is open any more: the next yes is the model's. */
@@ -267,6 +267,7 @@ START_TEST(changed_meanwhile_is_said) {
     say("yes");
     ck_assert_ptr_nonnull(strstr(fake->text, "changed after this was proposed"));
     ck_assert_uint_eq(fake->last->turn_done->n_settled, 1);
+    ck_assert_str_eq(fake->tools, "delete_event:running delete_event:failed ");
     ck_assert(!gone("one1"));
 }
 END_TEST
