@@ -95,8 +95,15 @@ static void on_failed(void *ctx, const struct turn_failure *failure) {
     chat_fail(chat, is_owners(failure->code) ? &away : failure, "");
 }
 
-static const struct turn_ops ops = {chat_on_started, chat_on_event, on_host_call,
-                                    on_done,         on_error,      on_failed};
+static void on_begins(void *ctx, Cloister__SealedState *state) {
+    struct chat *chat = ctx;
+    struct session_blob notes = sessions_notes(chat->chats->setup.sessions, chat->user, "customer",
+                                               chat->conversation, chat->connection);
+    state->notes = (ProtobufCBinaryData){notes.len, (uint8_t *)(uintptr_t)notes.data};
+}
+
+static const struct turn_ops ops = {chat_on_started, chat_on_event, on_host_call, on_done,
+                                    on_error,        on_failed,     on_begins};
 
 /* Turns of one conversation run one after the other, those of others beside them. */
 static void choose_cell(struct chat *chat) {
@@ -118,10 +125,7 @@ static void submit(struct chat *chat, const struct store_session *session) {
     Cloister__TurnStart start = CLOISTER__TURN_START__INIT;
     Cloister__About about;
     struct turn_failure refused;
-    struct session_blob notes = sessions_notes(chat->chats->setup.sessions, chat->user, "customer",
-                                               chat->conversation, chat->connection);
     state.connection = chat->connection;
-    state.notes = (ProtobufCBinaryData){notes.len, (uint8_t *)(uintptr_t)notes.data};
     profile.source = CLOISTER__TEXT_SOURCE__SOURCE_RECORD;
     profile.about = (char *)"profile";
     profile.text = chat->context;

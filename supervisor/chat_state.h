@@ -35,6 +35,7 @@ struct chat {
     char state[16];          /* the connection's, when there is no turn */
     bool has_key, forget;    /* forget: the session was deleted meanwhile */
     bool started, confirm;
+    bool overtakes;            /* it was sent while another of its conversation was answered */
     bool given;                /* proposals of this conversation: a plain yes may carry one out */
     char *name;                /* of the user, as the frontend calls it */
     char *business;            /* a customer's chat: whom it is with; NULL in an owner's */
@@ -47,6 +48,9 @@ struct chat {
 
 struct chats {
     struct chats_setup setup;
+    struct { /* the proposals that a turn is given, while it is sent */
+        Cloister__SealedItem items[PROPOSALS_PER_USER], *list[PROPOSALS_PER_USER];
+    } given;
     LIST_HEAD(, chat) all;
     LIST_HEAD(, chat) customers;
 };

@@ -245,16 +245,38 @@ static void on_failed(void *ctx, const struct turn_failure *failure) {
     store_connection_get(chat->chats->setup.store, chat->user, on_connection, chat);
 }
 
-static const struct turn_ops chat_turn_ops = {chat_on_started, chat_on_event, on_host_call,
-                                              on_done,         on_error,      on_failed};
+/* ---- the start ---- */
 
 static ProtobufCBinaryData bytes_of(struct session_blob blob) {
     return (ProtobufCBinaryData){.len = blob.len, .data = (uint8_t *)blob.data};
 }
 
-struct given {
-    Cloister__SealedItem items[PROPOSALS_PER_USER], *list[PROPOSALS_PER_USER];
-};
+/* Those that a plain word may decide. */
+static void give_open(struct chat *chat, Cloister__SealedState *state) {
+    struct chats *chats = chat->chats;
+    struct proposal_home home = home_of(chat);
+    size_t n = proposals_open(chats->setup.proposals, &home, chats->given.items,
+                              COUNT_OF(chats->given.items));
+    for (size_t i = 0; i < n; i++)
+        chats->given.list[i] = &chats->given.items[i];
+    state->proposals = chats->given.list;
+    state->n_proposals = n;
+    chat->given = n > 0;
+}
+
+static void on_begins(void *ctx, Cloister__SealedState *state) {
+    struct chat *chat = ctx;
+    struct sessions *sessions = chat->chats->setup.sessions;
+    state->notes = bytes_of(
+        sessions_notes(sessions, chat->user, "owner", chat->conversation, chat->connection));
+    state->access =
+        bytes_of(sessions_access(sessions, chat->user, chat->connection, chat->token_version));
+    if (chat->proposal[0] == '\0' && !chat->overtakes)
+        give_open(chat, state);
+}
+
+static const struct turn_ops chat_turn_ops = {chat_on_started, chat_on_event, on_host_call, on_done,
+                                              on_error,        on_failed,     on_begins};
 
 /* Whether an earlier request of this conversation is being answered still: what it leaves open, and
  * whether it stands right before, nobody knows yet. A plain word then decides nothing, and what a
@@ -269,45 +291,31 @@ bool chat_awaits_another(const struct chat *chat) {
     return false;
 }
 
-/* The proposals that a turn is given: those that a plain word may decide, or the one decided on.
- * False: answered. */
-static bool give_proposals(struct chat *chat, const struct store_session *session,
-                           struct given *given, Cloister__TurnStart *start) {
-    struct proposals *proposals = chat->chats->setup.proposals;
-    struct proposal_home home = home_of(chat);
+/* The proposal decided on goes with the turn; those that await a plain word are looked up when it
+ * begins. False: answered. */
+static bool take_proposals(struct chat *chat, const struct store_session *session,
+                           Cloister__SealedItem *decided, Cloister__TurnStart *start) {
     bool repeated = session->repeated;
-    size_t n = 1;
     if (chat->proposal[0] != '\0') {
-        if (!chat_decide_begin(chat, given->items, &repeated))
+        if (!chat_decide_begin(chat, decided, &repeated))
             return false;
         start->kind = CLOISTER__TURN_KIND__TURN_DECIDE;
         start->confirm = chat->confirm;
-    } else {
-        if (chat->has_key && repeated) /* what it proposed then, it will propose again */
-            proposals_forget_made(proposals, chat->user, chat->idempotency);
-        n = chat_awaits_another(chat)
-                ? 0
-                : proposals_open(proposals, &home, given->items, COUNT_OF(given->items));
-        chat->given = n > 0;
+        start->state->n_proposals = 1;
+    } else if (chat->has_key && repeated) { /* what it proposed then, it will propose again */
+        proposals_forget_made(chat->chats->setup.proposals, chat->user, chat->idempotency);
     }
-    for (size_t i = 0; i < n; i++)
-        given->list[i] = &given->items[i];
+    chat->overtakes = chat_awaits_another(chat);
     start->repeated = repeated;
-    start->state->proposals = given->list;
-    start->state->n_proposals = n;
     return true;
 }
 
 void chat_submit(struct chat *chat, const struct store_session *session) {
     const Cloister__ChatRequest *request = chat->message->chat_request;
-    struct sessions *sessions = chat->chats->setup.sessions;
-    struct given given;
+    Cloister__SealedItem decided, *proposals[] = {&decided};
     Cloister__SealedState state = *session->state;
     state.connection = chat->connection;
-    state.notes = bytes_of(
-        sessions_notes(sessions, chat->user, "owner", chat->conversation, chat->connection));
-    state.access =
-        bytes_of(sessions_access(sessions, chat->user, chat->connection, state.token_version));
+    state.proposals = proposals;
     chat->token_version = state.token_version;
     Cloister__TurnStart start = CLOISTER__TURN_START__INIT;
     Cloister__About about;
@@ -324,7 +332,7 @@ void chat_submit(struct chat *chat, const struct store_session *session) {
     start.spend_left = chat->left.spend;
     if (chat->has_key)
         start.idempotency = (ProtobufCBinaryData){IDEMPOTENCY_LEN, chat->idempotency};
-    if (!give_proposals(chat, session, &given, &start))
+    if (!take_proposals(chat, session, &decided, &start))
         return;
     if (chat->chats->setup.metrics != NULL)
         metrics_observe(chat->chats->setup.metrics, METRIC_TURN_SECONDS, PHASE_OF_LOOKUP,

@@ -195,6 +195,32 @@ static void on_turn_timer(evutil_socket_t fd, short what, void *arg) {
     }
 }
 
+static void note_given(struct turn *turn, const Cloister__SealedState *state) {
+    for (size_t i = 0; i < state->n_proposals && turn->n_given < COUNT_OF(turn->given); i++)
+        (void)snprintf(turn->given[turn->n_given++], sizeof(turn->given[0]), "%s",
+                       state->proposals[i]->id);
+}
+
+/* What is added now belongs to who adds it; what it was submitted with is done with. */
+static int send_start(struct turn *turn) {
+    uint64_t now = clock_ms();
+    Cloister__TurnStart start = *turn->start->turn_start;
+    Cloister__SealedState state = CLOISTER__SEALED_STATE__INIT;
+    Cloister__Message message = MSG_OF(TURN_START, turn_start, &start);
+    start.deadline_ms = turn->deadline > now ? turn->deadline - now : 1;
+    start.credit = (uint32_t)turn->credit;
+    if (start.state != NULL) {
+        state = *start.state;
+        start.state = &state;
+        if (turn->ops != NULL && turn->ops->begins != NULL)
+            turn->ops->begins(turn->ctx, &state);
+    }
+    note_given(turn, &state);
+    int r = agent_send(turn->agent, &message);
+    msg_free(take_ptr(turn->start));
+    return r;
+}
+
 void turn_begin(struct agent *agent) {
     struct turn *turn = TAILQ_FIRST(&agent->queue);
     TAILQ_REMOVE(&agent->queue, turn, queued);
@@ -209,14 +235,12 @@ void turn_begin(struct agent *agent) {
     events_note(agent->turns->setup.events, EVENT_TURN_BEGUN, .user = agent->user,
                 .origin = agent->origin, .turn = turn->id, .pid = agent->pid);
     agent->turns_done++;
-    uint64_t now = clock_ms();
-    Cloister__TurnStart *start = turn->start->turn_start;
-    start->deadline_ms = turn->deadline > now ? turn->deadline - now : 1;
-    start->credit = (uint32_t)turn->credit;
-    int r = agent_send(agent, turn->start);
-    msg_free(take_ptr(turn->start));
+    int r = send_start(turn);
     count_begun(turn);
-    if (r < 0) {
+    if (r == -EMSGSIZE) { /* with what was added; its agent can do nothing about that */
+        turn_end_failed(turn, &failure_memory);
+        agent_event(agent, AGENT_EVENT_TURN_OVER, NULL);
+    } else if (r < 0) {
         log_with(LOG_LEVEL_WARN,
                  &(struct log_fields){.request = turn->about.request, .trace = turn->about.trace},
                  "agent %d cannot be sent a turn: %s", (int)agent->pid, strerror(-r));
@@ -248,13 +272,6 @@ static int copy_start(struct turn *turn, const Cloister__TurnStart *start, const
     return r;
 }
 
-static void note_given(struct turn *turn, const Cloister__SealedState *state) {
-    size_t n = state == NULL ? 0 : state->n_proposals;
-    for (size_t i = 0; i < n && turn->n_given < COUNT_OF(turn->given); i++)
-        (void)snprintf(turn->given[turn->n_given++], sizeof(turn->given[0]), "%s",
-                       state->proposals[i]->id);
-}
-
 /* A step in a calendar that may leave something there when it is lost on the way. */
 static bool front_writes(const Cloister__FrontStep *step) {
     return step != NULL && step->kind != CLOISTER__FRONT_KIND__FRONT_BUSY &&
@@ -276,7 +293,6 @@ static struct turn *turn_new(struct turns *turns, const char *user, const char *
         memcpy(turn->connection, start->state->connection, sizeof(turn->connection));
     (void)snprintf(turn->frontend, sizeof(turn->frontend), "%s", start->frontend);
     (void)about_read(start->about, &turn->about);
-    note_given(turn, start->state);
     turn->credit = start->credit < CREDIT_MAX ? start->credit : CREDIT_MAX;
     turn->deadline = clock_ms() + turns->setup.turn_timeout_ms;
     turn->submitted_us = clock_us();

@@ -33,6 +33,9 @@ struct turn_ops {
     void (*done)(void *ctx, const Cloister__TurnDone *done);
     void (*error)(void *ctx, const Cloister__TurnError *error);
     void (*failed)(void *ctx, const struct turn_failure *failure);
+    /* The turn is about to run: adds what is kept by now, perhaps by a turn ahead of it. What it
+     * points to must last until one of the others is called. NULL: there is nothing to add. */
+    void (*begins)(void *ctx, Cloister__SealedState *state);
 };
 
 /* Several agents of one user and origin, so that one customer of a business does not wait for

@@ -27,6 +27,20 @@ START_TEST(chat_answers_and_remembers) {
 }
 END_TEST
 
+/* Both are submitted before either begins. */
+START_TEST(a_message_that_waits_is_given_what_the_one_ahead_leaves) {
+    db.hold = true;
+    chat(1, "say hello", "", 1000);
+    chat(2, "recall", "", 1000);
+    while (db.n_held < 2)
+        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+    answer_lookups();
+    db.hold = false;
+    until_ended(2);
+    ck_assert_str_eq(client.text, "hellonoted");
+}
+END_TEST
+
 START_TEST(credit_flows_to_the_turn) {
     chat(1, "fill", "", 100);
     while (strlen(client.text) < 100)
@@ -206,6 +220,7 @@ END_TEST
 int main(void) {
     TCase *t = chat_case(chat_setup);
     tcase_add_test(t, chat_answers_and_remembers);
+    tcase_add_test(t, a_message_that_waits_is_given_what_the_one_ahead_leaves);
     tcase_add_test(t, credit_flows_to_the_turn);
     tcase_add_loop_test(t, refusals_say_what_to_do, 0, 6);
     tcase_add_test(t, turn_errors_have_a_status);

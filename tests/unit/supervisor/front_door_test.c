@@ -146,6 +146,19 @@ START_TEST(a_customer_goes_on) {
 }
 END_TEST
 
+START_TEST(a_customers_message_that_waits_is_given_what_the_one_ahead_leaves) {
+    db.hold = true;
+    customer(1, "say hello", CONVERSATION);
+    customer(2, "recall", CONVERSATION);
+    while (db.n_held < 2)
+        ck_assert_int_eq(event_base_loop(rig.base, EVLOOP_ONCE), 0);
+    answer_lookups();
+    db.hold = false;
+    until_ended(2);
+    ck_assert_str_eq(client.text, "hellonoted");
+}
+END_TEST
+
 static const char *const guessable[] = {"1", "default", "abcdefghijklmnopqrstu",
                                         "abcdefghijklmnopqrstu/", "abcdefghijklmnopqrst v"};
 
@@ -449,6 +462,7 @@ int main(void) {
     tcase_add_test(t, what_nobody_waits_for_ends);
     tcase_add_test(t, a_customer_is_given_nothing_of_the_owners);
     tcase_add_test(t, a_customer_goes_on);
+    tcase_add_test(t, a_customers_message_that_waits_is_given_what_the_one_ahead_leaves);
     tcase_add_loop_test(t, a_guessable_conversation_is_refused, 0, (int)COUNT_OF(guessable));
     tcase_add_test(t, what_a_turn_asks_is_stamped);
     tcase_add_test(t, too_long_an_answer_is_a_refusal);

@@ -45,6 +45,34 @@ START_TEST(connect_cell_ends_after_its_turn) {
 }
 END_TEST
 
+static void add_too_much(void *ctx, Cloister__SealedState *state) {
+    static uint8_t notes[200000];
+    (void)ctx;
+    state->notes = (ProtobufCBinaryData){sizeof(notes), notes};
+}
+
+/* The turn alone fails, and what waits behind it begins. */
+START_TEST(what_is_added_may_be_too_much) {
+    struct heard big = {0}, next;
+    struct turn_ops ops = heard_ops;
+    struct turn_failure refused;
+    Cloister__SealedState state = CLOISTER__SEALED_STATE__INIT;
+    Cloister__TurnStart start = CLOISTER__TURN_START__INIT;
+    ops.begins = add_too_much;
+    start.message = "say no";
+    start.state = &state;
+    big.turn = turns_submit(rig.turns, USER_A, "owner", "", &start, &ops, &big, &refused);
+    ck_assert_ptr_nonnull(big.turn);
+    ck_assert(rig_submit(&rig, USER_A, "owner", "say next", CREDIT, &next));
+    rig_until(&rig, heard_over, &next);
+    ck_assert_uint_eq(big.failed, 1);
+    ck_assert_uint_eq(big.started, 0);
+    ck_assert_str_eq(big.code, "full");
+    ck_assert_str_eq(next.text, "next");
+    ck_assert_uint_eq(status().counters.spawns, 1);
+}
+END_TEST
+
 START_TEST(queue_is_bounded_and_in_order) {
     struct heard first, second, third, refused;
     ck_assert(rig_submit(&rig, USER_A, "owner", "hang", CREDIT, &first));
@@ -329,6 +357,7 @@ static Suite *suite(void) {
     tcase_add_test(t, known_users_are_woken_ahead);
     tcase_add_test(t, owner_and_customer_apart);
     tcase_add_test(t, connect_cell_ends_after_its_turn);
+    tcase_add_test(t, what_is_added_may_be_too_much);
     tcase_add_test(t, queue_is_bounded_and_in_order);
     tcase_add_test(t, cancel_while_waiting);
     tcase_add_test(t, deaf_agent_is_ended_after_a_cancel);
