@@ -1,4 +1,5 @@
-/* DELETE of a session: the notes of one conversation, or of all of a user's. */
+/* DELETE of a session: the notes of one conversation, or of all of a user's own. What customers
+ * said to the user's businesses is theirs to go on with. */
 #include <errno.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@ struct forgetting {
 };
 
 static void forget(struct chats *chats, const char *user, const char *conversation) {
-    sessions_forget(chats->setup.sessions, user, conversation, false);
+    sessions_forget_notes(chats->setup.sessions, user, "owner", conversation);
     proposals_forget(chats->setup.proposals, user, conversation);
     struct chat *chat;
     LIST_FOREACH(chat, &chats->all, listed)

@@ -47,7 +47,7 @@ static void on_host_call(void *ctx, const Cloister__HostCall *call) {
         return;
     }
     if (call->op_case == CLOISTER__HOST_CALL__OP_MARK_BROKEN) {
-        sessions_forget(chat->chats->setup.sessions, chat->user, NULL, true);
+        sessions_forget(chat->chats->setup.sessions, chat->user);
         proposals_forget(chat->chats->setup.proposals, chat->user, NULL);
     }
     chat_host_call(chat->host, chat->turn, call);

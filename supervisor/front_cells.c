@@ -112,7 +112,7 @@ static void on_host_call(void *ctx, const Cloister__HostCall *asked) {
     struct front_call *call = ctx;
     const struct front_setup *setup = &call->cells->setup;
     if (asked->op_case == CLOISTER__HOST_CALL__OP_MARK_BROKEN) {
-        sessions_forget(setup->sessions, asked_of(call)->user, NULL, true);
+        sessions_forget(setup->sessions, asked_of(call)->user);
         proposals_forget(setup->proposals, asked_of(call)->user, NULL);
     }
     chat_host_call(call->host, call->turn, asked);

@@ -66,7 +66,7 @@ static void on_walls_missing(void *ctx, const char *why) {
 
 static void on_user_ended(void *ctx, const char *user) {
     struct daemon *daemon = ctx;
-    sessions_forget(daemon->sessions, user, NULL, true);
+    sessions_forget(daemon->sessions, user);
     proposals_forget(daemon->proposals, user, NULL);
 }
 

@@ -11,6 +11,7 @@
 
 #define DIGEST_LEN 16
 #define OVERHEAD   64
+#define ORIGIN_MAX 16
 
 /* Whose limit it counts against, and among whom the longest unused goes. */
 enum share { SHARE_OWNERS, SHARE_CUSTOMERS, SHARE_COUNT };
@@ -328,26 +329,38 @@ struct session_blob sessions_access(struct sessions *sessions, const char *user,
     return get(sessions, user, "", true, connection, version);
 }
 
-static bool of_conversation(const struct blob *blob, const char *digest) {
-    const char *colon = strchr(blob->name, ':');
-    return colon != NULL && strcmp(colon + 1, digest) == 0;
+/* `name`: what the blob's is to be, or with a colon at its end, to begin with; NULL: any. */
+static bool is_meant(const struct blob *blob, const char *name) {
+    if (name == NULL)
+        return true;
+    size_t len = strlen(name);
+    return name[len - 1] == ':' ? strncmp(blob->name, name, len) == 0
+                                : strcmp(blob->name, name) == 0;
 }
 
-void sessions_forget(struct sessions *sessions, const char *id, const char *conversation,
-                     bool also_access) {
+static void forget(struct sessions *sessions, const char *id, const char *name) {
     struct session_user *user = find_user(sessions, id);
-    char digest[2 * DIGEST_LEN + 1] = "";
-    if (conversation != NULL)
-        digest_of(sessions, conversation, digest);
     /* The user goes with its last blob, so nothing of it may be looked at after that. */
     for (struct blob *blob = user == NULL ? NULL : LIST_FIRST(&user->blobs), *next; blob != NULL;
          blob = next) {
         next = LIST_NEXT(blob, of_user);
-        if (blob->access ? also_access && conversation == NULL
-                         : conversation == NULL || of_conversation(blob, digest))
+        if (is_meant(blob, name))
             blob_forget(sessions, blob);
     }
     arm_expiry(sessions);
+}
+
+void sessions_forget(struct sessions *sessions, const char *user) {
+    forget(sessions, user, NULL);
+}
+
+void sessions_forget_notes(struct sessions *sessions, const char *user, const char *origin,
+                           const char *conversation) {
+    char name[ORIGIN_MAX + 2 * DIGEST_LEN + 2], digest[2 * DIGEST_LEN + 1] = "";
+    if (conversation != NULL)
+        digest_of(sessions, conversation, digest);
+    (void)snprintf(name, sizeof(name), "%s:%s", origin, digest);
+    forget(sessions, user, name);
 }
 
 size_t sessions_bytes(const struct sessions *sessions) {

@@ -45,10 +45,11 @@ int sessions_put_access(struct sessions *sessions, const char *user, const char 
 struct session_blob sessions_access(struct sessions *sessions, const char *user,
                                     const char *connection, uint64_t version);
 
-/* Forgets the notes of one conversation, or with NULL of all; the latter drops the access token too
- * when `also_access`. */
-void sessions_forget(struct sessions *sessions, const char *user, const char *conversation,
-                     bool also_access);
+/* Forgets everything of a user, of whatever origin, access tokens as well. */
+void sessions_forget(struct sessions *sessions, const char *user);
+/* Forgets the notes of one conversation, or with NULL of all those of this origin. */
+void sessions_forget_notes(struct sessions *sessions, const char *user, const char *origin,
+                           const char *conversation);
 
 /* ---- from one cloisterd to the next (handover.c) ---- */
 

@@ -106,6 +106,19 @@ START_TEST(forgetting_needs_the_grant) {
 }
 END_TEST
 
+START_TEST(forgetting_leaves_customers_alone) {
+    chat(1, "say hello", "", 1000);
+    until_ended(1);
+    ck_assert_int_eq(sessions_put_notes(sessions, USER_A, "customer", "salon/a", CONN, "theirs", 6),
+                     0);
+    delete_session(2, _i == 0 ? "" : "salon/a");
+    until_ended(2);
+    ck_assert_uint_eq(client.oks, 1);
+    ck_assert_uint_eq(sessions_notes(sessions, USER_A, "customer", "salon/a", CONN).len, 6);
+    ck_assert_uint_eq(sessions_count(sessions), 1 + (unsigned)_i);
+}
+END_TEST
+
 START_TEST(forgetting_beats_a_running_turn) {
     chat(1, "say hello", "a", 1000);
     until_ended(1);
@@ -182,6 +195,7 @@ int main(void) {
     tcase_add_test(t, gateway_that_dies_cancels);
     tcase_add_loop_test(t, gateway_garbage_drops_the_gateway_alone, 0, 3);
     tcase_add_test(t, forgetting_needs_the_grant);
+    tcase_add_loop_test(t, forgetting_leaves_customers_alone, 0, 2);
     tcase_add_test(t, forgetting_beats_a_running_turn);
     tcase_add_loop_test(t, what_is_asked_of_the_account_that_stays_is_asked_again, 0, 5);
     tcase_add_test(t, cancelled_while_its_end_is_looked_at);

@@ -73,15 +73,20 @@ START_TEST(sessions_are_forgotten) {
     ck_assert_int_eq(put("u1", "c:2", "two"), 0);
     ck_assert_int_eq(put("u2", "c1", "other"), 0);
     ck_assert_int_eq(sessions_put_access(sessions, "u1", CONN, 1, "tok", 3), 0);
-    sessions_forget(sessions, "u1", "c:2", true);
+    ck_assert_int_eq(sessions_put_notes(sessions, "u1", "customer", "c1", CONN, "theirs", 6), 0);
+    ck_assert_int_eq(sessions_put_notes(sessions, "u1", "front", "access", CONN, "tok", 3), 0);
+    sessions_forget_notes(sessions, "u1", "owner", "c:2");
     ck_assert(has("u1", "c1", "one") && has("u1", "c:2", ""));
-    sessions_forget(sessions, "u1", NULL, false);
+    sessions_forget_notes(sessions, "u1", "owner", NULL);
     ck_assert(has("u1", "c1", "") && has("u2", "c1", "other"));
     ck_assert_uint_eq(sessions_access(sessions, "u1", CONN, 1).len, 3);
-    sessions_forget(sessions, "u1", NULL, true);
+    ck_assert_uint_eq(sessions_notes(sessions, "u1", "customer", "c1", CONN).len, 6);
+    ck_assert_uint_eq(sessions_notes(sessions, "u1", "front", "access", CONN).len, 3);
+    sessions_forget(sessions, "u1");
     ck_assert_uint_eq(sessions_access(sessions, "u1", CONN, 1).len, 0);
     ck_assert_uint_eq(sessions_count(sessions), 1);
-    sessions_forget(sessions, "nobody", NULL, true);
+    sessions_forget(sessions, "nobody");
+    sessions_forget_notes(sessions, "nobody", "owner", NULL);
     drop_sessions();
 }
 END_TEST
@@ -119,9 +124,9 @@ START_TEST(sessions_keep_no_name) {
     ck_assert_uint_ge(in_heap(name), 1);
     free(kept);
 #endif
-    sessions_forget(sessions, "u1", "another", false);
+    sessions_forget_notes(sessions, "u1", "owner", "another");
     ck_assert(has("u1", name, "sealed"));
-    sessions_forget(sessions, "u1", name, false);
+    sessions_forget_notes(sessions, "u1", "owner", name);
     ck_assert(has("u1", name, ""));
     drop_sessions();
 }
