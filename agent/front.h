@@ -10,6 +10,7 @@
 struct front_event {
     json_t *json; /* NULL: none */
     bool gone;    /* there is none, or it was cancelled: Google said so */
+    bool absent;  /* gone; and it need not have been in this account at all */
     int64_t start, end;
 };
 void front_event_free(struct front_event *event);

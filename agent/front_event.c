@@ -55,12 +55,14 @@ int front_event_look(struct turn *turn, const char *id, struct front_event *ret)
     if (r < 0)
         return r;
     turn->reads++;
-    if (answer.status == 404 || answer.status == 410)
+    if (answer.status == 404 || answer.status == 410) {
         ret->gone = true;
-    else if (answer.status != 200)
+        ret->absent = answer.status == 404;
+    } else if (answer.status != 200) {
         r = refused(turn, &answer);
-    else
+    } else {
         r = take_event(turn, answer.json, ret);
+    }
     google_answer_free(&answer);
     return r;
 }

@@ -120,6 +120,7 @@ static int check_free(struct turn *turn, const Cloister__FrontEvent *wanted, boo
 static void tell_event(const struct front_event *event, Cloister__FrontDone *front) {
     front->exists = event->json != NULL;
     front->confirmed_gone = event->gone;
+    front->absent = event->absent;
     front->start = front->exists ? event->start : 0;
     front->end = front->exists ? event->end : 0;
 }

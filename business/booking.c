@@ -34,6 +34,7 @@ struct booking *booking_read(const struct pg_rows *rows, unsigned row) {
     booking->version = pg_int(rows, row, 13);
     booking->attempts = pg_int(rows, row, 14);
     booking->removed = pg_bool(rows, row, 16);
+    COPY(booking->account, 17);
     booking->details = json_loads(pg_text(rows, row, 15), 0, NULL);
     if (booking->details == NULL) {
         free(booking);

@@ -7,6 +7,8 @@
 #include "business/reference.h"
 #include "ipc/timezone.h"
 
+#define ACCOUNT_TEXT 65 /* of an account as cloisterd names it, in hexadecimal digits */
+
 struct booking {
     char reference[REFERENCE_LEN + 1];
     char owner[ID_LEN + 1];
@@ -20,7 +22,8 @@ struct booking {
     char event[EVENT_NAME_LEN + 1];
     int64_t version;
     int64_t attempts;
-    bool removed;    /* step "undo": its event was, once */
+    bool removed;               /* step "undo": its event was, once */
+    char account[ACCOUNT_TEXT]; /* in which its event is; "": not known */
     json_t *details; /* business_name, service_name, place, customer{name, email, phone}, note,
                         address, timezone, language; owned */
 };
@@ -38,7 +41,8 @@ static inline void scope_booking_fn(struct booking **booking) {
     "extract(epoch FROM bookings.move_to)::bigint, "                                               \
     "extract(epoch FROM bookings.buffer_before)::bigint, "                                         \
     "extract(epoch FROM bookings.buffer_after)::bigint, bookings.zone, bookings.event, "           \
-    "bookings.version, bookings.attempts, bookings.details::text, bookings.removed"
+    "bookings.version, bookings.attempts, bookings.details::text, bookings.removed, "              \
+    "bookings.account"
 /* NULL: out of memory. */
 struct booking *booking_read(const struct pg_rows *rows, unsigned row);
 

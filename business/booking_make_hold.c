@@ -135,6 +135,7 @@ static void on_step(void *ctx, const struct saga_end *end) {
     if (!there && end->outcome != SAGA_CONFLICT)
         saga_tell_trouble(make->server, booking->owner, booking->business,
                           make->offer->business_name, end->code);
+    memcpy(booking->account, end->account, sizeof(booking->account));
     if (there)
         change_confirmed(make->server, booking, on_confirmed, make);
     else if (!end->certain)

@@ -26,7 +26,7 @@ struct used_key {
  * an earlier attempt arrived: load it. `due_s`: when the reconciler takes it up. */
 void change_hold(struct business_server *server, const struct booking *booking,
                  const struct used_key *key, unsigned due_s, change_done *done, void *ctx);
-/* holding: its event is there. */
+/* holding: its event is there, in booking->account. */
 void change_confirmed(struct business_server *server, const struct booking *booking,
                       change_done *done, void *ctx);
 /* holding, undoing: there is surely no event; nothing is left of it. */
@@ -61,8 +61,9 @@ void change_cancelled_by_owner(struct business_server *server, const struct book
 int64_t change_end_of(const struct booking *booking, int64_t start, int64_t end);
 void change_followed(struct business_server *server, const struct booking *booking, int64_t start,
                      int64_t end, change_done *done, void *ctx);
-/* confirmed: the event is where it should be. */
-void change_looked(struct business_server *server, const struct booking *booking);
+/* confirmed: the event is where it should be, in that account ("": not known). */
+void change_looked(struct business_server *server, const struct booking *booking,
+                   const char *account);
 /* The step under way could not be taken now; not before `due_ms` again. */
 void change_later(struct business_server *server, const struct booking *booking, uint64_t due_ms);
 /* undo: its event was removed; not before `due_ms` for the last time. */

@@ -52,8 +52,8 @@ void change_hold(struct business_server *server, const struct booking *booking,
 }
 
 static struct together confirmations = {
-    .sql = "SELECT confirm_holds($1::text[], $2::bigint[], $3::text[], $4::text[])",
-    .types = "titt"};
+    .sql = "SELECT confirm_holds($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[])",
+    .types = "tittt"};
 
 void change_confirmed(struct business_server *server, const struct booking *booking,
                       change_done *done, void *ctx) {
@@ -63,6 +63,7 @@ void change_confirmed(struct business_server *server, const struct booking *book
     strcpy(now.status, "confirmed");
     change_text(change, booking->reference);
     change_number(change, booking->version);
+    change_text(change, booking->account);
     change_word(change, booking_word_to_owner(&now, 0, ""));
     change_word(change, booking_word_to_customer(server, &now, 0, ""));
     change_run(change);

@@ -142,9 +142,13 @@ void change_cancelled(struct business_server *server, const struct booking *book
     change_run(change_of(server, sql, booking, done, ctx));
 }
 
-void change_looked(struct business_server *server, const struct booking *booking) {
+void change_looked(struct business_server *server, const struct booking *booking,
+                   const char *account) {
     static const char sql[] =
-        "WITH b AS (UPDATE bookings SET looked_at = now() WHERE reference = $1 AND "
+        "WITH b AS (UPDATE bookings SET looked_at = now(), "
+        "account = coalesce(nullif($3, ''), account) WHERE reference = $1 AND "
         "version = $2::bigint RETURNING 1) SELECT count(*) FROM b";
-    change_run(change_of(server, sql, booking, NULL, NULL));
+    struct change *change = change_of(server, sql, booking, NULL, NULL);
+    change_text(change, account);
+    change_run(change);
 }

@@ -54,7 +54,7 @@ static void on_look(void *ctx, const struct saga_end *end) {
     } else if (elsewhere) {
         change_followed(follow->server, booking, end->start, end->end, on_changed, follow);
     } else {
-        change_looked(follow->server, booking);
+        change_looked(follow->server, booking, end->account);
         follow_end(follow);
     }
 }

@@ -57,6 +57,7 @@ static void on_confirmed(void *ctx, int error, bool changed) {
 }
 
 static void end_book(struct step *step, const struct saga_end *end) {
+    memcpy(step->booking->account, end->account, sizeof(step->booking->account));
     if (end->exists)
         change_confirmed(step->server, step->booking, on_confirmed, step);
     else

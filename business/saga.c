@@ -48,18 +48,43 @@ static void saga_failed(struct saga *saga, const char *code) {
         saga, (struct saga_end){.outcome = saga->maybe ? SAGA_UNKNOWN : SAGA_FAILED, .code = code});
 }
 
+/* The event was made in another account than the one that was looked in, which cannot know it. A
+ * deleted one is known to be deleted in its own. */
+static bool made_elsewhere(const struct saga *saga, const Cloister__FrontDone *done,
+                           const char *account) {
+    bool asks_for_it = saga->kind == CLOISTER__FRONT_KIND__FRONT_LOOK ||
+                       saga->kind == CLOISTER__FRONT_KIND__FRONT_MOVE;
+    return asks_for_it && done->absent && *saga->booking->account != '\0' &&
+           strcmp(saga->booking->account, account) != 0;
+}
+
+static void saga_answered(struct saga *saga, const Cloister__FrontDone *done, const char *account) {
+    /* What the calendar says now says how earlier attempts ended. */
+    saga->maybe = saga->maybe && done->conflict;
+    struct saga_end end = {.outcome = done->conflict ? SAGA_CONFLICT : SAGA_DONE,
+                           .exists = done->exists,
+                           .start = done->start,
+                           .end = done->end,
+                           .gone = done->confirmed_gone,
+                           .code = ""};
+    (void)snprintf(end.account, sizeof(end.account), "%s", account);
+    saga_finish(saga, end);
+}
+
+void saga_account(const Cloister__CellResult *result, char out[static ACCOUNT_TEXT]) {
+    size_t len = result->account.len <= ACCOUNT_TEXT / 2 ? result->account.len : 0;
+    hex_encode(result->account.data, len, out);
+}
+
 static void on_answer(void *ctx, const Cloister__CellResult *result) {
     struct saga *saga = ctx;
+    char account[ACCOUNT_TEXT];
+    saga_account(result, account);
     if (*result->code == '\0' && result->done != NULL) {
-        const Cloister__FrontDone *done = result->done;
-        /* What the calendar says now says how earlier attempts ended. */
-        saga->maybe = saga->maybe && done->conflict;
-        saga_finish(saga, (struct saga_end){.outcome = done->conflict ? SAGA_CONFLICT : SAGA_DONE,
-                                            .exists = done->exists,
-                                            .start = done->start,
-                                            .end = done->end,
-                                            .gone = done->confirmed_gone,
-                                            .code = ""});
+        if (made_elsewhere(saga, result->done, account))
+            saga_failed(saga, "other_account");
+        else
+            saga_answered(saga, result->done, account);
         return;
     }
     saga->maybe |= result->unknown_writes;

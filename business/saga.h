@@ -19,8 +19,9 @@ struct saga_end {
     bool certain; /* no attempt is left of which it is not known how it ended */
     bool exists;  /* DONE: the event is there, at */
     int64_t start, end;
-    bool gone;        /* DONE: there is surely none */
-    const char *code; /* FAILED, UNKNOWN: of the last attempt */
+    bool gone;                  /* DONE: there is surely none */
+    char account[ACCOUNT_TEXT]; /* DONE, CONFLICT: in which that is so; "": not known */
+    const char *code;           /* FAILED, UNKNOWN: of the last attempt */
 };
 typedef void saga_done(void *ctx, const struct saga_end *end);
 
@@ -28,6 +29,9 @@ typedef void saga_done(void *ctx, const struct saga_end *end);
  * booking->move_to. */
 void saga_step(struct business_server *server, Cloister__FrontKind kind,
                const struct booking *booking, uint64_t deadline_ms, saga_done *done, void *ctx);
+
+/* The account of an answer as a booking's row has it; "" when it names none. */
+void saga_account(const Cloister__CellResult *result, char out[static ACCOUNT_TEXT]);
 
 /* A sentence for the owner when the code says that the calendar cannot be used, else NULL. */
 const char *saga_trouble(const char *code);

@@ -14,6 +14,9 @@ static const struct {
                            "Connect again and allow both."},
     {"scopes_missing", "The connection does not allow reading free times or writing events. "
                        "Connect again and allow both."},
+    {"other_account", "Another Google account is connected than the one that has the events of "
+                      "upcoming bookings. They stay booked, and changes to their events are not "
+                      "seen. Connect the earlier account again, or cancel them."},
     {"unknown_user", "The account that this business belongs to is not known any more."},
     {"google_unavailable", "Google Calendar could not be reached."},
     {"google_rate_limited", "Google Calendar is asked too often at the moment."},

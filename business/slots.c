@@ -12,6 +12,7 @@ struct held { /* a slot, and what the calendar should show of it */
     struct span span, event;
     bool due; /* confirmed, nothing under way, not looked at a moment ago */
     char reference[REFERENCE_LEN + 1];
+    char account[ACCOUNT_TEXT]; /* that its event is in; "": not known */
 };
 
 struct ask {
@@ -24,7 +25,7 @@ struct ask {
     size_t n_held;
     struct span *calendar;
     size_t n_calendar;
-    char code[64];
+    char account[ACCOUNT_TEXT], code[64];
 };
 
 static bool shown(const struct ask *ask, const struct span *event) {
@@ -34,11 +35,17 @@ static bool shown(const struct ask *ask, const struct span *event) {
     return false;
 }
 
+/* That the calendar of another account does not show it says nothing of it. */
+static bool missing(const struct ask *ask, const struct held *held) {
+    bool elsewhere = *held->account != '\0' && strcmp(held->account, ask->account) != 0;
+    return held->due && !elsewhere && !shown(ask, &held->event);
+}
+
 /* The owner may have moved or deleted it: the booking follows. */
 static void look_at_missing(const struct ask *ask) {
     unsigned looks = 0;
     for (size_t i = 0; i < ask->n_held && looks < LOOKS_MAX; i++) {
-        if (!ask->held[i].due || shown(ask, &ask->held[i].event))
+        if (!missing(ask, &ask->held[i]))
             continue;
         follow_soon(ask->server, ask->held[i].reference);
         looks++;
@@ -78,14 +85,17 @@ static void on_slots(void *ctx, int error, const struct pg_rows *rows) {
             held->event = (struct span){pg_int(rows, i, 2), pg_int(rows, i, 3)};
             held->due = pg_bool(rows, i, 4);
             (void)snprintf(held->reference, sizeof(held->reference), "%s", pg_text(rows, i, 5));
+            (void)snprintf(held->account, sizeof(held->account), "%s", pg_text(rows, i, 6));
         }
     }
     if (--ask->waits == 0)
         ask_end(ask);
 }
 
-static void on_calendar(void *ctx, const struct span *spans, size_t n, const char *code) {
+static void on_calendar(void *ctx, const struct span *spans, size_t n, const char *account,
+                        const char *code) {
     struct ask *ask = ctx;
+    (void)snprintf(ask->account, sizeof(ask->account), "%s", account);
     (void)snprintf(ask->code, sizeof(ask->code), "%s", code);
     ask->calendar = calloc(n + 1, sizeof(*ask->calendar));
     if (ask->calendar == NULL)
@@ -103,7 +113,7 @@ void slots_busy(struct business_server *server, const char *owner, int64_t from,
         "SELECT extract(epoch FROM lower(s.during))::bigint, "
         "extract(epoch FROM upper(s.during))::bigint, extract(epoch FROM b.starts_at)::bigint, "
         "extract(epoch FROM b.ends_at)::bigint, b.status = 'confirmed' AND b.step = '' AND "
-        "b.looked_at < now() - interval '5 seconds' AND b.ends_at > now(), b.reference "
+        "b.looked_at < now() - interval '5 seconds' AND b.ends_at > now(), b.reference, b.account "
         "FROM slots s JOIN bookings b ON b.reference = s.booking WHERE s.owner = $1 AND "
         "s.during && tstzrange(to_timestamp($2::bigint), to_timestamp($3::bigint)) "
         "ORDER BY lower(s.during) LIMIT 5000";

@@ -23,7 +23,8 @@ void slots_busy(struct business_server *server, const char *owner, int64_t from,
 /* ---- for slots.c: slots_calendar.c ---- */
 
 /* `code` as above. `spans` are valid during the call. */
-typedef void calendar_done(void *ctx, const struct span *spans, size_t n, const char *code);
+typedef void calendar_done(void *ctx, const struct span *spans, size_t n, const char *account,
+                           const char *code);
 void slots_calendar(struct business_server *server, const char *owner, int64_t from, int64_t until,
                     uint64_t deadline_ms, calendar_done *done, void *ctx);
 

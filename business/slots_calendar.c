@@ -33,7 +33,8 @@ struct look {
 
 static struct look *looks; /* under way; one loop, one thread */
 
-static void look_end(struct look *look, const struct span *spans, size_t n, const char *code) {
+static void look_end(struct look *look, const struct span *spans, size_t n, const char *account,
+                     const char *code) {
     struct look **at = &looks;
     while (*at != look)
         at = &(*at)->next;
@@ -41,7 +42,7 @@ static void look_end(struct look *look, const struct span *spans, size_t n, cons
     while (look->waiters != NULL) {
         struct waiter *waiter = look->waiters;
         look->waiters = waiter->next;
-        waiter->done(waiter->ctx, spans, n, code);
+        waiter->done(waiter->ctx, spans, n, account, code);
         free(waiter);
     }
     pause_end(&look->pause);
@@ -55,7 +56,9 @@ static void on_busy(void *ctx, const Cloister__CellResult *result) {
         SCOPE_FREE struct span *spans = calloc(n + 1, sizeof(*spans));
         for (size_t i = 0; spans != NULL && i < n; i++)
             spans[i] = (struct span){result->done->busy[i]->start, result->done->busy[i]->end};
-        look_end(look, spans, spans != NULL ? n : 0, spans != NULL ? "" : "internal");
+        char account[ACCOUNT_TEXT];
+        saga_account(result, account);
+        look_end(look, spans, spans != NULL ? n : 0, account, spans != NULL ? "" : "internal");
         return;
     }
     uint64_t pause = backoff_ms(look->tries++, PAUSE_MS, 1000);
@@ -63,7 +66,7 @@ static void on_busy(void *ctx, const Cloister__CellResult *result) {
     if (result->retryable && !said_no && look->tries < TRIES &&
         clock_ms() + 2 * pause < look->deadline_ms && pause_begin(&look->pause, pause))
         return;
-    look_end(look, NULL, 0, *result->code != '\0' ? result->code : "internal");
+    look_end(look, NULL, 0, "", *result->code != '\0' ? result->code : "internal");
 }
 
 static void look_ask(struct look *look) {

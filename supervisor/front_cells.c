@@ -1,6 +1,7 @@
 #include "supervisor/front_cells.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <string.h>
 #include <sys/queue.h>
 
@@ -10,6 +11,8 @@
 #include "supervisor/front_rules.h"
 #include "supervisor/store_connect.h"
 #include "supervisor/words.h"
+
+#define ACCOUNT_LEN 16
 
 struct front_call {
     LIST_ENTRY(front_call) listed;
@@ -23,6 +26,8 @@ struct front_call {
     bool orphan;  /* nobody waits for the answer */
     bool started; /* its turn runs, or ran */
     char connection[ID_LEN + 1];
+    uint8_t account[ACCOUNT_LEN];
+    size_t account_len; /* 0: the connection does not say */
 };
 
 struct front_cells {
@@ -147,6 +152,7 @@ static void on_done(void *ctx, const Cloister__TurnDone *done) {
     Cloister__CellResult result = CLOISTER__CELL_RESULT__INIT;
     result.request = asked_of(call)->request;
     result.done = done->front;
+    result.account = (ProtobufCBinaryData){call->account_len, call->account};
     if (!call->orphan)
         business_cell_reply(call->cells->link, &result);
     call_end(call);
@@ -168,6 +174,22 @@ static void on_failed(void *ctx, const struct turn_failure *failure) {
 
 static const struct turn_ops ops = {on_started, on_event, on_host_call,
                                     on_done,    on_error, on_failed};
+
+/* An event belongs to an account: one that the owner switched to knows nothing of what was made in
+ * the one before. Hashed with the user, so that nobody learns which users share an account. */
+static void account_of(struct front_call *call, const struct store_connection *row) {
+    static const char purpose[] = "front-account";
+    const char *user = asked_of(call)->user;
+    crypto_generichash_state state;
+    if (row->subject_tag_len == 0)
+        return;
+    (void)crypto_generichash_init(&state, NULL, 0, ACCOUNT_LEN);
+    (void)crypto_generichash_update(&state, (const uint8_t *)purpose, sizeof(purpose));
+    (void)crypto_generichash_update(&state, (const uint8_t *)user, strlen(user) + 1);
+    (void)crypto_generichash_update(&state, row->subject_tag, row->subject_tag_len);
+    (void)crypto_generichash_final(&state, call->account, ACCOUNT_LEN);
+    call->account_len = ACCOUNT_LEN;
+}
 
 static void submit(struct front_call *call, const struct store_connection *row) {
     const struct front_setup *setup = &call->cells->setup;
@@ -216,6 +238,7 @@ static void on_connection(void *ctx, int error, const struct store_connection *r
     }
     const struct turn_failure *wrong = not_usable(row);
     memcpy(call->connection, row->id, sizeof(call->connection));
+    account_of(call, row);
     call->host = chat_host_new(call->cells->setup.store, asked_of(call)->user, row->id);
     if (wrong != NULL || call->host == NULL)
         call_fail(call, wrong != NULL ? wrong : &internal);

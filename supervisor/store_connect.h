@@ -87,6 +87,8 @@ struct store_connection {
     const uint8_t *refresh;
     size_t refresh_len; /* 0: the token is gone */
     uint64_t token_version;
+    const uint8_t *subject_tag;
+    size_t subject_tag_len; /* 0: of before accounts were pinned */
 };
 typedef void store_connection_done(void *ctx, int error, const struct store_connection *row);
 /* `user` is an opaque id. -ENOENT: no such user. */

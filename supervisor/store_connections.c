@@ -14,9 +14,9 @@
     "c.id::text, c.state, array_to_string(c.scopes, ' '), array_to_string(c.features, ' '),"       \
     " (extract(epoch FROM c.connected_at) * 1000)::bigint,"                                        \
     " (extract(epoch FROM clock_timestamp() - c.changed_at) * 1000)::bigint,"                      \
-    " c.sealed_refresh, c.token_version"
+    " c.sealed_refresh, c.token_version, c.subject_tag"
 
-enum { USER, ID, STATE, SCOPES, FEATURES, CONNECTED, AGE, REFRESH, VERSION };
+enum { USER, ID, STATE, SCOPES, FEATURES, CONNECTED, AGE, REFRESH, VERSION, SUBJECT };
 
 static struct store_connection read_row(const struct pg_rows *rows, unsigned row) {
     struct store_connection connection = {
@@ -27,6 +27,7 @@ static struct store_connection read_row(const struct pg_rows *rows, unsigned row
         .token_version = (uint64_t)pg_int(rows, row, VERSION),
     };
     connection.refresh = pg_bytes(rows, row, REFRESH, &connection.refresh_len);
+    connection.subject_tag = pg_bytes(rows, row, SUBJECT, &connection.subject_tag_len);
     store_id(rows, row, USER, connection.user);
     store_id(rows, row, ID, connection.id);
     snprintf(connection.state, sizeof(connection.state), "%s",

@@ -78,6 +78,24 @@ class Lost(FrontCase):
         self.assertEqual(len(told), 1, told)
         wait_until(60, lambda: self.state(slug) == [], "nothing is left of it")
 
+    def test_the_owner_changes_to_another_account(self):
+        """What the other account does not know was not deleted; what was deleted there, was."""
+        slug, owner = self.business()
+        made = self.booked(self.public.book(slug, at(3, 10)))
+        account = owner + "-other"
+        self.cluster.connect(owner, account, switch_account=True)
+        self.sql(f"UPDATE bookings SET looked_at = now() - interval '1 day' WHERE business = '{slug}'")
+        told = f"SELECT count(*) FROM outbox WHERE business = '{slug}' AND kind = 'calendar_trouble'"
+        wait_until(30, lambda: self.sql(told) == [["1"]], "the owner is told")
+        free = self.public.free(slug, at(3, 9), at(3, 13))
+        self.assertNotIn(at(3, 10), [when(slot["start"]) for slot in free.json["slots"]])
+        self.assertEqual(self.state(slug), [["confirmed", ""]])
+        other = self.booked(self.public.book(slug, at(4, 10)))
+        self.assertEqual(len(self.events(account)), 1, "the control: it is the other account that is asked now")
+        self.admin.call("DELETE", f"/accounts/{account}/events/{list(self.events(account))[0]}")
+        wait_until(30, lambda: self.public.booking("GET", other).json["status"] == "cancelled", "one deleted there is cancelled")
+        self.assertEqual(self.public.booking("GET", made).json["status"], "confirmed")
+
     def test_the_answer_to_a_move_is_lost(self):
         slug, owner = self.business()
         made = self.booked(self.public.book(slug, at(3, 10)))

@@ -126,18 +126,18 @@ allow={host(n['GOOGLE_URL'])} {host(n['MODEL_URL'])}
         return (self.dir / "log/cloister.log").read_text(errors="replace")
 
     # -- users --
-    def link(self, user, features=("availability", "events"), front=None, return_to=RETURN_TO):
-        made = (front or self.front).user("POST", user, "connect-links", {"features": list(features), "return_to": return_to})
+    def link(self, user, features=("availability", "events"), front=None, return_to=RETURN_TO, **more):
+        made = (front or self.front).user("POST", user, "connect-links", {"features": list(features), "return_to": return_to, **more})
         assert made.status == 201, made
         return made.json["url"]
 
     def connect(self, user, account=None, features=("availability", "events"), scopes=None, timezone="Europe/Berlin",
-                events=(), front=None, return_to=RETURN_TO):
-        """The whole way through link, consent page and redeem, as a user of `front` (the cluster's own)."""
+                events=(), front=None, return_to=RETURN_TO, **more):
+        """The whole way through link, consent page and redeem, as a user of `front` (the cluster's own); `more` is the link's."""
         account, front = account or user, front or self.front
         self.admin.account(account, timezone, events)
         browser = Browser(self.named["CA_FILE"])
-        opened = browser.visit("GET", self.link(user, features, front, return_to))
+        opened = browser.visit("GET", self.link(user, features, front, return_to, **more))
         assert opened.status == 302, f"link: {opened.status} {opened.body[:300]}"
         back = browser.consent(opened.headers["Location"], account, scopes)
         landed = browser.visit("GET", back)

@@ -338,6 +338,58 @@ START_TEST(a_time_that_is_taken_is_told_as_taken) {
 }
 END_TEST
 
+/* ---- another account ---- */
+
+static void look_again(void) {
+    (void)rig_sql("UPDATE bookings SET looked_at = now() - interval '1 day'; DELETE FROM outbox");
+    reconcile_soon(&server);
+}
+
+/* Google knows in an event's own account what became of it, and in no other. */
+START_TEST(an_account_that_never_had_the_event_cancels_nothing) {
+    open_shop();
+    (void)book("mine", "confirmed");
+    rig_cell_account = "second";
+    rig_cell_absent = true;
+    look_again();
+    loop_until(base, strcmp(rig_sql("SELECT count(*) FROM outbox"), "1") == 0);
+    ck_assert_ptr_nonnull(strstr(rig_sql("SELECT kind || (payload->>'reason') FROM outbox"),
+                                 "calendar_troubleAnother Google account"));
+    ck_assert_str_eq(rig_sql("SELECT status FROM bookings"), "confirmed");
+    ck_assert_str_eq(rig_sql("SELECT count(*) FROM slots"), "1");
+    rig_key = "move";
+    (void)rig_ask("reschedule_booking",
+                  json_pack("{s:s, s:s, s:o}", "reference",
+                            rig_sql("SELECT reference FROM bookings"), "secret", secret_got,
+                            "start", instant_json("UTC", noon() + 7200)));
+    ck_status(503, "cannot_confirm_now");
+    ck_assert_str_eq(rig_sql("SELECT status || step FROM bookings"), "confirmed");
+    rig_cell_account = "first"; /* the control: the owner is back where it was made */
+    look_again();
+    loop_until(base, strcmp(rig_sql("SELECT status FROM bookings"), "cancelled") == 0);
+}
+END_TEST
+
+START_TEST(an_event_that_was_deleted_cancels_in_any_account) {
+    open_shop();
+    (void)book("mine", "confirmed");
+    rig_cell_account = "second";
+    rig_cell_deleted = true;
+    look_again();
+    loop_until(base, strcmp(rig_sql("SELECT status FROM bookings"), "cancelled") == 0);
+}
+END_TEST
+
+/* A booking of before accounts were kept is of the first one that has its event. */
+START_TEST(the_account_that_has_the_event_is_kept) {
+    SCOPE_BOOKING struct booking *booking = row("confirmed", "", 3);
+    ck_assert_str_eq(rig_sql("SELECT account FROM bookings"), "");
+    rig_cell_does = true;
+    look_again();
+    loop_until(base, strcmp(rig_sql("SELECT account FROM bookings"), "6669727374") == 0);
+}
+END_TEST
+
 /* ---- lists ---- */
 
 /* Whatever wrote it. A page that would have ended with it is followed by the next. */
@@ -686,6 +738,9 @@ int main(void) {
     tcase_add_test(cases, who_delivers_is_woken);
     tcase_add_test(cases, who_gave_no_key_gets_a_booking);
     tcase_add_test(cases, what_was_booked_is_told_when_the_business_is_gone);
+    tcase_add_test(cases, an_account_that_never_had_the_event_cancels_nothing);
+    tcase_add_test(cases, an_event_that_was_deleted_cancels_in_any_account);
+    tcase_add_test(cases, the_account_that_has_the_event_is_kept);
     tcase_add_test(cases, a_row_that_cannot_be_read_hides_no_other);
     tcase_add_test(cases, bookings_are_listed_from_either_end);
     tcase_add_test(cases, a_move_that_meets_another_is_not_told_that_the_time_is_taken);

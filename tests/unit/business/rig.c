@@ -15,7 +15,8 @@ struct business_server server;
 unsigned rig_status, rig_changes;
 char rig_code[64], rig_detail[1100], rig_changed[80];
 uint64_t rig_retry_ms, rig_cell, rig_cell_timeout_ms;
-bool rig_cell_does;
+bool rig_cell_does, rig_cell_absent, rig_cell_deleted;
+const char *rig_cell_account;
 static bool keeps;
 static uint64_t kept;
 const char *rig_key;
@@ -56,14 +57,18 @@ static void do_step(const Cloister__CellCall *call) {
     Cloister__CellResult result = CLOISTER__CELL_RESULT__INIT;
     const Cloister__FrontStep *step = call->step;
     if (step != NULL && step->event != NULL) {
-        done.exists = step->kind != CLOISTER__FRONT_KIND__FRONT_REMOVE;
+        done.exists = step->kind != CLOISTER__FRONT_KIND__FRONT_REMOVE && !rig_cell_absent &&
+                      !rig_cell_deleted;
         done.confirmed_gone = !done.exists;
+        done.absent = rig_cell_absent;
         done.start = step->event->start;
         done.end = step->event->end;
     }
     result.request = call->request;
     result.code = "";
     result.done = &done;
+    result.account =
+        (ProtobufCBinaryData){strlen(rig_cell_account), (uint8_t *)(uintptr_t)rig_cell_account};
     Cloister__Message message = MSG_OF(CELL_RESULT, cell_result, &result);
     peer_send(&cloisterd, &message);
 }
@@ -141,7 +146,8 @@ void rig_begin(void) {
     (void)mkdir(folder, 0755);
     load_config();
     rig_changes = 0;
-    rig_cell_does = keeps = false;
+    rig_cell_does = rig_cell_absent = rig_cell_deleted = keeps = false;
+    rig_cell_account = "first";
     rig_key = "key-1";
     rig_changed[0] = '\0';
     start();

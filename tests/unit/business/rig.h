@@ -48,6 +48,10 @@ extern uint64_t rig_cell, rig_cell_timeout_ms;
 void rig_cell_answer(uint64_t request, const char *code);
 /* From now on every step is answered: done, the event is where it was asked for. */
 extern bool rig_cell_does;
+/* In the Google account of that name; of which events it says that it knows none, or that they were
+ * deleted. */
+extern const char *rig_cell_account;
+extern bool rig_cell_absent, rig_cell_deleted;
 /* Of these, the next that makes an event is left; rig_cell_lost says that it is not known what came
  * of it. 0: there was none yet. */
 void rig_cell_keeps(void);

@@ -138,7 +138,7 @@ START_TEST(a_plan_for_small_tables_goes_by_keys) {
     hold_all();
     (void)snprintf(sql, sizeof(sql),
                    "BEGIN; SELECT confirm_holds(ARRAY['%s', '%s'], ARRAY[1, 1]::bigint[], "
-                   "ARRAY['{}', '{}'], ARRAY['{}', '{}']); "
+                   "ARRAY['', ''], ARRAY['{}', '{}'], ARRAY['{}', '{}']); "
                    "SELECT string_agg(relname || ' ' || seq_scan || ' ' || (idx_scan > 0)::text, "
                    "', ' ORDER BY relname) FROM pg_stat_xact_user_tables WHERE relname IN "
                    "('bookings', 'slots')",

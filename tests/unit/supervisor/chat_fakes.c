@@ -25,6 +25,8 @@ void answer_lookups(void) {
     struct store_connection row = {.scopes = "a b", .features = "", .token_version = 5};
     row.refresh = (const uint8_t *)"seal";
     row.refresh_len = 4;
+    row.subject_tag = (const uint8_t *)db.tag;
+    row.subject_tag_len = db.tag != NULL ? strlen(db.tag) : 0;
     strcpy(row.id, db.connected);
     strcpy(row.state, db.state);
     (take_ptr(db.asked_which))(db.which_ctx, db.error, db.error == 0 ? &row : NULL);

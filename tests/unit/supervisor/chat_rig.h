@@ -67,6 +67,7 @@ extern struct db {
     store_done *pending;
     void *pending_ctx;
     const char *connected; /* the connection that is the user's now */
+    const char *tag;       /* of its Google account; NULL: none is kept */
     store_connection_done *asked_which;
     void *which_ctx;
     unsigned which; /* so often asked */

@@ -33,6 +33,32 @@ START_TEST(a_step_is_taken) {
 }
 END_TEST
 
+/* The same account is known again under another connection, and tells nothing of its tag. */
+START_TEST(a_step_says_in_which_account_it_was_taken) {
+    static const struct {
+        const char *tag, *connection;
+        size_t len;
+        bool same; /* as in the first */
+    } connections[] = {{"an account's tag", CONN, 16, true},
+                       {"an account's tag", USER_B, 16, true},
+                       {"another one's", CONN, 16, false},
+                       {NULL, CONN, 0, false}};
+    uint8_t first[16];
+    for (unsigned i = 0; i < COUNT_OF(connections); i++) {
+        db.tag = connections[i].tag;
+        db.connected = connections[i].connection;
+        step(i + 1, BUSY, "well", 0);
+        until(is_result, i + 1);
+        ck_assert_uint_eq(shop.account_len, connections[i].len);
+        if (i == 0)
+            memcpy(first, shop.account, sizeof(first));
+        bool same = shop.account_len > 0 && memcmp(first, shop.account, sizeof(first)) == 0;
+        ck_assert(same == connections[i].same);
+    }
+    ck_assert_int_ne(memcmp(first, connections[0].tag, strlen(connections[0].tag)), 0);
+}
+END_TEST
+
 static const struct {
     const char *what, *state, *code;
     Cloister__FrontKind kind;
@@ -455,6 +481,7 @@ static TCase *door_case(void (*setup)(void)) {
 int main(void) {
     TCase *t = door_case(front_setup_public);
     tcase_add_test(t, a_step_is_taken);
+    tcase_add_test(t, a_step_says_in_which_account_it_was_taken);
     tcase_add_loop_test(t, a_step_fails_with_a_word, 0, (int)COUNT_OF(failures));
     tcase_add_test(t, a_step_takes_no_longer_than_told);
     tcase_add_test(t, a_full_queue_is_told);

@@ -50,6 +50,10 @@ static void take_result(const Cloister__CellResult *result) {
     shop.has_done = result->done != NULL;
     shop.intervals = shop.has_done ? result->done->n_busy : 0;
     shop.exists = shop.has_done && result->done->exists;
+    shop.account_len = result->account.len;
+    ck_assert_uint_le(shop.account_len, sizeof(shop.account));
+    if (shop.account_len > 0)
+        memcpy(shop.account, result->account.data, shop.account_len);
     shop.retryable = result->retryable;
     shop.unknown = result->unknown_writes;
     (void)snprintf(shop.cell_code, sizeof(shop.cell_code), "%s", result->code);

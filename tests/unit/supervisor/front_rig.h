@@ -22,7 +22,8 @@ struct shop {
     size_t result_len;
     /* the last CELL_RESULT */
     char cell_code[64], text[256];
-    size_t intervals;
+    size_t intervals, account_len;
+    uint8_t account[64];
     bool has_done, exists, retryable, unknown;
 };
 extern struct shop shop;

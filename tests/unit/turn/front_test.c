@@ -175,7 +175,17 @@ START_TEST(deleted_by_its_owner_it_stays_deleted) {
     ck_assert(done->conflict && done->confirmed_gone && !done->exists);
     ck_assert_str_eq(json_text(booked(), "status"), "cancelled");
     done = LOOK();
-    ck_assert(done->confirmed_gone && !done->exists);
+    ck_assert(done->confirmed_gone && !done->exists && !done->absent);
+}
+END_TEST
+
+/* As in another account than the one in which it was made. */
+START_TEST(an_id_that_nobody_knows_is_told_as_such) {
+    const Cloister__FrontDone *done = LOOK();
+    ck_assert(done->confirmed_gone && !done->exists && done->absent);
+    (void)BOOK();
+    done = LOOK(); /* the control */
+    ck_assert(done->exists && !done->absent);
 }
 END_TEST
 
@@ -428,6 +438,7 @@ int main(void) {
     tcase_add_test(t, again_it_is_there);
     tcase_add_test(t, moved_by_its_owner_it_is_where_it_is);
     tcase_add_test(t, deleted_by_its_owner_it_stays_deleted);
+    tcase_add_test(t, an_id_that_nobody_knows_is_told_as_such);
     tcase_add_loop_test(t, lost_bookings_are_settled, 0, (int)COUNT_OF(losses));
     tcase_add_loop_test(t, lost_moves_are_settled, 0, (int)COUNT_OF(losses));
     tcase_add_loop_test(t, lost_removals_are_settled, 0, (int)COUNT_OF(losses));
