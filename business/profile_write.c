@@ -227,12 +227,17 @@ void handle_unpublish_business(struct business_call *call) {
               " SELECT pg_notify('business_changed', slug), false FROM b");
 }
 
-/* Its address may be another's afterwards, so nothing of it is left to be moved or asked about. */
+/* Its address may be another's afterwards, so nothing of it is left to be moved or asked about.
+ * Only what somebody still waits for is in the way: an event that is yet to be removed may stay for
+ * ever where the calendar was disconnected, and its customer's name would stay with it. */
 void handle_delete_business(struct business_call *call) {
     end(call,
         "WITH ours AS (SELECT slug FROM businesses WHERE slug = $1 AND user_id = $2 FOR UPDATE),"
         " busy AS (SELECT FROM bookings WHERE business = $1"
-        "   AND (step <> '' OR (status = 'confirmed' AND ends_at > now()))),"
+        "   AND CASE status WHEN 'holding' THEN EXISTS (SELECT FROM slots"
+        "     WHERE booking = reference AND held_until > now())"
+        "    WHEN 'confirmed' THEN greatest(ends_at, move_to + (ends_at - starts_at)) > now()"
+        "    ELSE false END),"
         " b AS (DELETE FROM businesses WHERE slug IN (SELECT slug FROM ours)"
         "   AND NOT EXISTS (SELECT FROM busy) RETURNING slug),"
         " i AS (DELETE FROM inquiries WHERE business IN (SELECT slug FROM b)),"

@@ -3,7 +3,8 @@
  *   undo    the event is removed, twice to be sure, then nothing is left
  *   move    the booking is where its event is
  *   cancel  the event is removed
- * A calendar that does not say leaves the step for later. */
+ * A calendar that does not say leaves the step for later. Who disconnected it may never connect it
+ * again: what was only to be removed is let go once its time is over. */
 #include "business/reconcile_step.h"
 
 #include <string.h>
@@ -76,13 +77,34 @@ static void end_move(struct step *step, const struct saga_end *end) {
         change_followed(step->server, booking, end->start, end->end, on_changed, step);
 }
 
+static bool let_go(const struct booking *booking, const char *code) {
+    bool removes = strcmp(booking->step, "cancel") == 0 || strcmp(booking->step, "undo") == 0;
+    return removes && booking->end <= wall_ms() / 1000 && saga_lost(code);
+}
+
+/* The event is gone, or nobody minds it any more. */
+static void end_removal(struct step *step) {
+    if (strcmp(step->booking->step, "undo") == 0)
+        change_released(step->server, step->booking, on_changed, step);
+    else
+        change_cancelled(step->server, step->booking, on_changed, step);
+}
+
+static void step_failed(struct step *step, const char *code) {
+    const struct booking *booking = step->booking;
+    saga_tell_trouble(step->server, booking->owner, booking->business,
+                      booking_detail(booking, "business_name"), code);
+    if (let_go(booking, code))
+        end_removal(step);
+    else
+        step_later(step);
+}
+
 static void on_step(void *ctx, const struct saga_end *end) {
     struct step *step = ctx;
     const struct booking *booking = step->booking;
     if (end->outcome != SAGA_DONE || (!end->exists && !end->gone)) {
-        saga_tell_trouble(step->server, booking->owner, booking->business,
-                          booking_detail(booking, "business_name"), end->code);
-        step_later(step);
+        step_failed(step, end->code);
     } else if (strcmp(booking->step, "book") == 0) {
         end_book(step, end);
     } else if (strcmp(booking->step, "move") == 0) {
@@ -92,10 +114,8 @@ static void on_step(void *ctx, const struct saga_end *end) {
     } else if (strcmp(booking->step, "undo") == 0 && !booking->removed) {
         change_removed(step->server, booking, UNDO_AGAIN_MS);
         step_end(step);
-    } else if (strcmp(booking->step, "undo") == 0) {
-        change_released(step->server, booking, on_changed, step);
     } else {
-        change_cancelled(step->server, booking, on_changed, step);
+        end_removal(step);
     }
 }
 

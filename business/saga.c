@@ -58,6 +58,10 @@ static bool made_elsewhere(const struct saga *saga, const Cloister__FrontDone *d
            strcmp(saga->booking->account, account) != 0;
 }
 
+static bool makes(Cloister__FrontKind kind) {
+    return kind == CLOISTER__FRONT_KIND__FRONT_BOOK || kind == CLOISTER__FRONT_KIND__FRONT_MOVE;
+}
+
 static void saga_answered(struct saga *saga, const Cloister__FrontDone *done, const char *account) {
     /* What the calendar says now says how earlier attempts ended. */
     saga->maybe = saga->maybe && done->conflict;
@@ -68,6 +72,8 @@ static void saga_answered(struct saga *saga, const Cloister__FrontDone *done, co
                            .gone = done->confirmed_gone,
                            .code = ""};
     (void)snprintf(end.account, sizeof(end.account), "%s", account);
+    saga_well(saga->server, saga->booking->owner, account,
+              done->exists && !done->conflict && makes(saga->kind));
     saga_finish(saga, end);
 }
 

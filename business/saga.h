@@ -35,8 +35,15 @@ void saga_account(const Cloister__CellResult *result, char out[static ACCOUNT_TE
 
 /* A sentence for the owner when the code says that the calendar cannot be used, else NULL. */
 const char *saga_trouble(const char *code);
-/* Tells the owner of a business that its calendar cannot be used, at most once an hour. */
+/* The code says that nothing can be done in the calendar until its owner does something, which may
+ * be never. */
+bool saga_lost(const char *code);
+/* Tells the owner of a business that its calendar cannot be used: once, until it was well again,
+ * and at most once an hour. */
 void saga_tell_trouble(struct business_server *server, const char *owner, const char *business,
                        const char *business_name, const char *code);
+/* A step was taken in the owner's calendar, in that account ("": not known). `made`: it was read,
+ * and an event was written. */
+void saga_well(struct business_server *server, const char *owner, const char *account, bool made);
 
 #endif

@@ -58,6 +58,7 @@ static void on_busy(void *ctx, const Cloister__CellResult *result) {
             spans[i] = (struct span){result->done->busy[i]->start, result->done->busy[i]->end};
         char account[ACCOUNT_TEXT];
         saga_account(result, account);
+        saga_well(look->server, look->owner, account, false);
         look_end(look, spans, spans != NULL ? n : 0, account, spans != NULL ? "" : "internal");
         return;
     }

@@ -390,6 +390,102 @@ START_TEST(the_account_that_has_the_event_is_kept) {
 }
 END_TEST
 
+/* ---- no calendar any more ---- */
+
+static void look_after_hours(void) {
+    (void)rig_sql("UPDATE bookings SET looked_at = now() - interval '1 day'; "
+                  "UPDATE calendar_troubles SET told_at = now() - interval '2 hours'");
+    rig_cell = 0;
+    reconcile_soon(&server);
+    loop_until(base, rig_cell != 0);
+}
+
+START_TEST(a_trouble_is_told_once_until_it_is_over) {
+    static const char *const told = "SELECT count(*) FROM outbox WHERE kind = 'calendar_trouble'";
+    SCOPE_BOOKING struct booking *booking = row("confirmed", "", 3);
+    rig_cell_does = true;
+    rig_cell_fails = "not_connected";
+    look_after_hours();
+    loop_until(base, strcmp(rig_sql(told), "1") == 0);
+    look_after_hours();
+    rig_cell_fails = "disconnected"; /* the same to the owner */
+    look_after_hours();
+    rig_cell_fails = NULL;
+    look_after_hours();
+    loop_until(base, strcmp(rig_sql("SELECT well FROM calendar_troubles"), "t") == 0);
+    loop_until(base, strcmp(rig_sql("SELECT account FROM bookings"), "") != 0); /* all of it */
+    ck_assert_str_eq(rig_sql(told), "1");
+    rig_cell_fails = "not_connected";
+    look_after_hours();
+    loop_until(base, strcmp(rig_sql(told), "2") == 0);
+    rig_cell_fails = "google_unavailable"; /* another one, but not within the hour */
+    look_after_hours();
+    loop_until(base, strcmp(rig_sql(told), "3") == 0);
+}
+END_TEST
+
+/* As long as the time is to come, the owner may connect it again. */
+START_TEST(what_cannot_be_removed_is_let_go_when_its_time_is_over) {
+    static const struct {
+        const char *status, *step, *code, *left;
+        bool over;
+    } rows[] = {
+        {"cancelling", "cancel", "not_connected", "cancelled", true},
+        {"cancelling", "cancel", "reconnect_required", "cancelled", true},
+        {"undoing", "undo", "disconnected", "", true},
+        {"cancelling", "cancel", "not_connected", "cancelling", false},
+        {"undoing", "undo", "unknown_user", "undoing", false},
+        {"cancelling", "cancel", "google_unavailable", "cancelling", true},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        (void)rig_sql("DELETE FROM bookings; DELETE FROM calendar_troubles");
+        SCOPE_BOOKING struct booking *booking = row(rows[i].status, rows[i].step, 3);
+        if (rows[i].over)
+            (void)rig_sql("UPDATE bookings SET starts_at = starts_at - interval '3 days', "
+                          "ends_at = ends_at - interval '3 days'");
+        rig_cell_does = true;
+        rig_cell_fails = rows[i].code;
+        (void)rig_sql("UPDATE bookings SET due_at = now()");
+        reconcile_soon(&server);
+        loop_until(base, strcmp(rig_sql("SELECT count(*) FROM calendar_troubles"), "1") == 0);
+        loop_until(base, strcmp(rig_sql("SELECT coalesce(max(status), '') FROM bookings"),
+                                rows[i].left) == 0);
+    }
+}
+END_TEST
+
+START_TEST(only_what_somebody_waits_for_keeps_a_business) {
+    static const struct {
+        const char *status, *step, *more;
+        bool stays;
+    } rows[] = {
+        {"confirmed", "", "", true},
+        {"confirmed", "",
+         "UPDATE bookings SET starts_at = starts_at - interval '3 days', "
+         "ends_at = ends_at - interval '3 days'",
+         false},
+        {"holding", "book", "", true},
+        {"holding", "book", "UPDATE slots SET held_until = now()", false},
+        {"undoing", "undo", "", false},
+        {"cancelling", "cancel", "", false},
+        {"cancelled", "", "", false},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        (void)rig_sql("DELETE FROM bookings");
+        rig_publish(ALICE, "anna", rig_profile("Anna", "plumber", "Berlin", "DE", ""));
+        SCOPE_BOOKING struct booking *booking = row(rows[i].status, rows[i].step, 3);
+        (void)rig_sql(rows[i].more);
+        rig_owner(ALICE);
+        (void)rig_call("delete_business", "{'slug': 'anna'}");
+        if (rows[i].stays)
+            ck_status(409, "not_bookable");
+        else
+            ck_done();
+        ck_assert_str_eq(rig_sql("SELECT count(*) FROM bookings"), rows[i].stays ? "1" : "0");
+    }
+}
+END_TEST
+
 /* ---- lists ---- */
 
 /* Whatever wrote it. A page that would have ended with it is followed by the next. */
@@ -741,6 +837,9 @@ int main(void) {
     tcase_add_test(cases, an_account_that_never_had_the_event_cancels_nothing);
     tcase_add_test(cases, an_event_that_was_deleted_cancels_in_any_account);
     tcase_add_test(cases, the_account_that_has_the_event_is_kept);
+    tcase_add_test(cases, a_trouble_is_told_once_until_it_is_over);
+    tcase_add_test(cases, what_cannot_be_removed_is_let_go_when_its_time_is_over);
+    tcase_add_test(cases, only_what_somebody_waits_for_keeps_a_business);
     tcase_add_test(cases, a_row_that_cannot_be_read_hides_no_other);
     tcase_add_test(cases, bookings_are_listed_from_either_end);
     tcase_add_test(cases, a_move_that_meets_another_is_not_told_that_the_time_is_taken);

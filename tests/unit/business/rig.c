@@ -16,7 +16,7 @@ unsigned rig_status, rig_changes;
 char rig_code[64], rig_detail[1100], rig_changed[80];
 uint64_t rig_retry_ms, rig_cell, rig_cell_timeout_ms;
 bool rig_cell_does, rig_cell_absent, rig_cell_deleted;
-const char *rig_cell_account;
+const char *rig_cell_account, *rig_cell_fails;
 static bool keeps;
 static uint64_t kept;
 const char *rig_key;
@@ -65,8 +65,8 @@ static void do_step(const Cloister__CellCall *call) {
         done.end = step->event->end;
     }
     result.request = call->request;
-    result.code = "";
-    result.done = &done;
+    result.code = (char *)(uintptr_t)(rig_cell_fails != NULL ? rig_cell_fails : "");
+    result.done = rig_cell_fails != NULL ? NULL : &done;
     result.account =
         (ProtobufCBinaryData){strlen(rig_cell_account), (uint8_t *)(uintptr_t)rig_cell_account};
     Cloister__Message message = MSG_OF(CELL_RESULT, cell_result, &result);
@@ -148,6 +148,7 @@ void rig_begin(void) {
     rig_changes = 0;
     rig_cell_does = rig_cell_absent = rig_cell_deleted = keeps = false;
     rig_cell_account = "first";
+    rig_cell_fails = NULL;
     rig_key = "key-1";
     rig_changed[0] = '\0';
     start();

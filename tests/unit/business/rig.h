@@ -52,6 +52,7 @@ extern bool rig_cell_does;
  * deleted. */
 extern const char *rig_cell_account;
 extern bool rig_cell_absent, rig_cell_deleted;
+extern const char *rig_cell_fails; /* with that code; NULL: not at all */
 /* Of these, the next that makes an event is left; rig_cell_lost says that it is not known what came
  * of it. 0: there was none yet. */
 void rig_cell_keeps(void);
