@@ -93,6 +93,7 @@ static void make_begin(struct make *make) {
         make_free(make);
         return;
     }
+    make->braked = true;
     booking_of(make);
     make_hold(make);
 }

@@ -11,6 +11,7 @@ struct make {
     struct used_key key;
     struct offer *offer;
     struct booking *booking; /* ours, from when its arguments are read */
+    bool braked;             /* it has taken of what customers and businesses may book in an hour */
     int64_t start;
     uint64_t deadline_ms; /* by which the calendar must have answered */
 };

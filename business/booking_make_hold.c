@@ -12,16 +12,26 @@
 #define DUE_AFTER_S 35u /* more than a call takes: nobody is at it any more */
 #define MARGIN_MS   500u
 
-/* Nobody's time was taken: asking for what others have does not use up a business's bookings. */
-static void make_taken(struct make *make) {
+/* Nobody's time was taken by this call: neither asking for what others have nor a calendar that
+ * cannot be written uses up what may be booked. Once, however it goes on. */
+static void make_give(struct make *make) {
     const struct booking *booking = make->booking;
+    if (!make->braked)
+        return;
+    make->braked = false;
     brakes_give(make->server, "booking", booking->business, booking_customer(booking, "email"),
                 booking_customer(booking, "phone"));
+}
+
+static void make_taken(struct make *make) {
+    make_give(make);
     offer_refuse(make->call, take_ptr(make->offer), SLOT_TAKEN, make->start);
     make_free(make);
 }
 
+/* Nothing was booked. */
 static void make_refuse_now(struct make *make, const char *code) {
+    make_give(make);
     if (make->offer != NULL)
         offer_refuse_now(make->call, make->offer, code);
     else /* an earlier try came to nothing */
@@ -150,6 +160,7 @@ static void on_step(void *ctx, const struct saga_end *end) {
 /* Somebody has the time, or has used the key: perhaps this very request, a moment ago. */
 static void on_key_again(void *ctx, int error, const char *reference, bool same) {
     struct make *make = ctx;
+    make_give(make); /* whoever has it took its own */
     if (error == 0 && reference == NULL) {
         make_taken(make);
     } else if (error == 0 && same) {

@@ -111,14 +111,29 @@ static void row_is_there(struct send *send) {
     ask_agent(send);
 }
 
+static const char *customer_text(const struct send *send, const char *name) {
+    const char *text = json_string_value(
+        json_object_get(json_object_get(send->inquiry.details, "customer"), name));
+    return text != NULL ? text : "";
+}
+
+/* Another call has made it, and took what may be asked in an hour for it. */
+static void end_repeat(struct send *send) {
+    brakes_give(send->server, "inquiry", send->inquiry.business, customer_text(send, "email"),
+                customer_text(send, "phone"));
+    send_end(send, INQUIRY_KEY, 0, 0);
+}
+
 static void on_own(void *ctx, int error, struct inquiry *inquiry) {
     struct send *send = ctx;
     bool ours = inquiry != NULL;
     inquiry_free(inquiry);
     if (ours) /* an earlier try arrived, its answer was lost */
         row_is_there(send);
+    else if (error == 0)
+        end_repeat(send);
     else
-        send_end(send, error == 0 ? INQUIRY_KEY : INQUIRY_FAILED, 0, error);
+        send_end(send, INQUIRY_FAILED, 0, error);
 }
 
 static void on_kept(void *ctx, int error, bool changed) {
@@ -129,12 +144,6 @@ static void on_kept(void *ctx, int error, bool changed) {
         inquiry_load(send->server, send->inquiry.reference, on_own, send);
     else
         send_end(send, INQUIRY_FAILED, 0, error != 0 ? error : -EIO);
-}
-
-static const char *customer_text(const struct send *send, const char *name) {
-    const char *text = json_string_value(
-        json_object_get(json_object_get(send->inquiry.details, "customer"), name));
-    return text != NULL ? text : "";
 }
 
 static char *word_to_owner(const struct send *send) {

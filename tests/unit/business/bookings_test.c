@@ -620,6 +620,89 @@ START_TEST(what_is_undone_says_that_nothing_was_booked) { /* the control */
 }
 END_TEST
 
+/* ---- what may be booked in an hour ---- */
+
+#define IN_AN_HOUR 10 /* of one customer; business.person_per_hour's default */
+
+static json_t *visit(int64_t start) {
+    return json_pack("{s:s, s:s, s:o, s:{s:s, s:s, s:s}}", "business", "anna", "service", "visit",
+                     "start", instant_json("UTC", start), "customer", "name", "Bob", "email",
+                     "bob@example.test", "phone", "+49 30 1");
+}
+
+static void book_at(const char *key, int64_t start) {
+    rig_key = key;
+    (void)rig_ask("create_booking", visit(start));
+}
+
+static const char *key_of(int i) {
+    static char key[16];
+    (void)snprintf(key, sizeof(key), "key-of-%d", i);
+    return key;
+}
+
+/* A client that repeats as it is told to. */
+START_TEST(an_outage_uses_up_nobodys_bookings) {
+    open_shop();
+    rig_cell_fails = "google_unavailable";
+    for (int i = 0; i < IN_AN_HOUR + 2; i++) {
+        book_at("mine", noon());
+        ck_status(503, "cannot_confirm_now");
+    }
+    rig_cell_fails = NULL;
+    for (int i = 0; i < IN_AN_HOUR; i++) { /* the control: not given twice */
+        book_at(key_of(i), noon() + i * 3600);
+        ck_done();
+    }
+    book_at("one-more", noon() - 3600);
+    ck_status(429, "limited");
+}
+END_TEST
+
+START_TEST(what_is_undone_uses_up_nobodys_bookings) {
+    open_shop();
+    for (int i = 0; i < IN_AN_HOUR + 2; i++) {
+        rig_cell_keeps();
+        rig_status = 0;
+        rig_key = key_of(i);
+        rig_send("create_booking", visit(noon() + i * 3600));
+        loop_until(base, rig_cell_kept() != 0);
+        rig_cell_lost(rig_cell_kept());
+        loop_until(base, rig_status != 0);
+        ck_status(503, "cannot_confirm_now");
+    }
+}
+END_TEST
+
+/* At the same moment, so that neither finds the other when it begins. */
+START_TEST(what_is_sent_twice_counts_once) {
+    static const char question[] = "{'business': 'anna', 'message': 'When?', 'customer': {'name': "
+                                   "'Bob', 'email': 'bob@example.test'}}";
+    open_shop();
+    for (int i = 0; i < IN_AN_HOUR - 1; i++) {
+        rig_key = key_of(i);
+        rig_send("create_booking", visit(noon() + i * 3600));
+        book_at(rig_key, noon() + i * 3600);
+        ck_done();
+        rig_send("send_inquiry", json_of(question));
+        (void)rig_call("send_inquiry", question);
+        ck_done();
+    }
+    ck_assert_str_eq(rig_sql("SELECT count(*) FROM bookings"), "9");
+    ck_assert_str_eq(rig_sql("SELECT count(*) FROM inquiries"), "9");
+    book_at("tenth", noon() - 7200);
+    ck_done();
+    book_at("eleventh", noon() - 3600);
+    ck_status(429, "limited");
+    rig_key = "question-10";
+    (void)rig_call("send_inquiry", question);
+    ck_done();
+    rig_key = "question-11";
+    (void)rig_call("send_inquiry", question);
+    ck_status(429, "limited");
+}
+END_TEST
+
 /* Some tries came to nothing before. */
 START_TEST(an_event_is_removed_twice_however_often_it_was_tried) {
     SCOPE_BOOKING struct booking *booking = row("undoing", "undo", 3);
@@ -849,6 +932,9 @@ int main(void) {
     tcase_add_test(cases, nobody_is_told_that_nothing_was_booked_when_it_was);
     tcase_add_test(cases, what_is_not_known_is_said_to_be_so);
     tcase_add_test(cases, what_is_undone_says_that_nothing_was_booked);
+    tcase_add_test(cases, an_outage_uses_up_nobodys_bookings);
+    tcase_add_test(cases, what_is_undone_uses_up_nobodys_bookings);
+    tcase_add_test(cases, what_is_sent_twice_counts_once);
     tcase_add_test(cases, an_event_is_removed_twice_however_often_it_was_tried);
     tcase_add_test(cases, an_event_without_a_length_is_followed);
     tcase_add_test(cases, what_was_told_long_ago_goes);
