@@ -1,11 +1,16 @@
 #include "business/once.h"
 
+#include <ctype.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "business/api/operations.h"
 #include "ipc/log.h"
+
+#define RANDOM_HEX   32u /* digits: 128 bits */
+#define RANDOM_LEN   22u /* of 128 bits in base64 */
+#define RANDOM_TURNS 8u
 
 static void hash_of(const struct business_server *server, const char *purpose, char *text,
                     uint8_t out[static 32]) {
@@ -22,6 +27,43 @@ void once_asker(const struct business_server *server, const char *address, char 
     hex_encode(mac, 16, out);
 }
 
+/* 32 hexadecimal digits or more, as of a UUID, with or without dashes. */
+static bool random_hex(const char *key) {
+    size_t digits = 0, letters = 0, dashes = 0;
+    for (const char *at = key; *at != '\0'; at++) {
+        digits += isdigit((unsigned char)*at) != 0;
+        letters += strchr("abcdefABCDEF", *at) != NULL;
+        dashes += *at == '-';
+    }
+    return digits > 0 && letters > 0 && digits + letters >= RANDOM_HEX &&
+           digits + letters + dashes == strlen(key);
+}
+
+static int kind_of(char c) {
+    return isdigit((unsigned char)c) ? 0 : islower((unsigned char)c) ? 1 : 2;
+}
+
+/* 22 letters, digits, - and _ or more, mixed as nobody writes them: words and times have a turn
+ * from capitals, small letters and digits to each other every few characters, and not more. */
+static bool random_text(const char *key) {
+    size_t len = strlen(key), turns = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char)key[i]) && strchr("-_", key[i]) == NULL)
+            return false;
+        turns += i > 0 && kind_of(key[i]) != kind_of(key[i - 1]) &&
+                 isalnum((unsigned char)key[i]) && isalnum((unsigned char)key[i - 1]);
+    }
+    return len >= RANDOM_LEN && turns >= RANDOM_TURNS;
+}
+
+/* A short key, or one of words, is chosen alike by others, and can be guessed by who wants to see
+ * what came of it: it is one address's own. A random one is known only to who made it, and to whom
+ * the address does not matter: a phone changes it between sending a form and sending it again. What
+ * a gateway derived of a request has the address in it, but no secret. */
+static bool known_to_one_alone(const struct used_key *used, const char *key) {
+    return !used->derived && (random_hex(key) || random_text(key));
+}
+
 void once_key(const struct business_call *call, struct used_key *ret) {
     char *text = NULL;
     *ret = (struct used_key){.given = call->idempotency_key[0] != '\0',
@@ -30,6 +72,8 @@ void once_key(const struct business_call *call, struct used_key *ret) {
     if (!ret->given)
         return;
     const char *who = call->by_agent ? call->user : call->asker;
+    if (!call->by_agent && known_to_one_alone(ret, call->idempotency_key))
+        who = "";
     if (asprintf(&text, "%s\n%s\n%s\n%s\n%s", call->name, call->by_agent ? "agent" : "", who,
                  call->business, call->idempotency_key) < 0)
         text = NULL;

@@ -1,6 +1,7 @@
 /* What has an idempotency key is done once: the same key with the same arguments finds what came of
- * it, with other arguments it is refused. A key belongs to who used it: an address, a conversation.
- * Only a hash of it is kept. Loop thread. */
+ * it, with other arguments it is refused. A key belongs to who used it: an address, a conversation;
+ * a random one that nobody else can know, such as a UUID, to whoever has it, from any address. Only
+ * a hash of it is kept. Loop thread. */
 #ifndef CLOISTER_BUSINESS_ONCE_H
 #define CLOISTER_BUSINESS_ONCE_H
 

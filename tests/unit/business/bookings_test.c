@@ -222,6 +222,17 @@ static const char *book(const char *key, const char *wanted_status) {
     return reference;
 }
 
+static json_t *visit(int64_t start) {
+    return json_pack("{s:s, s:s, s:o, s:{s:s, s:s, s:s}}", "business", "anna", "service", "visit",
+                     "start", instant_json("UTC", start), "customer", "name", "Bob", "email",
+                     "bob@example.test", "phone", "+49 30 1");
+}
+
+static void book_at(const char *key, int64_t start) {
+    rig_key = key;
+    (void)rig_ask("create_booking", visit(start));
+}
+
 static void cancel(const char *reference) {
     (void)rig_ask("cancel_booking",
                   json_pack("{s:s, s:s}", "reference", reference, "secret", secret_got));
@@ -275,6 +286,50 @@ START_TEST(who_gave_no_key_gets_a_booking) {
     ck_assert_str_ne(second, first);
     ck_assert_str_eq(book(IDEMPOTENCY_DERIVED "0a1b", "confirmed"), second);
     ck_assert_str_eq(rig_sql("SELECT count(*) FROM bookings WHERE status = 'confirmed'"), "1");
+}
+END_TEST
+
+/* A phone leaves the house between sending a form and sending it again. Whoever sends a key that
+ * others may think of, too, is another caller. */
+START_TEST(a_random_key_is_known_from_any_address) {
+    static const struct {
+        const char *key;
+        bool known;
+    } keys[] = {
+        {"0123456789abcdef0123456789abcdef", true}, /* of a form of ours */
+        {"9B2C5A40-6DF1-4A0E-8B7C-1F5E3D2A9C68", true},
+        {"Zk3vQ9xTt_a1Lw0-Bn7RsE", true},
+        {"mine", false},
+        {"9B2C5A40-6DF1-4A0E", false},
+        {"12345678901234567890123456789012", false},
+        {"booking-of-Bob-2027-03-01T09-00-anna", false},
+        {IDEMPOTENCY_DERIVED "0123456789abcdef0123456789abcdef", false},
+    };
+    char first[REFERENCE_LEN + 1];
+    open_shop();
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        (void)rig_sql("DELETE FROM bookings; DELETE FROM buckets");
+        rig_public("192.0.2.1", "test");
+        strcpy(first, book(keys[i].key, "confirmed"));
+        ck_assert_str_eq(book(keys[i].key, "confirmed"), first); /* the control */
+        rig_public("198.51.100.2", "test");
+        if (keys[i].known) {
+            ck_assert_str_eq(book(keys[i].key, "confirmed"), first);
+        } else {
+            book_at(keys[i].key, noon());
+            ck_status(409, "slot_taken");
+        }
+        ck_assert_str_eq(rig_sql("SELECT count(*) FROM bookings"), "1");
+    }
+}
+END_TEST
+
+START_TEST(a_random_key_with_other_arguments_is_refused) {
+    open_shop();
+    (void)book("0123456789abcdef0123456789abcdef", "confirmed");
+    rig_public("198.51.100.2", "test");
+    book_at("0123456789abcdef0123456789abcdef", noon() + 3600);
+    ck_status(409, "key_reused");
 }
 END_TEST
 
@@ -624,17 +679,6 @@ END_TEST
 
 #define IN_AN_HOUR 10 /* of one customer; business.person_per_hour's default */
 
-static json_t *visit(int64_t start) {
-    return json_pack("{s:s, s:s, s:o, s:{s:s, s:s, s:s}}", "business", "anna", "service", "visit",
-                     "start", instant_json("UTC", start), "customer", "name", "Bob", "email",
-                     "bob@example.test", "phone", "+49 30 1");
-}
-
-static void book_at(const char *key, int64_t start) {
-    rig_key = key;
-    (void)rig_ask("create_booking", visit(start));
-}
-
 static const char *key_of(int i) {
     static char key[16];
     (void)snprintf(key, sizeof(key), "key-of-%d", i);
@@ -916,6 +960,8 @@ int main(void) {
     tcase_add_test(cases, a_key_of_the_clients_own_is_answered_as_it_is);
     tcase_add_test(cases, who_delivers_is_woken);
     tcase_add_test(cases, who_gave_no_key_gets_a_booking);
+    tcase_add_test(cases, a_random_key_is_known_from_any_address);
+    tcase_add_test(cases, a_random_key_with_other_arguments_is_refused);
     tcase_add_test(cases, what_was_booked_is_told_when_the_business_is_gone);
     tcase_add_test(cases, an_account_that_never_had_the_event_cancels_nothing);
     tcase_add_test(cases, an_event_that_was_deleted_cancels_in_any_account);
