@@ -139,7 +139,7 @@ static bool refused(struct business_call *call, const Cloister__BusinessCall *me
         return true;
     }
     if (call->operation->needs_key && call->idempotency_key[0] == '\0') {
-        business_refuse_argument(call, "idempotency key: must be 1 to 200 printable characters "
+        business_refuse_argument(call, "idempotency key: must be 1 to 128 printable characters "
                                        "without blanks");
         return true;
     }

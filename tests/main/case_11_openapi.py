@@ -33,6 +33,10 @@ turns_queued_per_user=1
 [model]
 turn_timeout_ms={1500 * SLOWER}
 """
+MAILS = """[notify]
+smtp_url=smtp://mail.invalid:587
+mail_from=bookings@calendar.example
+"""
 
 Act = collections.namedtuple("Act", "op status code name play")
 
@@ -136,7 +140,7 @@ def play_later(outcomes):
 
 
 def play_large(outcomes):
-    cluster = Running()
+    cluster = Running(extra=MAILS)  # whoever left an address is told, as far as is known
     try:
         stage = Stage(cluster)
         stage.revoked = stage.user()

@@ -47,16 +47,21 @@ def person():
     return {"name": "Sam", "email": uuid.uuid4().hex[:12] + "@customers.example"}
 
 
-def booked(stage, asker=None):
+def by_phone():
+    """Who left no e-mail address."""
+    return {"name": "Sam", "phone": "+4930" + str(uuid.uuid4().int)[:8]}
+
+
+def booked(stage, asker=None, who=person):
     slug = published(stage, asker)
     free = customer(stage, "GET", f"/v1/businesses/{slug}/availability?service=cut")["slots"]
-    made = customer(stage, "POST", "/v1/bookings", {"business": slug, "service": "cut", "start": free[-1]["start"], "customer": person()})
+    made = customer(stage, "POST", "/v1/bookings", {"business": slug, "service": "cut", "start": free[-1]["start"], "customer": who()})
     return slug, made["reference"], free
 
 
-def asked(stage, asker=None):
+def asked(stage, asker=None, who=person):
     slug = published(stage, asker)
-    return customer(stage, "POST", "/v1/inquiries", {"business": slug, "message": "Beards?", "customer": person()})["reference"]
+    return customer(stage, "POST", "/v1/inquiries", {"business": slug, "message": "Beards?", "customer": who()})["reference"]
 
 
 for _name in ("listBusinesses", "listBookings", "listInquiries"):
@@ -199,6 +204,11 @@ def cancelled_on_the_page(stage):
     return ask(stage, "bookingsForm", owner(stage), body={"reference": booked(stage, owner(stage))[1]})
 
 
+@recipe("bookingsForm", 200)
+def cancelled_and_nobody_is_told(stage):
+    return ask(stage, "bookingsForm", owner(stage), body={"reference": booked(stage, owner(stage), by_phone)[1]})
+
+
 @recipe("bookingsForm", 422)
 def a_booking_of_nobody(stage):
     return ask(stage, "bookingsForm", owner(stage))
@@ -207,6 +217,11 @@ def a_booking_of_nobody(stage):
 @recipe("inquiriesForm", 303)
 def answered_on_the_page(stage):
     return ask(stage, "inquiriesForm", owner(stage), body={"reference": asked(stage, owner(stage))})
+
+
+@recipe("inquiriesForm", 200)
+def answered_and_nobody_is_told(stage):
+    return ask(stage, "inquiriesForm", owner(stage), body={"reference": asked(stage, owner(stage), by_phone)})
 
 
 @recipe("inquiriesForm", 422)

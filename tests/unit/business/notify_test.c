@@ -175,7 +175,7 @@ START_TEST(an_agents_answer_is_not_mailed_to_a_customer) {
                        cases[i].by);
         struct notice notice = made("inquiry_answered", cases[i].kind, payload);
         ck_assert_int_eq(text_fill(&notice, &words), 0);
-        ck_assert_int_eq(strstr(words.body, "Gladly") != NULL, cases[i].there);
+        ck_assert_msg((strstr(words.body, "Gladly") != NULL) == cases[i].there, "%s", words.body);
         ck_assert_ptr_nonnull(strstr(words.body, "https://x/"));
         notice_free(&notice);
     }

@@ -276,7 +276,7 @@ START_TEST(test_untold) {
                    acts[_i].says);
     ck_assert_msg(status_of(got) == 200 && strstr(got, says) != NULL, "%s", got);
     ck_assert_ptr_null(strstr(got, "The customer is told"));
-    ck_assert_ptr_nonnull(strstr(got, "Q7Q2M")); /* the list */
+    ck_assert_ptr_nonnull(strstr(got, "7Q2M")); /* the list */
 }
 END_TEST
 
