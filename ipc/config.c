@@ -266,11 +266,11 @@ static char *next_line(char *out, int size, void *ctx) {
         return NULL;
     size_t len = strlen(out);
     lines->n++;
-    lines->most = (size_t)size - 2;
+    lines->most = (size_t)size - 1;
     if (len + 1 < (size_t)size || out[len - 1] == '\n')
         return out;
     int next = getc(lines->file);
-    if (next == EOF)
+    if (next == EOF || next == '\n')
         return out;
     lines->too_long = lines->n;
     return NULL;

@@ -1,5 +1,5 @@
-/* Around turns_submit in cloisterd, by the linker's --wrap: the front door that is not built yet,
- * and a cloisterd that was taken over, played through messages.def. What the file "play" beside the
+/* Around turns_submit in cloisterd, by the linker's --wrap: a cloisterd that was taken over, or has
+ * other texts to hand on, played through messages.def. What the file "play" beside the
  * configuration says is done to the next turn that is submitted, and to no other:
  *
  *   {"origin": "customer"}            whose turn it is; grant, preferences and notes stay behind
@@ -21,6 +21,8 @@
 #define PLAY_BYTES    65536
 #define CONTEXT_MAX   8
 #define PROPOSALS_MAX 32
+#define WAITING_MAX   64
+#define OPS_MAX       4
 
 struct turn *__wrap_turns_submit(struct turns *turns, const char *user, const char *origin,
                                  const char *connection, const Cloister__TurnStart *start,
@@ -134,34 +136,94 @@ static void offer(struct scene *scene, const char *id, const char *as) {
     scene->state.proposals = scene->proposals;
 }
 
-static void add_proposals(struct scene *scene, const json_t *play) {
-    const char *decide = word(play, "decide"), *as = word(play, "as");
-    size_t i;
-    const json_t *one;
-    if (decide != NULL) {
-        scene->state.n_proposals = 0;
-        offer(scene, decide, as != NULL ? as : decide);
-    }
-    if (json_object_get(play, "offer") == NULL)
+static void decide(struct scene *scene, const json_t *play) {
+    const char *id = word(play, "decide"), *as = word(play, "as");
+    if (id == NULL)
         return;
     scene->state.n_proposals = 0;
-    json_array_foreach(json_object_get(play, "offer"), i, one)
-        offer(scene, json_string_value(one), json_string_value(one));
+    offer(scene, id, as != NULL ? as : id);
 }
+
+/* ---- before it waits for its agent ---- */
 
 static void set_scene(struct scene *scene, const json_t *play, const char **origin) {
     add_context(scene, play);
-    add_proposals(scene, play);
+    decide(scene, play);
     if (word(play, "conversation") != NULL)
         scene->start.conversation = (char *)(uintptr_t)word(play, "conversation");
-    if (json_is_false(json_object_get(play, "notes")))
-        scene->state.notes.len = 0;
     if (word(play, "origin") == NULL)
         return;
     *origin = word(play, "origin");
     scene->start.grant = (char *)(uintptr_t) "";
     scene->state.n_preferences = 0;
-    scene->state.notes.len = 0;
+}
+
+/* ---- when it begins ---- */
+
+/* A turn that was submitted: what is to be played when cloisterd has added what it keeps. */
+struct waiting {
+    void *ctx; /* NULL: free */
+    const struct turn_ops *ops;
+    json_t *play;
+};
+static struct waiting waiting[WAITING_MAX];
+
+static void set_state(Cloister__SealedState *state, const json_t *play) {
+    static struct scene scene;
+    size_t i;
+    const json_t *one;
+    if (word(play, "origin") != NULL || json_is_false(json_object_get(play, "notes")))
+        state->notes = (ProtobufCBinaryData){0};
+    if (json_object_get(play, "offer") == NULL)
+        return;
+    scene.state.n_proposals = 0;
+    json_array_foreach(json_object_get(play, "offer"), i, one)
+        offer(&scene, json_string_value(one), json_string_value(one));
+    state->proposals = scene.proposals;
+    state->n_proposals = scene.state.n_proposals;
+}
+
+static void on_begins(void *ctx, Cloister__SealedState *state) {
+    for (size_t i = 0; i < COUNT_OF(waiting); i++) {
+        if (waiting[i].ctx != ctx)
+            continue;
+        if (waiting[i].ops->begins != NULL)
+            waiting[i].ops->begins(ctx, state);
+        keep(state);
+        set_state(state, waiting[i].play);
+        json_decref(waiting[i].play);
+        waiting[i] = (struct waiting){0};
+        return;
+    }
+    abort(); /* its table is too small for what a test does */
+}
+
+/* Those that never began stay in the table until their room is needed. */
+static void wait_for(void *ctx, const struct turn_ops *ops, const json_t *play) {
+    static size_t next;
+    size_t at = next++ % COUNT_OF(waiting);
+    for (size_t i = 0; i < COUNT_OF(waiting); i++)
+        if (waiting[i].ctx == ctx)
+            at = i;
+    json_decref(waiting[at].play);
+    waiting[at] = (struct waiting){ctx, ops, json_incref((json_t *)(uintptr_t)play)};
+}
+
+/* The same, but for what is called when it begins; as long as this process. */
+static const struct turn_ops *with_begins(const struct turn_ops *ops) {
+    static struct {
+        const struct turn_ops *from;
+        struct turn_ops to;
+    } made[OPS_MAX];
+    for (size_t i = 0; i < COUNT_OF(made); i++) {
+        if (made[i].from != NULL && made[i].from != ops)
+            continue;
+        made[i].from = ops;
+        made[i].to = *ops;
+        made[i].to.begins = on_begins;
+        return &made[i].to;
+    }
+    abort();
 }
 
 struct turn *__wrap_turns_submit(struct turns *turns, const char *user, const char *origin,
@@ -179,8 +241,9 @@ struct turn *__wrap_turns_submit(struct turns *turns, const char *user, const ch
     scene.start.state = &scene.state;
     if (play != NULL)
         set_scene(&scene, play, &origin);
-    struct turn *turn =
-        __real_turns_submit(turns, user, origin, connection, &scene.start, ops, ctx, ret_failure);
+    wait_for(ctx, ops, play);
+    struct turn *turn = __real_turns_submit(turns, user, origin, connection, &scene.start,
+                                            with_begins(ops), ctx, ret_failure);
     json_decref(play);
     return turn;
 }

@@ -16,7 +16,7 @@ class Failed(Exception):
 class Player:
     def __init__(self, cluster, talk):
         self.cluster, self.front, self.admin, self.talk = cluster, cluster.front, cluster.admin, talk
-        self.days = Days(talk.zone if talk.asks in ("", "none") else talk.asks)
+        self.days = Days(talk.days or (talk.zone if talk.asks in ("", "none") else talk.asks))
         self.user = "c" + uuid.uuid4().hex[:10]
         self.conversation, self.last = None, None
         self.meanwhile = None  # what happens during the next message

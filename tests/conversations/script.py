@@ -30,6 +30,7 @@ class Conversation:
     title: str
     zone: str = "Europe/Berlin"
     asks: str = ""  # the timezone its requests carry; "": the calendar's; "none": not sent
+    days: str = ""  # the zone whose days count; "": what its requests carry, or the calendar's
     rights: str = "availability events"
     alone: bool = False  # nothing else happens meanwhile
     whole: bool = False  # answers come as JSON, not as a stream
@@ -48,7 +49,7 @@ def parts(text, by=";"):
 
 def setting(talk, word, rest):
     """A line before the first step; False when it is none."""
-    if word in ("zone", "asks", "rights"):
+    if word in ("zone", "asks", "days", "rights"):
         setattr(talk, word, rest)
     elif word in ("alone", "whole"):
         setattr(talk, word, True)

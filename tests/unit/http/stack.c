@@ -44,11 +44,10 @@ static void write_config(const char *path) {
     fprintf(f, "revoke_url = https://localhost:%u/revoke\n", s->port[SERVER_GOOD]);
     fprintf(f, "calendar_url = https://does-not-exist.invalid/v3\n");
     fprintf(f, "[model]\nbase_url = http://127.0.0.1:%u\n", s->port[SERVER_PLAIN_TOO]);
-    fprintf(f, "[egress]\nallow = localhost:%u localhost:%u", s->closed_port, s->deaf_port);
+    fprintf(f, "[egress]\nallow = localhost:%u localhost:%u\n", s->closed_port, s->deaf_port);
     for (int i = 0; i < SERVER_KINDS; i++)
         if (i != SERVER_PLAIN_TOO)
-            fprintf(f, " localhost:%u 127.0.0.1:%u", s->port[i], s->port[i]);
-    fprintf(f, "\n");
+            fprintf(f, "allow = localhost:%u 127.0.0.1:%u\n", s->port[i], s->port[i]);
     (void)fclose(f);
 }
 
