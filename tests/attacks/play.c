@@ -191,8 +191,7 @@ static void on_begins(void *ctx, Cloister__SealedState *state) {
             waiting[i].ops->begins(ctx, state);
         keep(state);
         set_state(state, waiting[i].play);
-        json_decref(waiting[i].play);
-        waiting[i] = (struct waiting){0};
+        waiting[i].ctx = NULL; /* what is played stays for the words that the turn is sent with */
         return;
     }
     abort(); /* its table is too small for what a test does */
