@@ -155,6 +155,33 @@ ssize_t msg_encode(Cloister__Message *message, uint8_t *out, size_t cap) {
     return (ssize_t)cloister__message__pack(message, out);
 }
 
+int msg_encode_new(Cloister__Message *message, uint8_t **ret, size_t *ret_len) {
+    message->protocol = PROTOCOL_VERSION; /* before its size is taken: it counts */
+    size_t size = cloister__message__get_packed_size(message);
+    if (size > MESSAGE_MAX)
+        return -EMSGSIZE;
+    SCOPE_MSG_BYTES uint8_t *data = wiping_alloc(NULL, size);
+    if (data == NULL)
+        return -ENOMEM;
+    ssize_t len = msg_encode(message, data, size);
+    if (len < 0)
+        return (int)len;
+    *ret_len = (size_t)len;
+    *ret = take_ptr(data);
+    return 0;
+}
+
+void msg_bytes_free(uint8_t *data) {
+    wiping_free(NULL, data);
+}
+
+int msg_copy(struct msg_peer *peer, Cloister__Message *message, Cloister__Message **ret) {
+    SCOPE_MSG_BYTES uint8_t *data = NULL;
+    size_t len = 0;
+    int r = msg_encode_new(message, &data, &len);
+    return r < 0 ? r : msg_decode(peer, data, len, 0, ret);
+}
+
 void msg_print_table(void) {
     printf("%-20s %-16s %-28s %-26s %4s %7s %3s\n", "message", "sender", "receiver", "phase",
            "once", "cap", "fds");

@@ -50,6 +50,16 @@ static inline void scope_msg_fn(Cloister__Message **m) {
 /* Encodes into `out`, stamping the protocol version. Returns the length, or -EMSGSIZE when it is
  * over `cap` or over the message's own cap. */
 ssize_t msg_encode(Cloister__Message *message, uint8_t *out, size_t cap) MUST_CHECK;
+/* The same into memory of its own, which msg_bytes_free wipes and frees. 0, -EMSGSIZE, -ENOMEM. */
+int msg_encode_new(Cloister__Message *message, uint8_t **ret, size_t *ret_len) MUST_CHECK;
+void msg_bytes_free(uint8_t *data);
+static inline void scope_msg_bytes_fn(uint8_t **data) {
+    msg_bytes_free(*data);
+}
+#define SCOPE_MSG_BYTES __attribute__((cleanup(scope_msg_bytes_fn)))
+/* A deep copy to free with msg_free, through the wire's form: held against the rules as if `peer`
+ * had sent it, in memory that is wiped. Fails as msg_encode_new and msg_decode do. */
+int msg_copy(struct msg_peer *peer, Cloister__Message *message, Cloister__Message **ret) MUST_CHECK;
 
 /* "turn_start"; "unknown" for a number without a row. */
 const char *msg_name(Cloister__Message__BodyCase body);

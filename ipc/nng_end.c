@@ -201,6 +201,13 @@ int nng_end_send(struct nng_end *end, const uint8_t *data, size_t len) {
     return nng_link_send(end->link, data, len, NNG_END_QUEUE);
 }
 
+int nng_end_send_message(struct nng_end *end, Cloister__Message *message) {
+    SCOPE_MSG_BYTES uint8_t *data = NULL;
+    size_t len = 0;
+    int r = msg_encode_new(message, &data, &len);
+    return r < 0 ? r : nng_end_send(end, data, len);
+}
+
 void nng_end_drop(struct nng_end *end) {
     if (!end->up || end->dropped)
         return;

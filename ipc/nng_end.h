@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "ipc/base.h"
+#include "ipc/message.h"
 
 struct nng_end;
 
@@ -39,6 +40,8 @@ int nng_end_dial(struct event_base *base, const char *path, const struct nng_end
  * no peer is there. Never blocks. The copy is wiped once sent. */
 #define NNG_END_QUEUE (4u << 20)
 int nng_end_send(struct nng_end *end, const uint8_t *data, size_t len) MUST_CHECK;
+/* Encodes the message and queues it: as nng_end_send and msg_encode_new. */
+int nng_end_send_message(struct nng_end *end, Cloister__Message *message) MUST_CHECK;
 /* Drops the current peer, keeps listening or dialling. */
 void nng_end_drop(struct nng_end *end);
 void nng_end_close(struct nng_end *end);

@@ -12,18 +12,12 @@
 int seq_send_fds(int fd, Cloister__Message *message, const int *pass_fds, size_t n) {
     if (n > SEQ_FDS_MAX)
         return -EINVAL;
-    size_t size = cloister__message__get_packed_size(message) + 16;
-    if (size > MESSAGE_MAX)
-        return -EMSGSIZE;
-    uint8_t *data = malloc(size);
-    if (data == NULL)
-        return -ENOMEM;
-    ssize_t len = msg_encode(message, data, size);
-    if (len < 0) {
-        free(data);
-        return (int)len;
-    }
-    struct iovec part = {data, (size_t)len};
+    SCOPE_MSG_BYTES uint8_t *data = NULL;
+    size_t len = 0;
+    int r = msg_encode_new(message, &data, &len);
+    if (r < 0)
+        return r;
+    struct iovec part = {data, len};
     union {
         struct cmsghdr header;
         char space[CMSG_SPACE(sizeof(int) * SEQ_FDS_MAX)];
@@ -42,10 +36,7 @@ int seq_send_fds(int fd, Cloister__Message *message, const int *pass_fds, size_t
     do /* whoever passed the socket has its open file, and with that its O_NONBLOCK, as well */
         sent = sendmsg(fd, &packet, MSG_NOSIGNAL | MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
-    int r = sent < 0 ? -errno : 0;
-    explicit_bzero(data, size);
-    free(data);
-    return r;
+    return sent < 0 ? -errno : 0;
 }
 
 int seq_send(int fd, Cloister__Message *message, int pass_fd) {

@@ -37,17 +37,7 @@ struct business_link {
 /* ---- sending ---- */
 
 static int send_message(struct business_link *link, Cloister__Message *message) {
-    if (!link->up)
-        return -ENOTCONN;
-    size_t size = cloister__message__get_packed_size(message) + 16;
-    uint8_t *data = malloc(size);
-    if (data == NULL)
-        return -ENOMEM;
-    ssize_t len = msg_encode(message, data, size);
-    int r = len < 0 ? (int)len : nng_end_send(link->end, data, (size_t)len);
-    explicit_bzero(data, size);
-    free(data);
-    return r;
+    return link->up ? nng_end_send_message(link->end, message) : -ENOTCONN;
 }
 
 /* What cannot be sent ends the connection, which answers for everything that is under way. */

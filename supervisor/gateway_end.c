@@ -163,17 +163,7 @@ static bool is_final(const Cloister__Message *message, uint64_t *ret_request) {
 }
 
 static int encode_and_send(struct gateway_end *end, Cloister__Message *message) {
-    if (end->channel == NULL)
-        return -ENOTCONN;
-    size_t size = cloister__message__get_packed_size(message) + 16;
-    uint8_t *data = malloc(size);
-    if (data == NULL)
-        return -ENOMEM;
-    ssize_t len = msg_encode(message, data, size);
-    int r = len < 0 ? (int)len : nng_end_send(end->channel, data, (size_t)len);
-    explicit_bzero(data, size);
-    free(data);
-    return r;
+    return end->channel == NULL ? -ENOTCONN : nng_end_send_message(end->channel, message);
 }
 
 /* A reply that cannot be sent as it is must not leave its reader waiting. */

@@ -63,15 +63,8 @@ static Cloister__Message *copy_of(const Cloister__BusinessCall *request) {
     Cloister__BusinessCall body = *request;
     Cloister__Message message = MSG_OF(BUSINESS_CALL, business_call, &body), *copy = NULL;
     body.caller = NULL;
-    size_t size = cloister__message__get_packed_size(&message) + 16;
-    SCOPE_FREE uint8_t *data = malloc(size);
     struct msg_peer self = {ROLE_GATEWAY, ROLE_SUPERVISOR, PHASE_READY, {0}};
-    ssize_t len = data != NULL ? msg_encode(&message, data, size) : -ENOMEM;
-    if (len < 0 || msg_decode(&self, data, (size_t)len, 0, &copy) < 0)
-        copy = NULL;
-    if (data != NULL)
-        explicit_bzero(data, size);
-    return copy;
+    return msg_copy(&self, &message, &copy) < 0 ? NULL : copy;
 }
 
 void api_business_call(struct api *api, struct gateway_end *end,

@@ -40,17 +40,7 @@ FAILED(memory, 503, "full", "The service is short of memory. Ask again shortly."
        5000);
 
 int agent_send(struct agent *agent, Cloister__Message *message) {
-    if (agent->end == NULL)
-        return -ENOTCONN;
-    size_t size = cloister__message__get_packed_size(message) + 16;
-    uint8_t *data = malloc(size);
-    if (data == NULL)
-        return -ENOMEM;
-    ssize_t len = msg_encode(message, data, size);
-    int r = len < 0 ? (int)len : nng_end_send(agent->end, data, (size_t)len);
-    explicit_bzero(data, size);
-    free(data);
-    return r;
+    return agent->end == NULL ? -ENOTCONN : nng_end_send_message(agent->end, message);
 }
 
 void turn_free(struct turn *turn) {
@@ -260,16 +250,8 @@ static int copy_start(struct turn *turn, const Cloister__TurnStart *start, const
     filled.user = (char *)user;
     filled.origin = word;
     Cloister__Message message = MSG_OF(TURN_START, turn_start, &filled);
-    size_t size =
-        cloister__message__get_packed_size(&message) + 32; /* deadline and credit grow it */
-    SCOPE_FREE uint8_t *data = malloc(size);
-    if (data == NULL)
-        return -ENOMEM;
     struct msg_peer self = {ROLE_SUPERVISOR, ROLE_AGENT, PHASE_READY, {0}};
-    ssize_t len = msg_encode(&message, data, size);
-    int r = len < 0 ? (int)len : msg_decode(&self, data, (size_t)len, 0, &turn->start);
-    explicit_bzero(data, size);
-    return r;
+    return msg_copy(&self, &message, &turn->start);
 }
 
 /* A step in a calendar that may leave something there when it is lost on the way. */

@@ -141,8 +141,7 @@ static bool sound(const Cloister__Caller *caller, bool nameless) {
            word_bounded(caller->grant, 0, 1024) && caller->csrf[0] == '\0';
 }
 
-/* A copy of the request with what the session stands for. Through the wire's form, since that is
- * how every message gets memory that is wiped. */
+/* Makes the request a copy of itself with what the session stands for. */
 static int fill_caller(Cloister__Message **message, Cloister__Caller **at,
                        const struct web_session *session) {
     Cloister__Caller filled = **at, *empty = *at;
@@ -150,15 +149,10 @@ static int fill_caller(Cloister__Message **message, Cloister__Caller **at,
     filled.user = (char *)(uintptr_t)session->name;
     filled.grant = (char *)(uintptr_t)session->grant;
     *at = &filled;
-    size_t size = cloister__message__get_packed_size(*message) + 16;
-    SCOPE_FREE uint8_t *data = malloc(size);
-    ssize_t len = data != NULL ? msg_encode(*message, data, size) : -ENOMEM;
-    *at = empty;
     struct msg_peer self = {ROLE_GATEWAY, ROLE_SUPERVISOR, PHASE_READY, {0}};
     Cloister__Message *copy = NULL;
-    int r = len < 0 ? (int)len : msg_decode(&self, data, (size_t)len, 0, &copy);
-    if (data != NULL)
-        explicit_bzero(data, size);
+    int r = msg_copy(&self, *message, &copy);
+    *at = empty;
     if (r < 0)
         return r;
     msg_free(*message);
