@@ -182,16 +182,6 @@ static void on_revoke_failed(void *ctx, const struct turn_failure *failure) {
     after_revoking(job);
 }
 
-static void on_started(void *ctx, const char *turn_id) {
-    (void)ctx;
-    (void)turn_id;
-}
-
-static void on_event(void *ctx, const Cloister__Message *message) {
-    (void)ctx;
-    (void)message;
-}
-
 /* That the token no longer works is welcome; there is nothing to mark any more. */
 static void on_host_call(void *ctx, const Cloister__HostCall *call) {
     struct job *job = ctx;
@@ -200,8 +190,10 @@ static void on_host_call(void *ctx, const Cloister__HostCall *call) {
                     marks ? "" : "Not in this turn.");
 }
 
-static const struct turn_ops revoke_ops = {on_started,     on_event,        on_host_call,
-                                           on_revoke_done, on_revoke_error, on_revoke_failed};
+static const struct turn_ops revoke_ops = {.host_call = on_host_call,
+                                           .done = on_revoke_done,
+                                           .error = on_revoke_error,
+                                           .failed = on_revoke_failed};
 
 static void on_agents_ended(void *ctx) {
     struct job *job = ctx;

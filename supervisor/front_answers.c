@@ -87,10 +87,6 @@ static void call_fail(struct answer_call *call, const struct turn_failure *why) 
 
 /* ---- the turn ---- */
 
-static void on_started(void *ctx, const char *turn_id) {
-    (void)ctx, (void)turn_id;
-}
-
 /* What is beyond the bound is cut off: its reader has a page for it, not a book. */
 static void on_event(void *ctx, const Cloister__Message *event) {
     struct answer_call *call = ctx;
@@ -133,8 +129,11 @@ static void on_failed(void *ctx, const struct turn_failure *failure) {
     call_fail(call, &why);
 }
 
-static const struct turn_ops ops = {on_started, on_event, on_host_call,
-                                    on_done,    on_error, on_failed};
+static const struct turn_ops ops = {.event = on_event,
+                                    .host_call = on_host_call,
+                                    .done = on_done,
+                                    .error = on_error,
+                                    .failed = on_failed};
 
 static void submit(struct answer_call *call, const struct store_session *session,
                    const struct budget_left *left) {

@@ -108,10 +108,6 @@ static void on_started(void *ctx, const char *turn_id) {
     call->started = true;
 }
 
-static void on_event(void *ctx, const Cloister__Message *message) {
-    (void)ctx, (void)message;
-}
-
 /* The one that relay_rules.c lets through: Google has ended the connection. */
 static void on_host_call(void *ctx, const Cloister__HostCall *asked) {
     struct front_call *call = ctx;
@@ -172,8 +168,11 @@ static void on_failed(void *ctx, const struct turn_failure *failure) {
     call_fail(ctx, failure);
 }
 
-static const struct turn_ops ops = {on_started, on_event, on_host_call,
-                                    on_done,    on_error, on_failed};
+static const struct turn_ops ops = {.started = on_started,
+                                    .host_call = on_host_call,
+                                    .done = on_done,
+                                    .error = on_error,
+                                    .failed = on_failed};
 
 /* An event belongs to an account: one that the owner switched to knows nothing of what was made in
  * the one before. Hashed with the user, so that nobody learns which users share an account. */

@@ -22,16 +22,6 @@ struct open_flow {
     uint64_t call;           /* the turn's one host call; 0 before it */
 };
 
-static void on_started(void *ctx, const char *turn_id) {
-    (void)ctx;
-    (void)turn_id;
-}
-
-static void on_event(void *ctx, const Cloister__Message *message) {
-    (void)ctx;
-    (void)message;
-}
-
 static void on_corrected(void *ctx, int error) {
     struct open_flow *f = ctx;
     if (flow_resume(&f->flow) && f->flow.turn != NULL)
@@ -82,8 +72,8 @@ static void on_failed(void *ctx, const struct turn_failure *failure) {
     flow_fail_turn(flow, failure, "");
 }
 
-static const struct turn_ops ops = {on_started, on_event, on_host_call,
-                                    on_done,    on_error, on_failed};
+static const struct turn_ops ops = {
+    .host_call = on_host_call, .done = on_done, .error = on_error, .failed = on_failed};
 
 static bool holds(const Cloister__SealedState *state, const char *id) {
     for (size_t i = 0; i < state->n_preferences; i++)

@@ -235,7 +235,7 @@ void turn_begin(struct agent *agent) {
                  &(struct log_fields){.request = turn->about.request, .trace = turn->about.trace},
                  "agent %d cannot be sent a turn: %s", (int)agent->pid, strerror(-r));
         agent_event(agent, AGENT_EVENT_FAULT, &failure_lost);
-    } else if (turn->ops != NULL) {
+    } else if (turn->ops != NULL && turn->ops->started != NULL) {
         turn->ops->started(turn->ctx, turn->id);
     }
 }

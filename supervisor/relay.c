@@ -66,6 +66,11 @@ static const char *first_wrong(const char *const *wrong, size_t n) {
     return NULL;
 }
 
+static void tell_event(const struct turn *turn, const Cloister__Message *message) {
+    if (turn->ops != NULL && turn->ops->event != NULL)
+        turn->ops->event(turn->ctx, message);
+}
+
 static const char *on_delta(struct turn *turn, const Cloister__Message *message) {
     const char *text = message->turn_delta->text;
     size_t len = strlen(text);
@@ -75,8 +80,7 @@ static const char *on_delta(struct turn *turn, const Cloister__Message *message)
     if (wrong != NULL)
         return wrong;
     turn->credit -= len < turn->credit ? len : turn->credit;
-    if (turn->ops != NULL)
-        turn->ops->event(turn->ctx, message);
+    tell_event(turn, message);
     return NULL;
 }
 
@@ -99,8 +103,7 @@ static const char *on_tool(struct turn *turn, const Cloister__Message *message) 
         return wrong;
     if (tool_writes(tool->name))
         turn->wrote = true;
-    if (turn->ops != NULL)
-        turn->ops->event(turn->ctx, message);
+    tell_event(turn, message);
     return NULL;
 }
 

@@ -207,18 +207,10 @@ static void on_host_call(void *ctx, const Cloister__HostCall *call) {
     turn_host_reply(f->flow.turn, call->call, EPERM, "Not while signing in.");
 }
 
-static void on_started(void *ctx, const char *turn_id) {
-    (void)ctx;
-    (void)turn_id;
-}
-
-static void on_event(void *ctx, const Cloister__Message *message) {
-    (void)ctx;
-    (void)message;
-}
-
-static const struct turn_ops ops = {on_started,   on_event,      on_host_call,
-                                    on_turn_done, on_turn_error, on_turn_failed};
+static const struct turn_ops ops = {.host_call = on_host_call,
+                                    .done = on_turn_done,
+                                    .error = on_turn_error,
+                                    .failed = on_turn_failed};
 
 static void start_turn(struct return_flow *f) {
     char redirect[RETURN_TO_MAX];

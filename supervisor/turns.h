@@ -20,9 +20,9 @@ struct turn_failure {
 };
 
 struct turn_ops {
-    /* The turn runs now (once). */
+    /* The turn runs now (once). NULL: nobody wants to know. */
     void (*started)(void *ctx, const char *turn_id);
-    /* TURN_DELTA, TURN_TOOL. */
+    /* TURN_DELTA, TURN_TOOL. NULL: it says nothing that anybody hears. */
     void (*event)(void *ctx, const Cloister__Message *message);
     /* HOST_CALL: answer with turn_host_reply, now or later. Only what host_calls.def
      * allows its origin, and of cloister-business's operations what operations.def does; relay.c
