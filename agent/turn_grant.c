@@ -1,7 +1,7 @@
 /* Whose request this is: asked before anything of the user is opened or sent anywhere. A gateway's
  * and cloisterd's word is not enough: the channel to the key service was bound to one user and one
- * origin at birth, and an owner's turn carries a grant that only the user's own key can have made
- * (Q1, Q2, N1). */
+ * origin at birth, and an owner's turn carries a grant that only the user's own key can have
+ * made. */
 #include <errno.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* What the owner asked to keep in mind (Q7, N5): opened for a turn, put in and corrected by tools,
+/* What the owner asked to keep in mind: opened for a turn, put in and corrected by tools,
  * listed and corrected for the owner's own pages. Sealed under the user's key, each with its id. */
 #include "agent/turn_memory.h"
 

@@ -1,5 +1,5 @@
 /* Who is it? The turn of a connect cell without a connection, and what it shares with connecting:
- * the nonce of a sign-in (Q1). */
+ * the nonce of a sign-in. */
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>

@@ -1,6 +1,5 @@
-/* One frontend's file, NAME.conf in gateway.frontends_dir: lines KEY = VALUE; a line that begins
- * with
- * '#' or ';' is a comment.
+/* One frontend's file, NAME.conf in [gateway] frontends_dir: lines KEY = VALUE. A line that begins
+ * with '#' or ';' is a comment.
  *
  *   key_sha256 = 64 hex digits   of the key that the frontend sends; up to two, the newest last, so
  *                                that keys can be changed without a gap

@@ -1,7 +1,10 @@
 /* Numbers for operators: one row of metrics.def each, labels from fixed tables (metrics_labels.h).
  * A program counts in a `struct metrics` of its own; what crosses between programs is its bare
  * cells, so nothing but numbers can, and each program is believed its own rows alone. Nothing here
- * logs or allocates. One thread at a time. */
+ * logs or allocates. One thread at a time.
+ *
+ * Labels name routes, operations, outcomes and states of agents, so this is the one place where
+ * ipc/ includes from folders that include it: their bare tables, and no function. */
 #ifndef CLOISTER_IPC_METRICS_H
 #define CLOISTER_IPC_METRICS_H
 

@@ -1,5 +1,5 @@
 /* The browser is back from Google: the state is used up, a connect cell exchanges the code and
- * seals the token (Q1, Q4, N2). callback_end.c goes on from there. */
+ * seals the token. callback_end.c goes on from there. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The token is stored: whose connection it becomes. The Google account has to be the one that the
  * user had before; then the browser takes a code to the frontend, which redeems it. The web pages'
- * connections are redeemed here, so that no code stands in any address (Q1, C3). */
+ * connections are redeemed here, so that no code stands in any address. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

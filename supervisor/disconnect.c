@@ -1,5 +1,4 @@
-/* Ending connections: cells ended, revocation tried at Google, wrapped key destroyed, row removed
- * (C3).
+/* Ending connections: cells ended, revocation tried at Google, wrapped key destroyed, row removed.
  *
  * The row's state leads: "disconnecting" is written first, and whatever interrupts the rest, the
  * reconciler takes it up from the row. A connection is carried to its end by one job at a time;

@@ -3,9 +3,11 @@
 #define CLOISTER_SUPERVISOR_LIFECYCLE_H
 
 /* Each state is also the list in `struct turns` that holds the agent; only agent_change_state moves
- * it. STARTING  waits for room, the zygote, its pidfd or its hello IDLE      ready, holds nothing
- * (list: longest idle first) BUSY      one turn runs ENDING    killed, or to be killed as soon as
- * its pidfd comes; waits to be reaped */
+ * it.
+ *   STARTING   waits for room, the zygote, its pidfd or its hello
+ *   IDLE       ready, holds nothing (list: longest idle first)
+ *   BUSY       one turn runs
+ *   ENDING     killed, or to be killed as soon as its pidfd comes; waits to be reaped */
 #define AGENT_STATES(X) X(STARTING, "starting") X(IDLE, "idle") X(BUSY, "busy") X(ENDING, "ending")
 enum agent_state {
 #define X(state, name) AGENT_##state,

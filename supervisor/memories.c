@@ -1,4 +1,4 @@
-/* What the agent remembers, for its owner to see, correct and delete (Q7). The preferences are
+/* What the agent remembers, for its owner to see, correct and delete. The preferences are
  * opened in a turn; here they pass through in an answer that is wiped once sent. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Signing in with Google on the web pages: out to Google's page, and back as a session (Q1). The
+/* Signing in with Google on the web pages: out to Google's page, and back as a session. The
  * code is exchanged in a connect cell, which tells who signed in and keeps no token. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* The browser is back from Google's sign-in page: the state is used up, a connect cell exchanges
- * the code for who signed in, and the browser gets a session of its own (Q1). */
+ * the code for who signed in, and the browser gets a session of its own. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
