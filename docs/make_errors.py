@@ -31,7 +31,7 @@ ONLY_CALLER = "nothing to do; it is between the caller and its user."
 
 
 def problems():
-    """code -> (statuses, meaning, what a caller does), in the contract's order."""
+    """code -> (statuses, meaning, what a caller does), in the order of openapi.yaml."""
     spec = yaml.safe_load((HERE.parent / "gateway/openapi.yaml").read_text(encoding="utf-8"))
     rows = spec["components"]["schemas"]["ProblemCode"]["oneOf"]
     return {row["const"]: (row["x-status"], row["description"], row["x-next"]) for row in rows}
@@ -80,7 +80,8 @@ def page():
                        "the property that is missing. `[runtime] accept_missing_walls` accepts one by name: SECURITY.md says what is lost then.",
                        rows["walls"])
     parts += listed("Exit statuses of cloisterctl", "They do not change.", ctl_statuses(rows["ctl"]), status)
-    parts += listed("Exit statuses of the daemons", "`cloisterd`, `cloister-keys`, `cloister-egress`, `cloister-gateway`, `cloister-launch`.",
+    parts += listed("Exit statuses of the daemons", "`cloisterd`, `cloister-keys`, `cloister-egress`, `cloister-gateway`, `cloister-business`, `cloister-notify`, "
+                    "`cloister-launch`.",
                     rows["programs"], status)
     parts += listed("Exit statuses of deploy/quickstart", "It also has them with `--ask`.", rows["quickstart"], status)
     parts += listed("What tools answer the model", "A tool that does not do what the model asked says why, with one of these. People see what the "
