@@ -5,7 +5,7 @@
 
 #include "gateway/call.h"
 
-#define SLUG_MAX      63
+#define SLUG_MAX      64 /* as SLUG of business/api/shapes.h */
 #define REFERENCE_MAX 32
 
 /* Lower case letters, digits and hyphens. */

@@ -39,7 +39,7 @@ static void of_business(struct call *call, const char *operation, json_t *argume
     if (user != NULL && !slug_fits(call->param[0])) {
         user = NULL;
         call_refuse(call, 400, "invalid_field",
-                    "The name of a business has 1 to 63 lower case letters, digits and hyphens.");
+                    "The name of a business has 1 to 64 lower case letters, digits and hyphens.");
     }
     if (user == NULL || arguments == NULL ||
         json_object_set_new(arguments, "slug", json_string(call->param[0])) < 0) {

@@ -30,7 +30,7 @@ static void put_create(struct html *html, const struct call *call) {
              "name=\"name\" value=\"%s\" maxlength=\"120\" dir=\"auto\" required></p>\n"
              "<p class=\"field\"><label for=\"new-slug\">Name in its address <small>lower case "
              "letters, digits, hyphens</small></label>\n<input id=\"new-slug\" name=\"slug\" "
-             "value=\"%s\" maxlength=\"63\" pattern=\"[a-z0-9]+(-[a-z0-9]+)*\" required></p>\n",
+             "value=\"%s\" maxlength=\"64\" pattern=\"[a-z0-9]+(-[a-z0-9]+)*\" required></p>\n",
              json_text(call->body, "name"), json_text(call->body, "slug"));
     html_put(html, "<p class=\"field\"><label for=\"new-timezone\">Time zone</label>\n<select "
                    "id=\"new-timezone\" name=\"timezone\">\n");
@@ -131,7 +131,7 @@ void handle_businesses_form(struct call *call) {
         business_ask(call, "", "get_own_business",
                      json_pack("{s:s}", "slug", json_text(call->body, "slug")), on_looked);
     else
-        refuse_slug(call, "It may have lower case letters, digits and hyphens.");
+        refuse_slug(call, "Use 1 to 64 lower case letters, digits and hyphens.");
 }
 
 /* ---- one of them ---- */

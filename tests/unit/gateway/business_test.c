@@ -19,12 +19,17 @@ static void teardown(void) {
     rig_stop(&rig);
 }
 
+#define LETTERS_16 "abcdefghijklmnop"
+#define LONGEST    LETTERS_16 LETTERS_16 LETTERS_16 LETTERS_16 /* slug that a business may have */
+
 static const struct {
     const char *method, *path, *body, *operation, *arguments;
 } rows[] = {
     {"PUT", "/v1/businesses/salon?user=%s", "{\"profile\":{\"name\":\"S\"}}", "put_business",
      "{\"profile\":{\"name\":\"S\"},\"slug\":\"salon\"}"},
     {"GET", "/v1/businesses/salon?user=%s", NULL, "get_own_business", "{\"slug\":\"salon\"}"},
+    {"GET", "/v1/businesses/" LONGEST "?user=%s", NULL, "get_own_business",
+     "{\"slug\":\"" LONGEST "\"}"},
     {"DELETE", "/v1/businesses/salon?user=%s", NULL, "delete_business", "{\"slug\":\"salon\"}"},
     {"POST", "/v1/businesses/salon/publish?user=%s", NULL, "publish_business",
      "{\"slug\":\"salon\"}"},
@@ -121,9 +126,12 @@ START_TEST(test_refusals) {
         strstr(taken, "\"next_slots\":[{\"start\":\"2026-12-01T11:00:00+01:00\"}]"));
     ck_assert_ptr_nonnull(strstr(taken, "\"status\":409"));
     ck_assert_ptr_null(strstr(taken, "\"status\":200"));
-    static const char *const bad[] = {
-        "/v1/businesses/Salon?user=ann", "/v1/businesses/a%2Fb?user=ann", "/v1/businesses/salon",
-        "/v1/businesses/salon?user=", "/v1/businesses/salon?user=a&user=b"};
+    static const char *const bad[] = {"/v1/businesses/Salon?user=ann",
+                                      "/v1/businesses/a%2Fb?user=ann",
+                                      "/v1/businesses/salon",
+                                      "/v1/businesses/salon?user=",
+                                      "/v1/businesses/salon?user=a&user=b",
+                                      "/v1/businesses/" LONGEST "q?user=ann"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         SCOPE_FREE char *got = rig_call(&rig, "GET", bad[i], "", NULL);
         check_problem(got, 400, "invalid_field");
