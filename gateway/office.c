@@ -115,7 +115,7 @@ static const char *notice_of(const struct call *call) {
     static const struct page_notice notices[] = {
         {"saved", "Saved. Customers see it once you publish."},
         {"published", "Published. This is what customers see now."},
-        {"unpublished", "Taken off. Customers do not find it any more; bookings stay."},
+        {"unpublished", "Unpublished. Customers do not find it any more; bookings stay."},
         {"deleted", "Deleted."},
         {"unsure", "Nothing was deleted. To delete it, tick the box beside the button."},
         {"cancelled", "Cancelled. The customer is told."},

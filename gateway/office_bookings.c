@@ -115,7 +115,7 @@ static void show(struct call *call) {
              past ? "What is to come" : "What has been");
     if (n == 0)
         html_put(&html, "<p class=\"lead\">%s</p>\n",
-                 past ? "There has been no booking." : "No booking is to come.");
+                 past ? "There are no past bookings." : "There are no upcoming bookings.");
     html_put(&html, "<ul class=\"rows\">\n");
     for (size_t i = 0; i < n; i++)
         put_booking(&html, office->page.csrf, json_array_get(list, i), past);

@@ -299,7 +299,7 @@ static void put_state(struct part *part) {
     html_put(part->html, "<a class=\"quiet\" href=\"%s/notifications\">Where you are told</a>\n",
              part->path);
     if (published)
-        put_act(part, "unpublish", "quiet", "Take it off");
+        put_act(part, "unpublish", "quiet", "Unpublish");
     html_put(part->html, "</div>\n");
 }
 

@@ -113,7 +113,7 @@ static void put_results(struct html *html, const struct page_directory *view) {
     size_t index, n = json_array_size(hits);
     html_put(html, "<section aria-labelledby=\"found\">\n<h2 id=\"found\">");
     if (n == 0)
-        html_put(html, "Nobody was found");
+        html_put(html, "No business was found");
     else if (json_is_integer(total))
         html_put(html, json_integer_value(total) == 1 ? "%d business" : "%d businesses",
                  (int)json_integer_value(total));

@@ -102,8 +102,8 @@ test('a business is written, looked at, published, taken off and deleted', async
   await outside.page.getByText('We mend what rolls.').waitFor();
   const stated = await outside.page.locator('aside').innerText();
   for (const words of ['09:00–17:30', 'London', 'Speaks French', 'Monday, 3 May 2027: closed']) assert.ok(stated.includes(words), `${words}: ${stated}`);
-  await page.getByRole('button', { name: 'Take it off' }).click();
-  await page.getByText('Taken off.').waitFor();
+  await page.getByRole('button', { name: 'Unpublish' }).click();
+  await page.getByText('Unpublished.').waitFor();
   await until(async () => (await outside.page.goto(at(`/b/${slug}`))).status() === 404, 'taken off');
   await page.getByText('Delete this business').click();
   await page.getByLabel(/Delete its profile/).check();
