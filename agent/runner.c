@@ -88,8 +88,13 @@ int runner_start(struct runner *runner, const struct agent_setup *setup,
     if (pid < 0)
         return pid;
     if (pid == 0) {
-        const struct turn_setup turn = {theirs,   setup->keys_fd, turn_end,     start,
-                                        deadline, setup->world,   setup->resume};
+        const struct turn_setup turn = {.agent_fd = theirs,
+                                        .keys_fd = setup->keys_fd,
+                                        .egress_fd = turn_end,
+                                        .start = start,
+                                        .deadline = deadline,
+                                        .world = setup->world,
+                                        .resume = setup->resume};
         turn_process(setup, &turn);
     }
     runner->pidfd = take_fd(&pidfd);

@@ -123,8 +123,13 @@ static int spawn_agent(struct zygote *zygote, const Cloister__Spawn *spawn, int 
     if (r == 0 && !in_cgroup)
         pid = zygote_clone(&zygote->walls, true, &pidfd);
     if (pid == 0) {
-        const struct agent_setup setup = {
-            keys, egress, log_fd, ZYGOTE_AGENTS_FD, spawn->socket, &zygote->walls, zygote->world};
+        const struct agent_setup setup = {.keys_fd = keys,
+                                          .egress_fd = egress,
+                                          .log_fd = log_fd,
+                                          .agents_dir_fd = ZYGOTE_AGENTS_FD,
+                                          .socket = spawn->socket,
+                                          .walls = &zygote->walls,
+                                          .world = zygote->world};
         agent_main(&setup);
     }
     return pid < 0 ? answer(spawn->spawn, 0, -pid, false, -1)

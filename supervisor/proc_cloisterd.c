@@ -385,15 +385,15 @@ int main(int argc, char **argv) {
     start_records(&daemon);
     must(keys_client_new(daemon.base, config, &daemon.keys), "keys");
     keys_client_count(daemon.keys, &daemon.metrics);
-    struct zygote_setup zygote = {CLOISTER_AGENT_PATH,
-                                  config_path,
-                                  log_pipe_fd(daemon.logs),
-                                  agents_fd,
-                                  on_walls_missing,
-                                  &daemon,
-                                  config_u64(config, CONFIG_agents_zygote_max_age_ms),
-                                  start_cgroups(),
-                                  daemon.events};
+    struct zygote_setup zygote = {.program = CLOISTER_AGENT_PATH,
+                                  .config = config_path,
+                                  .log_fd = log_pipe_fd(daemon.logs),
+                                  .agents_dir_fd = agents_fd,
+                                  .refused = on_walls_missing,
+                                  .ctx = &daemon,
+                                  .max_age_ms = config_u64(config, CONFIG_agents_zygote_max_age_ms),
+                                  .cgroups = start_cgroups(),
+                                  .events = daemon.events};
     must(zygote_new(daemon.base, &zygote, &daemon.zygote), "zygote");
     start_turns(&daemon, &paths);
     take_over(&daemon);
