@@ -135,12 +135,6 @@ static struct waiting *find(struct cells *cells, uint64_t number) {
     return NULL;
 }
 
-void cells_forget(struct cells *cells, uint64_t number) {
-    struct waiting *waiting = find(cells, number);
-    if (waiting != NULL)
-        waiting_free(waiting);
-}
-
 bool cells_up(const struct cells *cells) {
     return cells->up;
 }

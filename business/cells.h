@@ -16,14 +16,12 @@ struct cells;
 
 typedef void cell_done(void *ctx, const Cloister__CellResult *result);
 
-/* `step` and `answer` are only read. The timeout is ours and, less a little, cloisterd's. The
- * number is for cells_forget; never 0. */
+/* `step` and `answer` are only read. The timeout is ours and, less a little, cloisterd's. Returns
+ * the number it has on the wire. */
 uint64_t cells_step(struct cells *cells, const char *user, const Cloister__FrontStep *step,
                     uint64_t timeout_ms, cell_done *done, void *ctx);
 uint64_t cells_answer(struct cells *cells, const char *user, const Cloister__CellAnswer *answer,
                       uint64_t timeout_ms, cell_done *done, void *ctx);
-/* The callback is not called any more; the step itself goes on. Unknown numbers are fine. */
-void cells_forget(struct cells *cells, uint64_t number);
 /* cloisterd is there. */
 bool cells_up(const struct cells *cells);
 

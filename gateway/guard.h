@@ -68,10 +68,8 @@ void guard_stop(struct guard *guard);
 size_t guard_connections(const struct guard *guard);
 void guard_free(struct guard *guard);
 
-/* Who connected: v4 addresses are mapped; an IPv6 address has its last 64 bits cleared; all zero on
- * a unix socket. */
-const struct in6_addr *conn_address(const struct conn *conn);
-/* The same as it is, with all its bits. */
+/* Who connected: v4 addresses are mapped, IPv6 ones have all their bits; all zero on a unix socket.
+ */
 const struct in6_addr *conn_peer(const struct conn *conn);
 /* The caller's pointer. */
 void conn_set_data(struct conn *conn, void *data);

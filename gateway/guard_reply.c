@@ -59,10 +59,6 @@ const char *status_phrase(unsigned status) {
     return status >= 500 ? "Server Error" : status >= 400 ? "Client Error" : "OK";
 }
 
-const struct in6_addr *conn_address(const struct conn *conn) {
-    return &conn->address;
-}
-
 const struct in6_addr *conn_peer(const struct conn *conn) {
     return &conn->peer;
 }

@@ -374,7 +374,3 @@ void upstream_forget(struct upstream *upstream, uint64_t number) {
 size_t upstream_open(const struct upstream *upstream) {
     return upstream->asks;
 }
-
-size_t upstream_held(const struct upstream *upstream) {
-    return upstream->held_count;
-}

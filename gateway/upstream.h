@@ -49,6 +49,5 @@ void upstream_forget(struct upstream *upstream, uint64_t number);
 /* Ends every ask as if the link were lost (the process is about to end). */
 void upstream_abandon(struct upstream *upstream);
 size_t upstream_open(const struct upstream *upstream);
-size_t upstream_held(const struct upstream *upstream);
 
 #endif

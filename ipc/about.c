@@ -57,11 +57,6 @@ void about_traceparent(const struct about *about, char out[static TRACEPARENT_SI
     (void)stpcpy(stpcpy(at, about->span), about->sampled ? "-01" : "-00");
 }
 
-void about_child(const struct about *about, struct about *ret) {
-    *ret = *about;
-    span_fresh(ret->span);
-}
-
 Cloister__About *about_write(const struct about *about, Cloister__About *out) {
     if (about->request[0] == '\0')
         return NULL;

@@ -22,8 +22,6 @@ struct about {
 void about_new(struct about *about, const char *request, const char *traceparent, size_t len);
 /* "00-TRACE-SPAN-01" */
 void about_traceparent(const struct about *about, char out[static TRACEPARENT_SIZE]);
-/* A further step of the same trace. */
-void about_child(const struct about *about, struct about *ret);
 
 /* `out` points into `about`, and comes back; NULL when there is nothing to tell. */
 Cloister__About *about_write(const struct about *about, Cloister__About *out);

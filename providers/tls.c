@@ -340,11 +340,3 @@ int tls_error(const struct tls *tls) {
 const char *tls_why(const struct tls *tls) {
     return tls->why != NULL ? tls->why : "";
 }
-
-bool tls_resumed(const struct tls *tls) {
-    return SSL_session_reused(tls->ssl) == 1;
-}
-
-const char *tls_version(const struct tls *tls) {
-    return SSL_get_version(tls->ssl);
-}

@@ -58,10 +58,6 @@ int tls_error(const struct tls *tls);
 /* Fixed sentence about the failure. */
 const char *tls_why(const struct tls *tls);
 
-/* For tests: protocol version of the finished handshake, "TLSv1.3", and whether it resumed. */
-const char *tls_version(const struct tls *tls);
-bool tls_resumed(const struct tls *tls);
-
 /* tls_bio.c: a socket BIO whose writes raise no SIGPIPE. NULL when memory is short. */
 struct bio_st *tls_bio_new(int fd);
 int tls_bio_init(void) MUST_CHECK;

@@ -82,18 +82,6 @@ START_TEST(cloisterd_that_goes_ends_what_it_was_asked) {
 }
 END_TEST
 
-START_TEST(a_forgotten_step_is_quiet) {
-    uint64_t number = ask(CLOISTER__FRONT_KIND__FRONT_MOVE, 200);
-    loop_until(base, rig_cell == number);
-    cells_forget(server.cells, number);
-    cells_forget(server.cells, 4711);
-    unsigned before = ended;
-    (void)ask(CLOISTER__FRONT_KIND__FRONT_BUSY, 400); /* ends later than the other would have */
-    loop_until(base, ended == 1);
-    ck_assert_uint_eq(before, 0);
-}
-END_TEST
-
 int main(void) {
     Suite *suite = suite_create("cells");
     TCase *cases = tcase_create("cells");
@@ -101,7 +89,6 @@ int main(void) {
     tcase_add_test(cases, an_answer_ends_its_step);
     tcase_add_test(cases, silence_after_a_change_is_not_knowing);
     tcase_add_test(cases, cloisterd_that_goes_ends_what_it_was_asked);
-    tcase_add_test(cases, a_forgotten_step_is_quiet);
     suite_add_tcase(suite, cases);
     return postgres_tests(suite);
 }
