@@ -93,7 +93,7 @@ struct google_request {
 struct google_answer {
     int status;      /* 2xx, or a refusal that repeating cannot change */
     json_t *json;    /* may be NULL */
-    char reason[48]; /* errors[0].reason, letters only */
+    char reason[48]; /* as google_reason */
     bool unknown;    /* write: no answer, or a failing one; it may have been done */
     bool answered;   /* unknown, but Google did answer (5xx) */
 };
@@ -123,7 +123,8 @@ enum google_verdict {
     GOOGLE_FINAL,        /* the caller decides */
 };
 enum google_verdict google_judge(int status, const char *reason);
-/* `errors[0].reason` of an error body, letters only, "" when absent. */
+/* `errors[0].reason` of an error body, or what its `details` say instead, in the words of `errors`;
+ * letters only, "" when absent. */
 void google_reason(const json_t *body, char out[static 48]);
 
 /* Base URL + escaped path segments + query. malloc'd or NULL. */

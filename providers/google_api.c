@@ -22,10 +22,36 @@ struct google_call {
     struct http_transfer *transfer;
 };
 
-void google_reason(const json_t *body, char out[static 48]) {
-    const json_t *error = json_object_get(body, "error");
+/* Where `errors` is missing, `details` say it, and in words of their own. */
+static const char *reason_said(const json_t *error) {
     const json_t *first = json_array_get(json_object_get(error, "errors"), 0);
     const char *reason = json_string_value(json_object_get(first, "reason"));
+    size_t i;
+    json_t *detail;
+    json_array_foreach(json_object_get(error, "details"), i, detail) {
+        if (reason == NULL)
+            reason = json_string_value(json_object_get(detail, "reason"));
+    }
+    return reason;
+}
+
+static const char *reason_of(const json_t *error) {
+    static const struct {
+        const char *newer, *older;
+    } same[] = {
+        {"ACCESS_TOKEN_SCOPE_INSUFFICIENT", "insufficientPermissions"},
+        {"RATE_LIMIT_EXCEEDED", "rateLimitExceeded"},
+        {"SERVICE_DISABLED", "accessNotConfigured"},
+    };
+    const char *reason = reason_said(error);
+    for (size_t i = 0; reason != NULL && i < COUNT_OF(same); i++)
+        if (strcmp(reason, same[i].newer) == 0)
+            return same[i].older;
+    return reason;
+}
+
+void google_reason(const json_t *body, char out[static 48]) {
+    const char *reason = reason_of(json_object_get(body, "error"));
     size_t n = 0;
     for (; reason != NULL && *reason != '\0' && n < 47; reason++)
         if ((*reason >= 'a' && *reason <= 'z') || (*reason >= 'A' && *reason <= 'Z') ||

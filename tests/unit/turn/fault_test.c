@@ -48,6 +48,10 @@ static bool fail_google(struct fake *f, const char *method, const char *url,
 }
 
 #define REASON(r) (char *)"{\"error\":{\"errors\":[{\"reason\":\"" r "\"}]}}"
+#define DETAIL(r)                                                                                  \
+    (char *)"{\"error\":{\"status\":\"PERMISSION_DENIED\",\"details\":[{\"@type\":\"x\"},{"        \
+            "\"reason\":"                                                                          \
+            "\"" r "\"}]}}"
 static const struct {
     struct fake_reply reply;
     unsigned times;
@@ -62,6 +66,14 @@ static const struct {
     {{.status = 403, .body = REASON("quotaExceeded")}, 1, "google_quota", "", 1, 0},
     {{.status = 403, .body = REASON("accessNotConfigured")}, 1, "google_rejected", "", 1, 0},
     {{.status = 403, .body = REASON("insufficientPermissions")}, 1, "", "missing_permission", 1, 0},
+    {{.status = 403, .body = DETAIL("ACCESS_TOKEN_SCOPE_INSUFFICIENT")},
+     1,
+     "",
+     "missing_permission",
+     1,
+     0},
+    {{.status = 403, .body = DETAIL("RATE_LIMIT_EXCEEDED")}, 1, "", "", 1, 0},
+    {{.status = 403, .body = DETAIL("SERVICE_DISABLED")}, 1, "google_rejected", "", 1, 0},
     {{.status = 400, .body = REASON("timeRangeTooLong")}, 1, "", "google_rejected", 1, 0},
     {{.status = 503}, 2, "", "", 1, 0},
     {{.status = 200, .body = (char *)"<html>"}, 1, "", "", 1, 0},
