@@ -75,7 +75,7 @@ struct event_times {
 const char *event_times_read(const char *start, const char *end, const char *zone, int all_day,
                              int64_t seconds, struct event_times *ret);
 /* Reads Google's start and end. False when they make no sense. `zone` is for dates and when the
- * event names none. */
+ * event names none. Moments are told as the clocks of the zone that is returned show them. */
 bool event_times_of(const json_t *event, const char *zone, struct event_times *ret);
 /* Google's "start" or "end". With `clear` the members of the other kind are null, for a patch. */
 json_t *event_time_json(const struct event_times *times, bool end, bool clear);

@@ -89,15 +89,26 @@ static bool time_of(const json_t *time, const char *zone, bool *ret_date, struct
     return (ret->kind == STAMP_DATE) == *ret_date;
 }
 
+/* Google writes moments in the calendar's own zone, whichever one the event is in. */
+static void set_zone(struct event_times *times) {
+    if (times->all_day)
+        return;
+    stamp_of(times->from, zone_offset(times->zone, times->from), &times->start);
+    stamp_of(times->to, zone_offset(times->zone, times->to), &times->end);
+}
+
 bool event_times_of(const json_t *event, const char *zone, struct event_times *ret) {
     const json_t *start = json_object_get(event, "start"), *end = json_object_get(event, "end");
     const char *own = json_text(start, "timeZone");
     bool end_date;
     *ret = (struct event_times){0};
     strcpy(ret->zone, *own != '\0' && zone_valid(own) ? own : zone);
-    return time_of(start, ret->zone, &ret->all_day, &ret->start, &ret->from) &&
-           time_of(end, ret->zone, &end_date, &ret->end, &ret->to) && end_date == ret->all_day &&
-           ret->to >= ret->from;
+    if (!time_of(start, ret->zone, &ret->all_day, &ret->start, &ret->from) ||
+        !time_of(end, ret->zone, &end_date, &ret->end, &ret->to) || end_date != ret->all_day ||
+        ret->to < ret->from)
+        return false;
+    set_zone(ret);
+    return true;
 }
 
 json_t *event_time_json(const struct event_times *times, bool end, bool clear) {

@@ -135,6 +135,26 @@ START_TEST(times_from_arguments) {
 END_TEST
 
 /* The years end at 9999: an all-day event that would reach beyond them ends with the last day. */
+/* What Google answers is in the calendar's zone; beside the event's own it would be another time.
+ */
+START_TEST(times_of_google_are_the_events_zones) {
+    json_t *event =
+        json_loads("{\"start\":{\"dateTime\":\"2027-04-03T20:30:00+05:45\",\"timeZone\":"
+                   "\"Australia/Lord_Howe\"},\"end\":{\"dateTime\":"
+                   "\"2027-04-03T16:00:00Z\",\"timeZone\":\"Australia/Lord_Howe\"}}",
+                   0, NULL);
+    struct event_times times;
+    char start[STAMP_TEXT], end[STAMP_TEXT];
+    ck_assert(event_times_of(event, "Asia/Kathmandu", &times));
+    stamp_format(&times.start, start);
+    stamp_format(&times.end, end);
+    ck_assert_str_eq(times.zone, "Australia/Lord_Howe");
+    ck_assert_str_eq(start, "2027-04-04T01:45:00+11:00");
+    ck_assert_str_eq(end, "2027-04-04T02:30:00+10:30");
+    json_decref(event);
+}
+END_TEST
+
 START_TEST(last_days) {
     struct event_times times;
     char end[STAMP_TEXT];
@@ -346,6 +366,7 @@ int main(void) {
     tcase_add_test(tc, tags_are_bounded);
     tcase_add_loop_test(tc, times_from_arguments, 0, (int)COUNT_OF(spans));
     tcase_add_test(tc, last_days);
+    tcase_add_test(tc, times_of_google_are_the_events_zones);
     tcase_add_test(tc, kind_switch_clears);
     tcase_add_loop_test(tc, recurrence_lines, 0, (int)COUNT_OF(rules));
     tcase_add_loop_test(tc, recurrence_until, 0, (int)COUNT_OF(untils));
