@@ -130,6 +130,13 @@ static int attempt_start(struct attempt *attempt) {
     return r;
 }
 
+/* A stream says itself when it is whole. Servers that end an answer with their connection often do
+ * so without TLS's goodbye, which is no loss behind the last event. */
+static bool ended_whole(const struct model_stream *stream, int error) {
+    return error == -ECONNRESET &&
+           (stream->finished || (stream->dialect->ends_by_reason && stream->stop_seen));
+}
+
 /* The answer's status and stream, judged. 0, -errno of the transport or the stream, or -EREMOTEIO
  * for what the provider refused. */
 static int attempt_run(struct attempt *attempt, struct fault *fault) {
@@ -140,7 +147,7 @@ static int attempt_run(struct attempt *attempt, struct fault *fault) {
     attempt->began_us = clock_us();
     r = pump_wait(attempt->call->pump, attempt->transfer, &stream->finished, fault);
     attempt->call->pump->tally.model_us += clock_us() - attempt->began_us;
-    if (r < 0)
+    if (r < 0 && !ended_whole(stream, r))
         return r;
     if (!stream->finished && http_status(attempt->transfer) / 100 != 2) {
         size_t len;

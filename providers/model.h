@@ -121,6 +121,7 @@ struct model_dialect {
     /* One event of the stream. 0, -EPROTO, -EFBIG, -ENOMEM, -EREMOTEIO (the provider reported an
      * error), or what on_text gave. */
     int (*event)(struct model_stream *stream, const char *name, const char *data, size_t len);
+    bool ends_by_reason; /* whole once it says why it stopped: some servers send no last mark */
     /* The stream has ended: completes the answer. -EPROTO when it is not whole. */
     int (*end)(struct model_stream *stream);
 };

@@ -217,5 +217,6 @@ const struct model_dialect model_openai = {
     .headers = openai_headers,
     .add_results = openai_results,
     .event = openai_event,
+    .ends_by_reason = true,
     .end = openai_end,
 };

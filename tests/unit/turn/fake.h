@@ -16,7 +16,7 @@ struct fake_reply {
     int status;
     char *body;          /* malloc'd */
     const char *headers; /* "retry-after: 1" or NULL; one line */
-    int error;           /* instead of an answer */
+    int error;           /* instead of an answer; behind what came of it when there is a body */
     bool sent;
     bool hang;
 };

@@ -99,8 +99,10 @@ static void transfer_step(struct http_transfer *t) {
     }
     t->done = true;
     t->result = t->reply.error;
-    if (t->result == 0 && t->on_body != NULL && t->reply.status / 100 == 2)
-        t->result = t->on_body(t->ctx, t->reply.body, strlen(t->reply.body));
+    if (t->reply.hang || t->reply.body == NULL || t->on_body == NULL || t->reply.status / 100 != 2)
+        return;
+    int r = t->on_body(t->ctx, t->reply.body, strlen(t->reply.body)); /* before it broke, if so */
+    t->result = r != 0 ? r : t->result;
 }
 
 int http_step(struct http *http, int timeout_ms) {

@@ -208,6 +208,15 @@ static const struct {
      "model_unavailable",
      1}, /* shown: no second try */
     {{.status = 200, .body = (char *)SAY("Half") OVERLOADED}, 1, "model_unavailable", 1},
+    /* The connection ended in no good order, behind the last event and before it. */
+    {{.status = 200, .body = (char *)SAY("Hello.") END_TURN, .error = -ECONNRESET, .sent = true},
+     1,
+     "",
+     1},
+    {{.status = 200, .body = (char *)SAY("Half"), .error = -ECONNRESET, .sent = true},
+     1,
+     "model_unavailable",
+     1},
     {{.status = 200, .body = (char *)"data: nonsense\n\n"}, 1, "", 1},
     {{.status = 200, .body = (char *)END_WITH("refusal")}, 1, "model_refused", 1},
     {{.status = 200, .body = (char *)END_TURN}, 1, "model_unavailable", 1},
@@ -228,6 +237,33 @@ START_TEST(model_faults) {
     ck_assert_uint_eq(fake->posts, 0);
     if (*models[_i].code == '\0')
         ck_assert_str_eq(fake->text, "Hello.");
+}
+END_TEST
+
+#define CHUNK(rest)                                                                                \
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello.\"}," rest "}]}\n\n"
+static const struct {
+    const char *body, *code;
+    int error;
+} endings[] = {
+    {CHUNK("\"finish_reason\":\"stop\"") "data: [DONE]\n\n", "", -ECONNRESET},
+    {CHUNK("\"finish_reason\":\"stop\""), "", -ECONNRESET},
+    {CHUNK("\"finish_reason\":\"stop\""), "", 0},
+    {CHUNK("\"finish_reason\":null"), "model_unavailable", -ECONNRESET},
+};
+
+/* The other dialect's: whole with its reason, with or without the last mark. */
+START_TEST(an_answer_says_when_it_is_whole) {
+    fake->world.model.dialect = &model_openai;
+    model_fault.reply = (struct fake_reply){.status = 200,
+                                            .body = (char *)(uintptr_t)endings[_i].body,
+                                            .error = endings[_i].error,
+                                            .sent = true};
+    model_fault.times = 1;
+    fake->fault = fail_model;
+    fake_chat(fake, "Hello");
+    ck_assert_str_eq(fake_code(fake), endings[_i].code);
+    ck_assert_str_eq(fake->text, "Hello.");
 }
 END_TEST
 
@@ -421,6 +457,7 @@ int main(void) {
     tcase_add_test(tc, grant_is_gone);
     tcase_add_test(tc, scopes_as_far_as_they_go);
     tcase_add_loop_test(tc, model_faults, 0, (int)COUNT_OF(models));
+    tcase_add_loop_test(tc, an_answer_says_when_it_is_whole, 0, (int)COUNT_OF(endings));
     tcase_add_loop_test(tc, a_key_goes_to_its_own_host, 0, (int)COUNT_OF(model_keys));
     tcase_add_test(tc, cut_answer_says_so);
     tcase_add_test(tc, nonsense_calls_are_answered);
