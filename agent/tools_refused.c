@@ -47,12 +47,19 @@ static const char *reason_written(const json_t *body) {
     return *reason != '\0' ? reason : json_text(error, "message");
 }
 
+static bool names_event(enum tool_id tool) {
+    return tool == TOOL_GET_EVENT || tool == TOOL_UPDATE_EVENT || tool == TOOL_DELETE_EVENT;
+}
+
 int tool_google_refused(struct tool_run *run, const struct google_answer *answer) {
     if (answer->status == 403 && strcmp(answer->reason, "insufficientPermissions") == 0)
         return tool_missing_scope(
             run, run->id == TOOL_CHECK_AVAILABILITY && !run->by_list ? "availability" : "events");
     if (answer->status == 404 || answer->status == 410)
-        return tool_refuse(run, "not_found", "There is no such event.");
+        return tool_refuse(run, "not_found",
+                           names_event(run->id) ? "There is no such event."
+                                                : "The calendar is not there any more, or this "
+                                                  "account may not use it.");
     if (!guard_holds(GUARD_ERRORS_OWN_WORDS))
         return tool_refuse(run, "google_rejected", "Google did not accept this: %s.",
                            reason_written(answer->json));

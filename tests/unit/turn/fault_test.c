@@ -109,6 +109,19 @@ START_TEST(google_faults) {
 }
 END_TEST
 
+/* Who asked for no event is not told that there is none. */
+START_TEST(a_calendar_that_is_gone) {
+    google_fault.reply = (struct fake_reply){.status = 404, .body = REASON("notFound")};
+    google_fault.times = 1;
+    fake->fault = fail_google;
+    look();
+    json_t *result = fake_result(fake, 1, 0);
+    ck_assert_str_eq(json_text(result, "error"), "not_found");
+    ck_assert_ptr_null(strstr(json_text(result, "detail"), "event"));
+    json_decref(result);
+}
+END_TEST
+
 START_TEST(grant_is_gone) {
     fake->token_status = 400;
     fake->token_answer = "{\"error\":\"invalid_grant\"}";
@@ -454,6 +467,7 @@ int main(void) {
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, google_faults, 0, (int)COUNT_OF(googles));
+    tcase_add_test(tc, a_calendar_that_is_gone);
     tcase_add_test(tc, grant_is_gone);
     tcase_add_test(tc, scopes_as_far_as_they_go);
     tcase_add_loop_test(tc, model_faults, 0, (int)COUNT_OF(models));
