@@ -176,19 +176,36 @@ static int config_put(struct config *config, size_t key, const char *value, cons
     return 0;
 }
 
-/* What stands before a comment. inih knows of those that begin with ";" alone. */
+/* What stands before a comment. inih knows of those that begin with ";" alone, and not in what it
+ * never saw. */
 static char *without_comment(const char *value) {
+    value += strspn(value, " \t");
     size_t len = strlen(value);
     for (size_t i = 0; i < len; i++)
-        if (value[i] == '#' && (i == 0 || isspace((unsigned char)value[i - 1])))
+        if ((value[i] == '#' && i == 0) ||
+            (i > 0 && strchr("#;", value[i]) != NULL && isspace((unsigned char)value[i - 1])))
             len = i;
     while (len > 0 && isspace((unsigned char)value[len - 1]))
         len--;
     return strndup(value, len);
 }
 
+#define LINE_MOST 16384
+#define LONG_MARK "\x01" /* stands for a value that inih has no room for */
+
+struct lines {
+    struct config *config;
+    FILE *file;
+    char *text;       /* the line as it is */
+    const char *kept; /* its value when inih got the mark for it, else NULL */
+    int n, too_long;  /* which; 0: none */
+};
+
 static int config_line(void *ctx, const char *section, const char *name, const char *value) {
-    struct config *config = ctx;
+    const struct lines *lines = ctx;
+    struct config *config = lines->config;
+    if (lines->kept != NULL && value != NULL && strcmp(value, LONG_MARK) == 0)
+        value = lines->kept;
     for (size_t i = 0; i < CONFIG_MAX; i++)
         if (strcmp(section, settings[i].section) == 0 && strcmp(name, settings[i].key) == 0) {
             SCOPE_FREE char *said = without_comment(value == NULL ? "" : value);
@@ -253,24 +270,37 @@ static int config_agree(struct config *config, const char *path) {
     return 0;
 }
 
-struct lines {
-    FILE *file;
-    int n, too_long; /* which; 0: none */
-    size_t most;
-};
+/* inih reads lines of 198 bytes and would take a longer one for two: its value waits here. False:
+ * what is in front of the value has no room either. */
+static bool shorten(struct lines *lines, char *out, size_t size) {
+    const bool goes_on = isspace((unsigned char)lines->text[0]); /* of the value before */
+    size_t key = goes_on ? 0 : strcspn(lines->text, "=:");
+    if (strchr("#;", lines->text[0]) != NULL) {
+        (void)snprintf(out, size, "\n");
+        return true;
+    }
+    if (lines->text[0] == '[' || lines->text[key] == '\0' || key + 4 > size)
+        return false;
+    (void)snprintf(out, size, "%.*s%s" LONG_MARK "\n", (int)key, lines->text, goes_on ? " " : "=");
+    lines->kept = lines->text + key + 1;
+    return true;
+}
 
-/* A line for inih, which would take one that is longer than its room for two. */
 static char *next_line(char *out, int size, void *ctx) {
     struct lines *lines = ctx;
-    if (size < 2 || fgets(out, size, lines->file) == NULL)
+    size_t room = 0;
+    free(take_ptr(lines->text));
+    lines->kept = NULL;
+    ssize_t len = size < 8 ? -1 : getline(&lines->text, &room, lines->file);
+    if (len < 0)
         return NULL;
-    size_t len = strlen(out);
     lines->n++;
-    lines->most = (size_t)size - 1;
-    if (len + 1 < (size_t)size || out[len - 1] == '\n')
+    if (len < size) {
+        memcpy(out, lines->text, (size_t)len);
+        out[len] = '\0';
         return out;
-    int next = getc(lines->file);
-    if (next == EOF || next == '\n')
+    }
+    if (len <= LINE_MOST && shorten(lines, out, (size_t)size))
         return out;
     lines->too_long = lines->n;
     return NULL;
@@ -278,20 +308,21 @@ static char *next_line(char *out, int size, void *ctx) {
 
 /* 0, the line that is wrong (said in config->why), or -errno. */
 static int config_read(struct config *config, const char *path) {
-    struct lines lines = {.file = fopen(path, "re")};
+    struct lines lines = {.config = config, .file = fopen(path, "re")};
     if (lines.file == NULL)
         return -errno;
-    int line = ini_parse_stream(next_line, &lines, config_line, config);
+    int line = ini_parse_stream(next_line, &lines, config_line, &lines);
     bool failed = ferror(lines.file) != 0; /* as of a directory */
     (void)fclose(lines.file);
+    free(lines.text);
     if (line == 0 && failed)
         return -EIO;
     if (line != 0 || lines.too_long == 0)
         return line < 0 ? -ENOMEM : line;
     config_fail(config,
-                "it is longer than %zu bytes; a list can be written as several lines with the same "
+                "it is longer than %d bytes; a list can be written as several lines with the same "
                 "key",
-                lines.most);
+                LINE_MOST);
     return lines.too_long;
 }
 

@@ -55,21 +55,34 @@ START_TEST(comments_may_stand_behind_values) {
 }
 END_TEST
 
-/* Longer ones would be taken for two by the parser. */
-START_TEST(lines_have_a_length) {
+/* inih takes one of more than 198 bytes for two. */
+START_TEST(lines_may_be_long) {
     struct config *config = NULL;
-    char text[512];
-    for (int ends = 0; ends < 2; ends++) { /* the last line needs no end */
-        (void)snprintf(text, sizeof(text), "[model]\nmodel=%0193d%s", 1,
-                       ends ? "\n# a comment\n" : "");
+    static char text[20000];
+    for (int digits = 188; digits < 210; digits++) {
+        (void)snprintf(text, sizeof(text), "[model]\nmodel=%0*d ; it\n[google]\nclient_id=x%s",
+                       digits, 1, digits % 2 == 0 ? "\n" : "");
         ck_assert_msg(load(text, &config) == 0, "%s", why);
-        ck_assert_uint_eq(strlen(config_str(config, CONFIG_model_model)), 193);
-        config_free(take_ptr(config));
+        ck_assert_uint_eq(strlen(config_str(config, CONFIG_model_model)), (size_t)digits);
+        ck_assert_str_eq(config_str(config, CONFIG_google_client_id), "x");
+        config_free(config);
     }
-    (void)snprintf(text, sizeof(text), "[egress]\nallow=%0200d:1\n[model]\nmodel=m\n", 1);
+    (void)snprintf(text, sizeof(text),
+                   "# %0300d\n[egress]\nallow = a:1\n   %0300d:1\nallow= %0300d:1 # c\n[model]\n"
+                   "model=%0400d",
+                   1, 2, 3, 4);
+    ck_assert_msg(load(text, &config) == 0, "%s", why);
+    ck_assert_uint_eq(strlen(config_str(config, CONFIG_egress_allow)), 3 + 1 + 302 + 1 + 302);
+    ck_assert_uint_eq(strlen(config_str(config, CONFIG_model_model)), 400);
+    config_free(config);
+    config = NULL;
+    (void)snprintf(text, sizeof(text), "[egress]\nallow=%0300d:99999999\nalow=%0300d\n", 1, 2);
+    ck_assert_int_eq(load(text, &config), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(why, "line 3: "));
+    (void)snprintf(text, sizeof(text), "[egress]\nallow=%017000d:1\n[model]\nmodel=m\n", 1);
     ck_assert_int_eq(load(text, &config), -EINVAL);
     ck_assert_ptr_null(config);
-    ck_assert_ptr_nonnull(strstr(why, "line 2: it is longer than 199 bytes"));
+    ck_assert_ptr_nonnull(strstr(why, "line 2: it is longer than 16384 bytes"));
     ck_assert_int_eq(config_load("/tmp", &config, why, sizeof(why)), -EIO);
 }
 END_TEST
@@ -153,7 +166,7 @@ int main(void) {
     TCase *tcase = tcase_create("config");
     tcase_add_test(tcase, file_environment_default);
     tcase_add_test(tcase, comments_may_stand_behind_values);
-    tcase_add_test(tcase, lines_have_a_length);
+    tcase_add_test(tcase, lines_may_be_long);
     tcase_add_test(tcase, lists_add_up);
     tcase_add_test(tcase, mistakes_are_named);
     tcase_add_test(tcase, an_origin_may_end_in_a_slash);
