@@ -129,7 +129,8 @@ static int call_send(struct google_call *call) {
                                    .max_body = GOOGLE_BODY_MAX,
                                    .idle_ms = API_IDLE_MS,
                                    .total_ms = API_TOTAL_MS,
-                                   .deadline = google->pump->deadline};
+                                   .deadline = google->pump->deadline,
+                                   .whole = google_body_whole};
     call->generation = google->generation;
     call->tries++;
     return http_start(google->pump->http, &request, &call->transfer);

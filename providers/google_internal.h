@@ -17,6 +17,8 @@ struct google {
     struct http_transfer *refreshing;
 };
 
+/* One whole JSON object, as all of Google's answers with a body are. */
+bool google_body_whole(const char *body, size_t len);
 /* Sends a form to a token endpoint. */
 int google_post_form(struct google *google, const char *url, const struct google_param *params,
                      struct http_transfer **ret) MUST_CHECK;

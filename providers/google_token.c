@@ -60,6 +60,13 @@ int64_t google_expiry(const json_t *body) {
     return wall_ms() + (int64_t)value * 1000;
 }
 
+bool google_body_whole(const char *body, size_t len) {
+    json_t *json = json_loadb(body, len, 0, NULL); /* what was cut is none */
+    bool whole = json_is_object(json);
+    json_decref(json);
+    return whole;
+}
+
 int google_post_form(struct google *google, const char *url, const struct google_param *params,
                      struct http_transfer **ret) {
     char *form = google_form(params);
@@ -76,7 +83,8 @@ int google_post_form(struct google *google, const char *url, const struct google
                                    .max_body = 1 << 16,
                                    .idle_ms = 20000,
                                    .total_ms = 30000,
-                                   .deadline = google->pump->deadline};
+                                   .deadline = google->pump->deadline,
+                                   .whole = google_body_whole};
     int r = http_start(google->pump->http, &request, ret);
     string_wipe(form);
     return r;

@@ -56,6 +56,9 @@ struct http_request {
      * aborts the transfer with that value. NULL: the body is collected. */
     int (*on_body)(void *ctx, const char *data, size_t len);
     void *ctx;
+    /* Whether a collected body is whole by what it says itself: asked when neither a length nor the
+     * connection's end told. NULL: it is not. */
+    bool (*whole)(const char *body, size_t len);
 };
 
 struct http_transfer;

@@ -98,6 +98,7 @@ struct http_transfer {
     uint64_t started, activity, limit; /* clock_ms(); limit: deadline or total, 0: none */
     int (*on_body)(void *ctx, const char *data, size_t len);
     void *ctx;
+    bool (*whole)(const char *body, size_t len);
     struct conn *conn;
     uint64_t conn_sent_before; /* what the connection had sent before this request */
     uint64_t sent_seen;

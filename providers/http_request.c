@@ -86,6 +86,7 @@ int http_start(struct http *http, const struct http_request *request, struct htt
     t->idle_ms = request->idle_ms > 0 ? request->idle_ms : IDLE_DEFAULT;
     t->on_body = request->on_body;
     t->ctx = request->ctx;
+    t->whole = request->whole;
     t->started = clock_ms();
     t->limit = request->deadline;
     if (request->total_ms > 0 && (t->limit == 0 || t->started + request->total_ms < t->limit))

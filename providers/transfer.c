@@ -142,12 +142,16 @@ void transfer_note_sent(struct http_transfer *t) {
         t->sent = true;
 }
 
-/* Without a length only an orderly end tells a whole body from a cut one. */
+/* Without a length only an orderly end tells a whole body from a cut one, or the body itself. */
 static bool body_was_framed(const struct http_transfer *t) {
     const char *coding = http_header(t, "Transfer-Encoding");
     return http_header(t, "Content-Length") != NULL ||
            (coding != NULL && strcasecmp(coding, "chunked") == 0) || t->status == 204 ||
            t->status == 304 || strcmp(t->method, "HEAD") == 0;
+}
+
+static bool body_says_whole(const struct http_transfer *t) {
+    return t->whole != NULL && t->body.len > 0 && t->whole(t->body.bytes, t->body.len);
 }
 
 static void release(struct http_transfer *t) {
@@ -183,7 +187,7 @@ static int verdict(struct http_transfer *t, CURLcode code, const char **why) {
         *why = t->why;
         return t->error;
     }
-    if (code == CURLE_OK && !orderly && !body_was_framed(t)) {
+    if (code == CURLE_OK && !orderly && !body_was_framed(t) && !body_says_whole(t)) {
         *why = "the connection broke before the answer was complete";
         return -ECONNRESET;
     }

@@ -49,6 +49,37 @@ START_TEST(troubles) {
 }
 END_TEST
 
+static bool ends_with_end(const char *body, size_t len) {
+    return len >= 3 && memcmp(body + len - 3, "end", 3) == 0;
+}
+static bool ends_with_more(const char *body, size_t len) {
+    return len >= 4 && memcmp(body + len - 4, "more", 4) == 0;
+}
+
+/* A body that says itself where it ends needs nobody's goodbye; a length that was told still holds.
+ */
+START_TEST(bodies_that_say_where_they_end) {
+    static const struct {
+        const char *path;
+        bool (*whole)(const char *body, size_t len);
+        int result;
+    } cases[] = {
+        {"/cut", ends_with_end, 0},
+        {"/cut", ends_with_more, -ECONNRESET},
+        {"/cut", NULL, -ECONNRESET},
+        {"/short", ends_with_end, -ECONNRESET},
+        {"/cut-chunk", ends_with_end, -ECONNRESET},
+    };
+    struct turn turn = turn_begin();
+    struct http_transfer *t;
+    struct http_request request = get(stack_url(SERVER_GOOD, cases[_i].path));
+    request.whole = cases[_i].whole;
+    ck_assert_int_eq(run(&turn, &request, &t), cases[_i].result);
+    http_finish(t);
+    turn_end(&turn);
+}
+END_TEST
+
 START_TEST(certificates) {
     struct turn turn = turn_begin();
     struct http_transfer *t;
@@ -311,6 +342,7 @@ int main(void) {
     tcase_add_test(t, shim_is_in_place);
     tcase_add_loop_test(t, answers, 0, 2);
     tcase_add_loop_test(t, troubles, 0, 2);
+    tcase_add_loop_test(t, bodies_that_say_where_they_end, 0, 5);
     tcase_add_test(t, certificates);
     tcase_add_test(t, refusals);
     tcase_add_test(t, what_is_sent);
