@@ -77,7 +77,13 @@ static const char *new_times(const struct change *change, const struct event_tim
     return wrong;
 }
 
-/* The patch, or NULL with the run's result set. */
+static bool same_times(const struct event_times *a, const struct event_times *b) {
+    return a->from == b->from && a->to == b->to && a->all_day == b->all_day &&
+           (a->all_day || strcmp(a->zone, b->zone) == 0);
+}
+
+/* The patch, or NULL with the run's result set. What the event has already is no change: nobody is
+ * asked for a word on it, and no guest gets mail. */
 static json_t *update_body(struct change *change, const json_t *event, const json_t *invited,
                            struct event_times *times) {
     struct tool_run *run = change->run;
@@ -92,7 +98,7 @@ static json_t *update_body(struct change *change, const json_t *event, const jso
     *times = old;
     if (wrong == NULL && timed)
         wrong = new_times(change, &old, times);
-    if (wrong == NULL && timed) {
+    if (wrong == NULL && timed && !same_times(&old, times)) {
         bool clear = times->all_day != old.all_day;
         (void)json_object_set_new(body, "start", event_time_json(times, false, clear));
         (void)json_object_set_new(body, "end", event_time_json(times, true, clear));
@@ -103,12 +109,13 @@ static json_t *update_body(struct change *change, const json_t *event, const jso
         wrong = event_recurrence_fit(rules, times);
     if (rules != NULL)
         (void)json_object_set_new(body, "recurrence", rules);
-    if (title != NULL)
+    if (title != NULL && strcmp(title, json_text(event, "summary")) != 0)
         (void)json_object_set_new(body, "summary", json_string(title));
     if (json_array_size(invited) > 0)
         (void)json_object_set_new(body, "attendees", guests_json(event, invited));
     if (wrong == NULL && json_object_size(body) == 0)
-        wrong = "Nothing to change was given.";
+        wrong = timed || title != NULL ? "The event is like that already: nothing was changed."
+                                       : "Nothing to change was given.";
     if (wrong != NULL)
         (void)tool_refuse(run, "bad_arguments", "%s", wrong);
     if (wrong != NULL || (title != NULL && !write_title(change->turn, run, title, event))) {

@@ -152,7 +152,8 @@ START_TEST(a_handle_dies_with_its_session) {
         fake->start.conversation = (char *)"another";
         ck_assert_str_eq(call_about("update_event", handle, MOVE), wanted);
         fake->start.conversation = (char *)"";
-        free(fake->state.notes.data); /* DELETE of the session */
+        fake_event(fake, "standup7", EVENT("Standup"), true); /* where it was */
+        free(fake->state.notes.data);                         /* DELETE of the session */
         fake->state.notes = (ProtobufCBinaryData){0};
         ck_assert_str_eq(call_about("update_event", handle, MOVE), wanted);
         ck_assert_str_eq(call_about("get_event", "standup7", ""), control == 1 ? "" : "not_found");

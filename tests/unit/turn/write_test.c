@@ -190,6 +190,29 @@ START_TEST(moving_keeps_the_duration) {
 }
 END_TEST
 
+/* Guests would be mailed of nothing, and their owner asked for a word on it. */
+START_TEST(what_is_so_already_is_no_change) {
+    static const char *const calls[] = {
+        CALL(0, "update_event",
+             "{\\\"event\\\":\\\"" MINE "\\\",\\\"start\\\":\\\"2026-11-23T09:00:00\\\"}")
+            END_TOOLS,
+        CALL(0, "update_event",
+             "{\\\"event\\\":\\\"" MINE "\\\",\\\"title\\\":\\\"Mine\\\",\\\"end\\\":"
+             "\\\"2026-11-23T10:15:00+01:00\\\"}") END_TOOLS,
+    };
+    for (int own = 0; own < 2; own++) {
+        (void)mine(own == 1);
+        change(calls[_i]);
+        expect_done();
+        ck_assert_str_eq(fake->written, "");
+        ck_assert_uint_eq(fake_proposals(fake), 0);
+        json_t *result = fake_result(fake, 1, 0);
+        ck_assert_ptr_nonnull(strstr(json_text(result, "detail"), "like that already"));
+        json_decref(result);
+    }
+}
+END_TEST
+
 START_TEST(whole_day_and_back) {
     json_t *event = mine(true);
     change(CALL(0, "update_event", "{\\\"event\\\":\\\"" MINE "\\\",\\\"all_day\\\":true}")
@@ -371,6 +394,7 @@ int main(void) {
     tcase_add_test(tc, deleted_id_is_not_used_again);
     tcase_add_loop_test(tc, inserts_are_settled, 0, (int)COUNT_OF(inserts));
     tcase_add_test(tc, moving_keeps_the_duration);
+    tcase_add_loop_test(tc, what_is_so_already_is_no_change, 0, 2);
     tcase_add_test(tc, whole_day_and_back);
     tcase_add_loop_test(tc, whole_days_are_all_of_them, 0, COUNT_OF(wholes));
     tcase_add_test(tc, several_days_need_an_end);
