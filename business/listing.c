@@ -98,14 +98,29 @@ static const char *text_of(const json_t *object, const char *name) {
     return text != NULL ? text : "";
 }
 
-static int put_folded(json_t *listing, const char *name, const char *text) {
+/* Words that are looked for. */
+static int put_sought(json_t *listing, const char *name, const char *text) {
     SCOPE_FREE char *folded = fold_text(text);
-    return folded == NULL ? -ENOMEM : json_object_set_new(listing, name, json_string(folded));
+    SCOPE_FREE char *spread = folded == NULL ? NULL : fold_spread(folded);
+    return spread == NULL ? -ENOMEM : json_object_set_new(listing, name, json_string(spread));
 }
 
 static int put_text(json_t *listing, const char *name, struct text *text) {
     SCOPE_FREE char *whole = text_take(text);
-    return whole == NULL ? -ENOMEM : put_folded(listing, name, whole);
+    return whole == NULL ? -ENOMEM : put_sought(listing, name, whole);
+}
+
+/* Who asks for a place says the whole of its name, so its words stay whole; what is sought of them
+ * stands beside the summary, which weighs as much. */
+static int put_place(json_t *listing, struct text *text, const char *summary) {
+    SCOPE_FREE char *place = text_take(text);
+    SCOPE_FREE char *folded = place == NULL ? NULL : fold_text(place);
+    SCOPE_FREE char *spread = folded == NULL ? NULL : fold_spread(folded);
+    if (spread == NULL || json_object_set_new(listing, "place", json_string(folded)) < 0)
+        return -ENOMEM;
+    struct text both = {0};
+    text_add(&both, "%s%s", summary, spread + strlen(folded));
+    return put_text(listing, "summary", &both);
 }
 
 /* Words by where they stand: names of services weigh more than what is said about them. */
@@ -129,10 +144,9 @@ static int put_words(json_t *listing, const json_t *profile) {
              text_of(address, "postal_code"), text_of(area, "place"));
     int r = put_text(listing, "services", &services);
     int r2 = put_text(listing, "text", &rest);
-    int r3 = put_text(listing, "place", &place);
-    return r < 0 || r2 < 0 || r3 < 0 || put_folded(listing, "name", text_of(profile, "name")) < 0 ||
-                   put_folded(listing, "category", text_of(profile, "category")) < 0 ||
-                   put_folded(listing, "summary", text_of(profile, "summary")) < 0
+    int r3 = put_place(listing, &place, text_of(profile, "summary"));
+    return r < 0 || r2 < 0 || r3 < 0 || put_sought(listing, "name", text_of(profile, "name")) < 0 ||
+                   put_sought(listing, "category", text_of(profile, "category")) < 0
                ? -ENOMEM
                : 0;
 }

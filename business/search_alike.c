@@ -25,10 +25,16 @@ static void each_of(char kind, char words[static FOLD_WORDS_MAX][FOLD_WORD_SIZE]
             add(ctx, kind, i, words[i]);
 }
 
+/* As search_named takes them apart. */
+static size_t words_of(char kind, const char *folded,
+                       char words[static FOLD_WORDS_MAX][FOLD_WORD_SIZE]) {
+    return kind == 'p' ? fold_words(folded, words) : fold_sought(folded, words);
+}
+
 static void each_of_text(char kind, const char *folded, add_word *add, void *ctx) {
     char words[FOLD_WORDS_MAX][FOLD_WORD_SIZE];
     if (folded != NULL)
-        each_of(kind, words, fold_words(folded, words), add, ctx);
+        each_of(kind, words, words_of(kind, folded, words), add, ctx);
 }
 
 static void each_word(const struct search_request *request, add_word *add, void *ctx) {
@@ -116,7 +122,7 @@ static const char *asked_for(const struct search_request *request, char kind, un
     const char *text = kind == 'c' ? request->category : request->place;
     if (kind == 't')
         return at < request->n_words ? request->words[at] : NULL;
-    return text != NULL && at < fold_words(text, words) ? words[at] : NULL;
+    return text != NULL && at < words_of(kind, text, words) ? words[at] : NULL;
 }
 
 static size_t taken_of(const struct search_request *request, char kind, unsigned at) {

@@ -35,7 +35,7 @@ static int take_words(const json_t *arguments, struct search_request *request) {
     SCOPE_FREE char *folded = fold_text(text_of(arguments, "query"));
     if (folded == NULL)
         return -ENOMEM;
-    request->n_words = fold_words(folded, request->words);
+    request->n_words = fold_sought(folded, request->words);
     return 0;
 }
 

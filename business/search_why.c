@@ -171,7 +171,7 @@ static bool has_all(const char *folded, const char *asked) {
 static void tell_alike(struct hit *hit, char kind, const char *asked, const char *folded,
                        const char *where) {
     char words[FOLD_WORDS_MAX][FOLD_WORD_SIZE];
-    size_t n = fold_words(asked, words);
+    size_t n = kind == 'p' ? fold_words(asked, words) : fold_sought(asked, words);
     for (unsigned i = 0; i < n; i++)
         if (!fold_has(folded, words[i]))
             (void)say_alike(hit, kind, i, words[i], folded, where);

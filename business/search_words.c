@@ -19,8 +19,8 @@ static void add_lexeme(struct text *text, const char *word) {
 static void add_group(const struct search_request *request, enum search_stage stage,
                       struct text *text, char kind, unsigned at, const char *word, bool whole) {
     text_add(text, "(");
-    if (whole)
-        text_add(text, "'%s'", word);
+    if (whole) /* 東京 is 東京都, but 京都 is not */
+        text_add(text, fold_unspaced(word) ? "'%s':*" : "'%s'", word);
     else
         add_lexeme(text, word);
     for (size_t i = 0; stage != STAGE_ALL && i < request->n_alike; i++)
@@ -32,7 +32,7 @@ static void add_group(const struct search_request *request, enum search_stage st
 char *search_named(const struct search_request *request, enum search_stage stage, char kind,
                    const char *folded, bool whole) {
     char words[FOLD_WORDS_MAX][FOLD_WORD_SIZE];
-    size_t n = fold_words(folded, words);
+    size_t n = whole ? fold_words(folded, words) : fold_sought(folded, words);
     struct text text = {0};
     for (unsigned i = 0; i < n; i++) {
         text_add(&text, "%s", i > 0 ? " & " : "");

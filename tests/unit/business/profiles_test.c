@@ -395,6 +395,38 @@ START_TEST(listings_of_old_are_mended) {
 }
 END_TEST
 
+/* What was published before words were folded as they are now is found by them. */
+START_TEST(words_of_old_are_folded_further) {
+    static const char *const asked[] = {"{'query': '美容'}", "{'query': 'lodz'}",
+                                        "{'category': '美容院'}", "{'place': 'lodz'}",
+                                        "{'attributes': {'shoes': 'Zolte lodki'}}"};
+    rig_publish(
+        ALICE, "old",
+        salon("{'name': 'Łódka さくら美容院', 'category': '美容院', 'address': "
+              "{'city': 'Łódź', 'country': 'PL'}, 'attributes': {'shoes': 'żółte łódki'}}"));
+    (void)rig_sql("UPDATE listings SET terms = to_tsvector('simple', 'łodka さくら美容院 łodz'), "
+                  "category = to_tsvector('simple', '美容院'), place_words = 'łodz', "
+                  "places = to_tsvector('simple', 'łodz'), "
+                  "attributes = '{\"shoes\": \"zołte łodki\"}'; "
+                  "UPDATE cards SET places = 'łodz', facts = replace(facts, 'lodz', 'łodz'); "
+                  "UPDATE vocabulary SET word = replace(word, 'lod', 'łod')");
+    rig_public("192.0.2.1", "test");
+    for (size_t i = 0; i < COUNT_OF(asked); i++) { /* the control */
+        json_t *result = rig_call("search_businesses", asked[i]);
+        ck_assert_uint_eq(json_array_size(json_object_get(result, "businesses")), 0);
+    }
+    (void)rig_sql("DELETE FROM schema_migrations WHERE number >= 16");
+    rig_restart();
+    rig_public("192.0.2.1", "test");
+    for (size_t i = 0; i < COUNT_OF(asked); i++) {
+        json_t *result = rig_call("search_businesses", asked[i]);
+        ck_done();
+        ck_assert_msg(json_array_size(json_object_get(result, "businesses")) == 1, "%s", asked[i]);
+    }
+    ck_assert_str_eq(rig_sql("SELECT count(*) FROM vocabulary WHERE word LIKE '%ł%'"), "0");
+}
+END_TEST
+
 START_TEST(what_cannot_be_is_refused_by_its_field) {
     rig_owner(ALICE);
     put("anna", salon(faults[_i].more));
@@ -412,6 +444,7 @@ int main(void) {
     tcase_set_timeout(cases, 60);
     tcase_add_checked_fixture(cases, rig_begin, rig_end);
     tcase_add_test(cases, a_draft_is_seen_by_its_owner_alone);
+    tcase_add_test(cases, words_of_old_are_folded_further);
     tcase_add_test(cases, what_is_published_is_what_everybody_sees);
     tcase_add_test(cases, what_is_missing_is_said);
     tcase_add_test(cases, a_slug_belongs_to_whoever_came_first);

@@ -109,6 +109,62 @@ START_TEST(accents_case_and_endings_do_not_matter) {
 }
 END_TEST
 
+/* Whoever has no key for them writes Lodz and Da Nang. */
+START_TEST(letters_that_unicode_keeps_whole_are_folded) {
+    publish("lodz", "Żółta Łódka", "szewc", "Łódź", "PL", "");
+    publish("danang", "Đà Nẵng Coffee", "café", "Đà Nẵng", "VN", "");
+    publish("aero", "Ærø Smørrebrød", "køkken", "Ærøskøbing", "DK",
+            "{'attributes': {'kitchen': 'Dansk køkken'}}");
+    rig_public("192.0.2.1", "test");
+    find("{'place': 'Lodz'}");
+    ck_assert_str_eq(found(), "lodz");
+    ck_assert(why("lodz", "It is in Łódź."));
+    find("{'place': 'ŁÓDŹ', 'query': 'zolta lodka'}");
+    ck_assert_str_eq(found(), "lodz");
+    find("{'place': 'da nang', 'category': 'cafe'}");
+    ck_assert_str_eq(found(), "danang");
+    find("{'query': 'aero smorrebrod'}");
+    ck_assert_str_eq(found(), "aero");
+    ck_assert(why("aero", "name"));
+    find("{'attributes': {'kitchen': 'dansk kokken'}}");
+    ck_assert_uint_eq(json_array_size(json_object_get(hit("aero"), "not_stated")), 0);
+}
+END_TEST
+
+/* Chinese, Japanese and Thai put no blanks between words. */
+START_TEST(scripts_without_blanks_are_found_in_part) {
+    publish(
+        "sakura", "さくら美容院", "美容院", "東京都千代田区", "JP",
+        "{'summary': '駅前の美容室です。', 'services': [{'id': 'cut', 'name': 'カットとカラー', "
+        "'duration_minutes': 60}]}");
+    publish("kyoto", "京都ラーメン", "ラーメン屋", "京都", "JP", "");
+    publish("barber", "ร้านตัดผมสมชาย", "ร้านตัดผม", "กรุงเทพ", "TH", "");
+    rig_public("192.0.2.1", "test");
+    find("{'query': '美容院'}");
+    ck_assert_str_eq(found(), "sakura");
+    ck_assert(why("sakura", "Its name has"));
+    find("{'query': 'カラー'}");
+    ck_assert_str_eq(found(), "sakura");
+    ck_assert(why("sakura", "Its service"));
+    find("{'query': '駅前'}");
+    ck_assert_str_eq(found(), "sakura");
+    find("{'query': 'ラーメン 京都'}");
+    ck_assert_str_eq(found(), "kyoto");
+    find("{'query': '東京で美容院を探しています'}"); /* a sentence: what has some of it */
+    ck_assert_str_eq(found(), "sakura");
+    find("{'query': 'ตัดผม'}");
+    ck_assert_str_eq(found(), "barber");
+    find("{'category': '美容'}");
+    ck_assert_str_eq(found(), "sakura");
+    find("{'place': '東京'}");
+    ck_assert_str_eq(found(), "sakura");
+    find("{'place': '京都'}"); /* which 東京都 is not */
+    ck_assert_str_eq(found(), "kyoto");
+    find("{'query': '寿司'}");
+    ck_assert_str_eq(found(), "");
+}
+END_TEST
+
 START_TEST(typing_errors_are_forgiven_and_said) {
     find("{'query': 'plumer'}");
     ck_assert_str_eq(found(), "carla");
@@ -513,6 +569,8 @@ int main(void) {
     tcase_add_test(cases, texts_are_json_strings);
     tcase_add_test(cases, words_are_found_where_they_stand);
     tcase_add_test(cases, accents_case_and_endings_do_not_matter);
+    tcase_add_test(cases, letters_that_unicode_keeps_whole_are_folded);
+    tcase_add_test(cases, scripts_without_blanks_are_found_in_part);
     tcase_add_test(cases, typing_errors_are_forgiven_and_said);
     tcase_add_test(cases, words_it_does_not_have_are_said);
     tcase_add_test(cases, category_and_country_alone);
