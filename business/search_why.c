@@ -143,6 +143,9 @@ static char *named_in(const struct hit *hit) {
 
 static void tell_words(struct hit *hit) {
     const struct search_request *request = hit->request;
+    const char *said = json_string_value(json_object_get(request->arguments, "query"));
+    if (request->n_words == 0 && said != NULL && !text_blank(said))
+        leaves_open(hit, "\"", said, "\" has neither letters nor digits to look for.", NULL);
     const char *found = pg_text(hit->rows, hit->row, COLUMN_FOUND);
     SCOPE_FREE char *named = request->n_alike > 0 ? named_in(hit) : NULL;
     for (unsigned i = 0; i < request->n_words; i++) {

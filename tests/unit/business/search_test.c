@@ -422,6 +422,10 @@ START_TEST(nothing_in_a_query_is_syntax) {
     }
     find("{'query': 'hair-dresser (anna)'}");
     ck_assert_ptr_nonnull(hit("anna"));
+    find("{'query': '💇 !'}"); /* no more than is found, and no hit for it */
+    ck_assert(open_of("anna", "\"💇 !\" has neither letters nor digits"));
+    find("{'query': ' '}"); /* the control */
+    ck_assert_uint_eq(json_array_size(json_object_get(hit("anna"), "not_stated")), 0);
 }
 END_TEST
 
