@@ -178,9 +178,29 @@ static void on_search(void *ctx, int error, const char *why, const char *result,
     fanout_begin(fanout);
 }
 
+/* Whether anything says whom to ask. Blank filters say nothing, and whoever says nothing does not
+ * mean those whose profiles are the fullest. */
+static bool says_whom(const json_t *arguments) {
+    static const char *const texts[] = {"query", "category", "place",  "country",
+                                        "mode",  "language", "open_at"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        const char *text = json_string_value(json_object_get(arguments, texts[i]));
+        if (text != NULL && !text_blank(text))
+            return true;
+    }
+    return json_object_get(arguments, "businesses") != NULL ||
+           json_object_get(arguments, "latitude") != NULL ||
+           json_object_size(json_object_get(arguments, "attributes")) > 0;
+}
+
 void handle_ask_businesses(struct business_call *call) {
     const json_t *slugs = json_object_get(call->arguments, "businesses"), *slug;
     size_t i;
+    if (!says_whom(call->arguments)) {
+        business_refuse_argument(call, "businesses: say whom to ask, by their slugs or by a filter "
+                                       "such as query, category or place");
+        return;
+    }
     struct fanout *fanout = calloc(1, sizeof(*fanout));
     if (fanout == NULL)
         fatal("out of memory");

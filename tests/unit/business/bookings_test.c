@@ -883,6 +883,32 @@ START_TEST(a_late_answer_can_be_seen) {
 }
 END_TEST
 
+/* Who is not said to be asked is not: nobody gets a question that was meant for others. */
+START_TEST(nobody_in_particular_is_not_asked) {
+    static const char *const asked[] = {
+        "{'message': 'Beards?'}",
+        "{'message': 'Beards?', 'query': ' ', 'category': '', 'place': '', 'attributes': {}}"};
+    static const char *const said[] = {"{'message': 'Beards?', 'category': 'hairdresser'}",
+                                       "{'message': 'Beards?', 'country': 'DE'}",
+                                       "{'message': 'Beards?', 'businesses': ['anna']}"};
+    rig_publish(ALICE, "anna",
+                rig_profile("Salon Anna", "hairdresser", "Berlin", "DE",
+                            "{'features': {'inquiries': true}}"));
+    rig_public("192.0.2.7", "test");
+    for (size_t i = 0; i < COUNT_OF(asked); i++) {
+        (void)rig_call("ask_businesses", asked[i]);
+        ck_status(400, "invalid_argument");
+        ck_assert_msg(strstr(rig_detail, "businesses") != NULL, "%s", rig_detail);
+    }
+    ck_assert_str_eq(rig_sql("SELECT count(*) FROM inquiries"), "0");
+    for (size_t i = 0; i < COUNT_OF(said); i++) { /* the control */
+        json_t *result = rig_call("ask_businesses", said[i]);
+        ck_done();
+        ck_assert_int_eq(json_integer_value(at_path(result, "asked")), 1);
+    }
+}
+END_TEST
+
 /* ---- what an owner learns of who is told ---- */
 
 static void with_mail(void) {
@@ -988,6 +1014,7 @@ int main(void) {
     tcase_add_test(cases, an_answer_that_was_given_is_given);
     tcase_add_test(cases, a_cursor_of_no_time_is_refused);
     tcase_add_test(cases, a_late_answer_can_be_seen);
+    tcase_add_test(cases, nobody_in_particular_is_not_asked);
     tcase_add_test(cases, a_cancel_link_opens_no_more_than_that);
     tcase_add_test(cases, nobody_is_told_where_nothing_is_sent);
     suite_add_tcase(suite, cases);
