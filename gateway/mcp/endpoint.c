@@ -99,13 +99,17 @@ static void serve(struct mcp *mcp) {
         method->handle(mcp);
 }
 
+static bool id_fits(const json_t *id) {
+    return json_is_string(id) || json_is_integer(id);
+}
+
 /* The shape of a request or notification: NULL, or what is wrong. */
 static const char *shape_fault(const json_t *message) {
     const json_t *id = json_object_get(message, "id"), *params = json_object_get(message, "params");
     const char *version = json_string_value(json_object_get(message, "jsonrpc"));
     if (version == NULL || strcmp(version, "2.0") != 0)
         return "jsonrpc must be \"2.0\".";
-    if (id != NULL && !json_is_string(id) && !json_is_integer(id))
+    if (id != NULL && !id_fits(id)) /* then no answer can name it: its id is null */
         return "id must be a text or a whole number.";
     if (params != NULL && !json_is_object(params))
         return "params must be an object.";
@@ -125,7 +129,7 @@ static struct mcp *mcp_new(struct call *call, json_t *message) {
         return NULL;
     mcp->call = call;
     mcp->message = message;
-    mcp->id = json_object_get(message, "id");
+    mcp->id = id_fits(json_object_get(message, "id")) ? json_object_get(message, "id") : NULL;
     mcp->method = json_string_value(json_object_get(message, "method"));
     mcp->params = json_object_get(message, "params");
     mcp->meta = json_object_get(mcp->params, "_meta");

@@ -46,6 +46,8 @@ static void session_read(struct mcp *mcp) {
 
 bool legacy_check(struct mcp *mcp) {
     const json_t *header = json_object_get(mcp->call->mcp, "mcp-protocol-version");
+    if (strcmp(mcp->method, "initialize") == 0) /* the header's version comes of its answer */
+        return true;
     if (header != NULL && known_version(json_string_value(header)) == NULL) {
         mcp_error(mcp, MCP_INVALID, "This server does not speak that MCP-Protocol-Version.", NULL,
                   400);

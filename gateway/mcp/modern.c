@@ -17,6 +17,8 @@ bool modern_is(const struct call *call, const json_t *message) {
         return true;
     if (method != NULL && strcmp(method, "server/discover") == 0)
         return true;
+    if (method != NULL && strcmp(method, "initialize") == 0) /* what was not agreed on yet */
+        return false;
     return header != NULL && strcmp(header, MCP_MODERN_VERSION) >= 0;
 }
 

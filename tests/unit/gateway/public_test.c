@@ -35,6 +35,42 @@ START_TEST(test_mcp_bodies) {
 }
 END_TEST
 
+/* Which version is spoken is agreed on in initialize: its header decides nothing, whatever a client
+ * puts there. */
+START_TEST(test_mcp_begins_with_any_header) {
+    static const char *const versions[] = {"2025-11-25", "2026-07-28", "2099-01-01", "soon"};
+    static const char body[] =
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{\"protocolVersion\":"
+        "\"2025-06-18\",\"capabilities\":{},\"clientInfo\":{\"name\":\"n\",\"version\":\"1\"}}}";
+    for (size_t i = 0; i < COUNT_OF(versions); i++) {
+        char head[128];
+        (void)snprintf(
+            head, sizeof(head),
+            "Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: %s\r\n",
+            versions[i]);
+        SCOPE_FREE char *got = rig_call(&rig, "POST", "/mcp", head, body);
+        ck_assert_msg(status_of(got) == 200 && strstr(got, "\"2025-06-18\"") != NULL, "%s", got);
+        SCOPE_FREE char *ping = rig_call(&rig, "POST", "/mcp", head,
+                                         "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}");
+        ck_assert_msg((status_of(ping) == 200) == (i == 0), "%s", ping); /* the control */
+    }
+}
+END_TEST
+
+/* An answer names the id of what it answers, or none. */
+START_TEST(test_mcp_ids) {
+    static const char *const ids[] = {"{\"a\":1}", "[1]", "1.5", "true", "null"};
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        char body[80];
+        (void)snprintf(body, sizeof(body), "{\"jsonrpc\":\"2.0\",\"id\":%s,\"method\":\"ping\"}",
+                       ids[i]);
+        SCOPE_FREE char *got = mcp(body);
+        ck_assert_msg(status_of(got) == 400 && strstr(got, "-32600") != NULL, "%s", got);
+        ck_assert_msg(strstr(got, "\"id\":null") != NULL, "%s", got);
+    }
+}
+END_TEST
+
 /* A form of another site's page is refused, by an old browser's Origin alone, too; one of our own,
  * and one that does not say where it is from, gets past that. */
 START_TEST(test_forms_from_elsewhere) {
@@ -112,6 +148,8 @@ int main(void) {
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, test_mcp_bodies);
+    tcase_add_test(tcase, test_mcp_begins_with_any_header);
+    tcase_add_test(tcase, test_mcp_ids);
     tcase_add_test(tcase, test_callers_between_each_other);
     tcase_add_test(tcase, test_forms_from_elsewhere);
     tcase_add_test(tcase, test_unreadable_query);
