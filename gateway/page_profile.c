@@ -44,8 +44,10 @@ void page_duration(struct html *html, json_int_t minutes) {
 
 static void put_amount(struct html *html, double amount) {
     char text[40];
-    (void)snprintf(text, sizeof(text), "%.2f", amount);
+    (void)snprintf(text, sizeof(text), "%.3f", amount); /* a dinar has a thousand parts */
     size_t len = strlen(text);
+    if (text[len - 1] == '0')
+        text[--len] = '\0';
     if (len > 3 && strcmp(text + len - 3, ".00") == 0)
         text[len - 3] = '\0';
     html_put(html, "%s", text);

@@ -212,6 +212,8 @@ START_TEST(test_amounts) {
     } rows[] = {{"{\"min\":25,\"max\":40,\"currency\":\"EUR\"}", "25–40 EUR"},
                 {"{\"min\":25,\"max\":25,\"currency\":\"EUR\"}", "25 EUR"},
                 {"{\"min\":12.5,\"currency\":\"GBP\"}", "from 12.50 GBP"},
+                {"{\"min\":3.125,\"max\":4.5,\"currency\":\"KWD\"}", "3.125–4.50 KWD"},
+                {"{\"min\":1200,\"currency\":\"JPY\"}", "from 1200 JPY"},
                 {"{\"max\":100,\"currency\":\"GBP\"}", "up to 100 GBP"},
                 {"{\"currency\":\"GBP\"}", ""}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
