@@ -1,6 +1,7 @@
 /* What a business states of itself, in the margin of its page: hours, place, contacts. */
 #include "gateway/page_front.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/problem.h"
@@ -58,7 +59,7 @@ static void put_exceptions(struct html *html, const json_t *exceptions) {
 
 static void put_hours(struct html *html, const json_t *hours) {
     const json_t *weekly = json_object_get(hours, "weekly");
-    if (json_array_size(weekly) == 0)
+    if (json_array_size(weekly) == 0 && json_array_size(json_object_get(hours, "exceptions")) == 0)
         return;
     html_put(html, "<section>\n<h2>Hours</h2>\n<table class=\"hours\">\n");
     for (size_t day = 0; day < COUNT_OF(day_ids); day++)
@@ -78,7 +79,7 @@ static void put_place(struct html *html, const json_t *profile) {
                  *area = json_object_get(profile, "service_area");
     const char *place = json_text(area, "place");
     const json_t *radius = json_object_get(area, "radius_km");
-    if (json_object_size(address) == 0 && place[0] == '\0')
+    if (json_object_size(address) == 0 && place[0] == '\0' && !json_is_number(radius))
         return;
     html_put(html, "<section>\n<h2>Where</h2>\n<address>\n");
     put_line(html, json_text(address, "street"));
@@ -87,10 +88,12 @@ static void put_place(struct html *html, const json_t *profile) {
     put_line(html, json_text(address, "region"));
     put_line(html, json_text(address, "country"));
     html_put(html, "</address>\n");
-    if (place[0] != '\0') {
-        html_put(html, "<p>Comes to you in %s", place);
+    if (place[0] != '\0' || json_is_number(radius)) {
+        html_put(html, "<p>Comes to you%s%s", place[0] != '\0' ? " in " : "", place);
+        char km[32];
+        (void)snprintf(km, sizeof(km), "%.15g", json_number_value(radius));
         if (json_is_number(radius))
-            html_put(html, " and up to %d km around", (int)json_number_value(radius));
+            html_put(html, "%s up to %s km around", place[0] != '\0' ? " and" : "", km);
         html_put(html, ".</p>\n");
     }
     html_put(html, "</section>\n");

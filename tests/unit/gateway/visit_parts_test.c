@@ -255,6 +255,29 @@ START_TEST(test_offers) {
 }
 END_TEST
 
+/* Hours on single days are hours, and a reach without a name is one. */
+START_TEST(test_facts_alone) {
+    static const struct {
+        const char *profile, *shown;
+    } rows[] = {
+        {"{\"hours\":{\"timezone\":\"Asia/Tokyo\",\"weekly\":[],\"exceptions\":[{\"date\":"
+         "\"2999-01-05\",\"intervals\":[{\"opens\":\"10:00\",\"closes\":\"15:30\"}]}]}}",
+         "Saturday, 5 January 2999</time>: 10:00–15:30"},
+        {"{\"service_area\":{\"radius_km\":2.5}}", "<p>Comes to you up to 2.5 km around.</p>"},
+        {"{\"service_area\":{\"place\":\"Bern\",\"radius_km\":20}}",
+         "<p>Comes to you in Bern and up to 20 km around.</p>"}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct html html;
+        json_t *profile = json(rows[i].profile);
+        ck_assert_int_eq(html_begin(&html), 0);
+        page_facts(&html, profile);
+        SCOPE_FREE char *page = taken(&html);
+        ck_assert_msg(strstr(page, rows[i].shown) != NULL, "%s", page);
+        json_decref(profile);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("gateway-visit-parts");
     TCase *tcase = tcase_create("parts");
@@ -265,6 +288,7 @@ int main(void) {
     tcase_add_test(tcase, test_weeks);
     tcase_add_test(tcase, test_amounts);
     tcase_add_test(tcase, test_offers);
+    tcase_add_test(tcase, test_facts_alone);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
