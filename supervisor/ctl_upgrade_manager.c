@@ -164,9 +164,9 @@ static int systemd_look(struct manager_view *view) {
 }
 
 /* As jobs that replace each other nowhere: systemd does not take cloisterd for stopped for good,
- * which would empty its fd store. systemctl enqueues them one by one, and what is alone in the queue
- * is stopped at once; so the last come first, and nothing is stopped that somebody who still answers
- * needs (those that come later in the queue stop after these, by After=). */
+ * which would empty its fd store. systemctl enqueues them one by one, and what is alone in the
+ * queue is stopped at once; so the last come first, and nothing is stopped that somebody who still
+ * answers needs (those that come later in the queue stop after these, by After=). */
 static int systemd_restart(const struct manager *manager, struct manager_part part,
                            unsigned timeout_ms, char *why, size_t why_len) {
     struct manager_view before = {0}, now;

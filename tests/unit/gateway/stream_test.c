@@ -120,7 +120,7 @@ END_TEST
 /* A supervisor that sends more than it was given credit for, to a reader that does not read. */
 START_TEST(test_overrun) {
     SCOPE_FD int fd = rig_connect(&rig);
-    int small = 2048;
+    int small = 16384;
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
     rig_chat_send(fd, "overrun", SSE);
     rig_wait(&rig, seen_cancels, 1);
