@@ -41,11 +41,12 @@ int turn_open_notes(struct turn *turn) {
 /* Whether the assistant's words may come before a later turn's model. Not when its own had seen
  * text of other people: a paraphrase carries that text's instructions and contents on, into a turn
  * that would count as clean. What code said, which may quote the calendar, is no part of the
- * answer. */
+ * answer. A customer's turns are all tainted, by their own words, and none has read the calendar:
+ * there is no clean one to carry anything into, and "the second one" means what was offered. */
 static bool keeps_prose(const struct turn *turn, bool failed) {
     if (failed)
         return false;
-    return !turn->tainted || !guard_holds(GUARD_PROSE_FORGOTTEN);
+    return !turn->tainted || turn->origin == ORIGIN_CUSTOMER || !guard_holds(GUARD_PROSE_FORGOTTEN);
 }
 
 /* What records name must still mean something when the next turn reads them: those handles are the

@@ -19,6 +19,16 @@ static int send(void *ctx, const char *text, size_t len) {
                : 0;
 }
 
+/* What a customer was told before has been through the filter: its links may be said again, the
+ * latest first. */
+static void allow_earlier(struct turn *turn) {
+    for (size_t i = turn->notes != NULL ? notes_count(turn->notes) : 0; i-- > 0;) {
+        struct notes_turn note;
+        notes_get(turn->notes, i, &note);
+        answer_allow(turn->filter, note.answer);
+    }
+}
+
 /* Made when the first word is said: then the owner's words of this conversation are known. */
 static struct answer *filter_of(struct turn *turn) {
     const char *words[TURN_WORDS];
@@ -38,6 +48,8 @@ static struct answer *filter_of(struct turn *turn) {
         answer_allow(turn->filter, turn->world->public_pages_url);
     if (turn->links.len > 0)
         answer_allow(turn->filter, strbuf_str(&turn->links));
+    if (turn->origin == ORIGIN_CUSTOMER)
+        allow_earlier(turn);
     return turn->filter;
 }
 

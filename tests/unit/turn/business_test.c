@@ -119,6 +119,27 @@ START_TEST(the_conversation_goes_on) {
 }
 END_TEST
 
+/* "The second one" is of what was offered, and a link that was given may be given again. */
+START_TEST(what_a_customer_was_told_is_known) {
+    as_customer();
+    fake->business[0].result = BOOKED;
+    say(CALL(0, "create_booking", BOOK) END_TOOLS,
+        SAY("Ten it is: https://pages.test/bookings/K7Q2?secret=s3cret not "
+            "https://evil.test/x") END_TURN);
+    fake_carry(fake);
+    say(SAY("Again: https://pages.test/bookings/K7Q2?secret=s3cret and https://evil.test/x "
+            "and https://customer.test/y") END_TURN,
+        NULL);
+    char *asked = json_dumps(json_object_get(fake->asked[0], "messages"), JSON_COMPACT);
+    ck_assert_ptr_nonnull(strstr(asked, "Ten it is: https:"));
+    ck_assert_ptr_nonnull(strstr(asked, "K7Q2 (secret s3cret)"));
+    free(asked);
+    ck_assert_ptr_nonnull(strstr(fake->text, "Again: https://pages.test/bookings/K7Q2?"));
+    ck_assert_ptr_null(strstr(fake->text, "evil.test"));
+    ck_assert_ptr_null(strstr(fake->text, "customer.test"));
+}
+END_TEST
+
 START_TEST(customers_ask_for_nothing_of_the_owners) {
     as_customer();
     say(CALL(0, "list_bookings", "{}") CALL(1, "list_inquiries", "{}")
@@ -206,6 +227,7 @@ int main(void) {
     tcase_add_test(t, a_repeat_has_the_same_key);
     tcase_add_test(t, a_refusal_brings_the_next_times);
     tcase_add_test(t, the_conversation_goes_on);
+    tcase_add_test(t, what_a_customer_was_told_is_known);
     tcase_add_test(t, customers_ask_for_nothing_of_the_owners);
     tcase_add_test(t, an_owner_edits_a_draft);
     tcase_add_test(t, an_owner_begins_a_draft);
