@@ -103,6 +103,15 @@ static void allow_links(struct turn *turn, const json_t *result) {
         turn_allow(turn, json_text(result, links[i]));
 }
 
+/* What can be seen and changed with nothing but its link. */
+static void keep_page(struct turn *turn, const json_t *result) {
+    const char *reference = json_text(result, "reference"), *page = json_text(result, "manage_url");
+    if (*page == '\0')
+        page = json_text(result, "url");
+    if (*reference != '\0' && *page != '\0')
+        strbuf_addf(&turn->pages, "%s %s\n", reference, page);
+}
+
 /* What a later turn of this conversation needs to go on with it. */
 static void record(struct turn *turn, const struct tool_run *run, const json_t *result,
                    const char *outcome) {
@@ -123,6 +132,7 @@ static int settle(struct turn *turn, struct tool_run *run, json_t *result, bool 
     allow_links(turn, result);
     if (writes) {
         turn->writes_done++;
+        keep_page(turn, result);
         record(turn, run, result, "ok");
     }
     return tool_succeed(turn, run, result);

@@ -256,6 +256,7 @@ static void turn_wipe(struct turn *turn, struct turn_outcome *outcome) {
     strbuf_free(&turn->answer);
     strbuf_free(&turn->record);
     strbuf_free(&turn->links);
+    strbuf_free(&turn->pages);
     strbuf_free(&turn->proposed);
     proposal_wipe(turn);
     channel_close(&turn->channel);

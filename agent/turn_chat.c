@@ -188,6 +188,10 @@ static int speak(struct turn *turn) {
         r = turn_find_earlier(turn);
     if (r == 0)
         r = converse(turn);
+    if (turn->pages.len > 0) { /* however it ended: the first fault is the one that is told */
+        int given = turn_give_pages(turn);
+        r = r < 0 ? r : given;
+    }
     return r == 0 ? proposal_show(turn) : r;
 }
 

@@ -1,6 +1,7 @@
 /* Text on its way out of a turn, all of it through the filter: the model's goes into the answer
  * that notes may keep, code's does not. */
 #include <errno.h>
+#include <string.h>
 
 #include "agent/answer.h"
 #include "agent/turn_state.h"
@@ -86,6 +87,24 @@ int turn_say(struct turn *turn, const char *text, size_t len) {
     int r = turn_answer_end(turn);
     turn->model_speaks = false;
     return r < 0 ? r : feed(turn, text, len, true);
+}
+
+/* A model may forget them, or break off: without them a booking cannot be moved or cancelled. */
+int turn_give_pages(struct turn *turn) {
+    SCOPE_FREE char *pages = strdup(strbuf_str(&turn->pages));
+    char *save = NULL;
+    int r = pages != NULL ? turn_answer_end(turn) : -ENOMEM;
+    for (char *line = r == 0 ? strtok_r(pages, "\n", &save) : NULL; line != NULL && r == 0;
+         line = strtok_r(NULL, "\n", &save)) {
+        SCOPE_STRBUF struct strbuf said = {0};
+        char *link = strchr(line, ' ') + 1;
+        if (strstr(strbuf_str(&turn->answer), link) != NULL)
+            continue;
+        strbuf_addf(&said, "%s%.*s: %s", turn->answer.len > 0 ? "\n\n" : "", (int)(link - line - 1),
+                    line, link);
+        r = turn_answer(turn, strbuf_str(&said), said.len);
+    }
+    return r < 0 ? r : turn_answer_end(turn);
 }
 
 char *turn_filtered(struct turn *turn, const char *text) {

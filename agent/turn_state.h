@@ -79,6 +79,7 @@ struct turn {
     struct people *people; /* aliases of guests; theirs to the model */
     struct answer *filter; /* of text on its way out; made with the first word */
     struct strbuf links;   /* addresses that cloister-business gave: the operator's */
+    struct strbuf pages;   /* "REFERENCE LINK" lines: what a customer has got in this turn */
     bool model_speaks;     /* what the filter gives out is the model's */
     uint32_t shown;        /* kinds of fields the model was given: bits of shown.def */
     bool tainted;          /* text that others wrote was given to the model */
@@ -134,6 +135,8 @@ bool turn_repeats(const struct turn *turn, const char *text, const json_t *event
 void turn_clean_arguments(json_t *args);
 /* Addresses in `text` are the operator's, and may stand in this turn's answer. */
 void turn_allow(struct turn *turn, const char *text);
+/* Gives a customer the links of what they have got in this turn, where the answer does not. */
+int turn_give_pages(struct turn *turn);
 /* One text of code's own as turn_say would show it; malloc'd, NULL: out of memory. */
 char *turn_filtered(struct turn *turn, const char *text);
 

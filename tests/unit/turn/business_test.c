@@ -140,6 +140,33 @@ START_TEST(what_a_customer_was_told_is_known) {
 }
 END_TEST
 
+#define PAGE "https://pages.test/bookings/K7Q2?secret=s3cret"
+
+static const struct {
+    const char *then, *code;
+    bool told;
+} forgetful[] = {
+    {SAY("You are booked.") END_TURN, "", false},
+    {END_TURN, "", false},
+    {SAY("You are bo") END_WITH("max_tokens"), "", false},
+    {END_WITH("refusal"), "model_refused", false},
+    {SAY("See " PAGE ".") END_TURN, "", true},
+};
+
+/* Who has no link of a booking can neither move nor cancel it, whatever a model says or leaves. */
+START_TEST(a_link_does_not_hang_on_the_model) {
+    as_customer();
+    fake->business[0].result = BOOKED;
+    fake->model[0] = CALL(0, "create_booking", BOOK) END_TOOLS;
+    fake->model[1] = forgetful[_i].then;
+    fake_chat(fake, "Ten, I am Ann, ann@example.org");
+    ck_assert_str_eq(fake_code(fake), forgetful[_i].code);
+    const char *given = strstr(fake->text, "K7Q2: " PAGE);
+    ck_assert_msg((given == NULL) == forgetful[_i].told, "%s", fake->text);
+    ck_assert_ptr_nonnull(strstr(fake->text, PAGE));
+}
+END_TEST
+
 START_TEST(customers_ask_for_nothing_of_the_owners) {
     as_customer();
     say(CALL(0, "list_bookings", "{}") CALL(1, "list_inquiries", "{}")
@@ -228,6 +255,7 @@ int main(void) {
     tcase_add_test(t, a_refusal_brings_the_next_times);
     tcase_add_test(t, the_conversation_goes_on);
     tcase_add_test(t, what_a_customer_was_told_is_known);
+    tcase_add_loop_test(t, a_link_does_not_hang_on_the_model, 0, COUNT_OF(forgetful));
     tcase_add_test(t, customers_ask_for_nothing_of_the_owners);
     tcase_add_test(t, an_owner_edits_a_draft);
     tcase_add_test(t, an_owner_begins_a_draft);
