@@ -246,6 +246,35 @@ test('the assistant of a business answers a customer', async () => {
   await one.close();
 });
 
+test('a chat that broke off books nothing twice, and its link can be pressed', async () => {
+  const slug = await publish(signed);
+  const one = await customer(browser, 'phone');
+  const { page } = one;
+  const keys = [];
+  one.expected.add('offline');
+  await page.route('**/chat', async (route) => {
+    keys.push(route.request().headers()['idempotency-key']);
+    if (keys.length > 1) return route.continue();
+    await route.fetch(); // it was done, and nobody here learns of it
+    return route.abort('connectionreset');
+  });
+  await page.goto(at(`/b/${slug}`));
+  await page.getByLabel('Your message').fill(`Book me a cut tomorrow at 10am, I'm Ann, ${mail()}`);
+  await page.keyboard.press('Enter');
+  await page.locator('#talk .wrong').waitFor();
+  await page.getByLabel('Your message').press('Enter'); // as it was put back
+  await page.waitForFunction(() => document.querySelectorAll('#talk .answer a').length > 0, null, { timeout: 30000 });
+  assert.equal(await page.locator('#talk').getAttribute('aria-busy'), null, 'whole, and to be read out');
+  const text = await page.locator('#talk .answer').innerText();
+  assert.doesNotMatch(text, /slot_taken/);
+  assert.equal(new Set(keys).size, 1, keys.join());
+  const [tab] = await Promise.all([one.context.waitForEvent('page'), page.locator('#talk .answer a').first().click()]);
+  await tab.getByRole('heading', { level: 1 }).waitFor();
+  assert.match(tab.url(), /\/bookings\/B-/);
+  await page.unroute('**/chat');
+  await one.close();
+});
+
 test('nobody else’s business, and no form of another website', async () => {
   const mine = signed, other = await owner(browser, 'phone');
   for (const status of [403, 409]) other.expected.add(status);
