@@ -44,13 +44,18 @@ static void merge(json_t *into, json_t *patch) {
     const char *key;
     json_t *value;
     json_object_foreach(patch, key, value) {
-        json_t *old = json_object_get(into, key);
-        if (json_is_null(value))
+        if (json_is_null(value)) {
             (void)json_object_del(into, key);
-        else if (json_is_object(value) && json_is_object(old))
-            merge(old, value);
-        else
+            continue;
+        }
+        if (!json_is_object(value)) {
             (void)json_object_set_new(into, key, json_deep_copy(value));
+            continue;
+        }
+        /* Into nothing as well: what is null in it is not to be there. */
+        if (!json_is_object(json_object_get(into, key)))
+            (void)json_object_set_new(into, key, json_object());
+        merge(json_object_get(into, key), value);
     }
 }
 

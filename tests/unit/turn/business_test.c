@@ -200,6 +200,21 @@ START_TEST(an_owner_edits_a_draft) {
 }
 END_TEST
 
+/* Models write null for what they were not told: in a new part as in an old one it is not there. */
+START_TEST(null_is_nothing_in_a_draft) {
+    fake->business[0].result = "{\"slug\":\"s\",\"version\":4,\"draft\":{\"name\":\"Old\"}}";
+    fake->business[1].result = "{\"slug\":\"s\",\"version\":5}";
+    say(CALL(0, "edit_business",
+             "{\\\"business\\\":\\\"s\\\",\\\"profile\\\":{\\\"contacts\\\":{\\\"phone\\\":null,"
+             "\\\"email\\\":\\\"a@b.example\\\"}}}") END_TOOLS,
+        SAY("The draft is written.") END_TURN);
+    const json_t *profile = json_object_get(fake->business_arguments[1], "profile");
+    const json_t *contacts = json_object_get(profile, "contacts");
+    ck_assert_str_eq(json_text(contacts, "email"), "a@b.example");
+    ck_assert_uint_eq(json_object_size(contacts), 1);
+}
+END_TEST
+
 START_TEST(an_owner_begins_a_draft) {
     fake->business[0] = (struct fake_business){404, "unknown_business", "{}"};
     fake->business[1].result = "{\"slug\":\"s\",\"version\":1}";
@@ -258,6 +273,7 @@ int main(void) {
     tcase_add_loop_test(t, a_link_does_not_hang_on_the_model, 0, COUNT_OF(forgetful));
     tcase_add_test(t, customers_ask_for_nothing_of_the_owners);
     tcase_add_test(t, an_owner_edits_a_draft);
+    tcase_add_test(t, null_is_nothing_in_a_draft);
     tcase_add_test(t, an_owner_begins_a_draft);
     tcase_add_test(t, customers_words_taint);
     tcase_add_test(t, away_is_said);
