@@ -1,8 +1,9 @@
 /* Session notes: what one conversation leaves for its next turn. Opened and written in turns only.
  * A clean turn keeps the owner's words and the answer; a turn that saw third-party text (tainted)
  * keeps the owner's words and records made by code, never the assistant's prose, since a paraphrase
- * leaks. A customer's keeps all three: nothing of the owner's is in it. With them live the session's salt and the handles that its records name (agent/handles.h):
- * they die with the notes. */
+ * leaks. A customer's keeps all three: nothing of the owner's is in it. With them live the
+ * session's salt and the handles that its records name (agent/handles.h): they die with the notes.
+ */
 #ifndef CLOISTER_MEMORY_NOTES_H
 #define CLOISTER_MEMORY_NOTES_H
 
