@@ -97,6 +97,11 @@ int edit_business_run(struct turn *turn, struct tool_run *run) {
         return r;
     turn->writes_done++;
     turn_record(turn, run->name, json_text(result, "slug"), "draft written");
+    /* That customers see an earlier version reads like "this is published". */
+    (void)json_object_del(result, "published");
+    (void)json_object_set_new(result, "note",
+                              json_string("Written as a draft. Customers see it once the owner has "
+                                          "published it on the page of the business."));
     return tool_succeed(turn, run, result);
 }
 

@@ -183,7 +183,7 @@ END_TEST
 START_TEST(an_owner_edits_a_draft) {
     fake->business[0].result = "{\"slug\":\"s\",\"version\":4,\"draft\":{\"name\":\"Old\","
                                "\"hours\":{\"timezone\":\"Europe/Berlin\",\"weekly\":[]}}}";
-    fake->business[1].result = "{\"slug\":\"s\",\"version\":5}";
+    fake->business[1].result = "{\"slug\":\"s\",\"version\":5,\"published\":true}";
     say(CALL(0, "edit_business",
              "{\\\"business\\\":\\\"s\\\",\\\"profile\\\":{\\\"name\\\":\\\"New\\\","
              "\\\"hours\\\":{\\\"weekly\\\":[1]}}}") END_TOOLS,
@@ -197,6 +197,10 @@ START_TEST(an_owner_edits_a_draft) {
     ck_assert_str_eq(json_text(hours, "timezone"), "Europe/Berlin");
     ck_assert_uint_eq(json_array_size(json_object_get(hours, "weekly")), 1);
     ck_assert_ptr_null(json_object_get(fake->business_arguments[1], "publish"));
+    json_t *told = fake_result(fake, 1, 0); /* no word of it reads as if this were published */
+    ck_assert_ptr_null(json_object_get(told, "published"));
+    ck_assert_ptr_nonnull(strstr(json_text(told, "note"), "draft"));
+    json_decref(told);
 }
 END_TEST
 
