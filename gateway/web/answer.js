@@ -11,6 +11,10 @@ const TOOLS = {
   delete_event: ['Cancelling the event', 'Cancelled the event', 'Did not cancel the event'],
   remember: ['Taking a note', 'Took a note', 'Could not take a note'],
   forget: ['Forgetting a note', 'Forgot a note', 'Could not forget the note'],
+  get_own_business: ['Looking at your business', 'Looked at your business', 'Could not look at your business'],
+  edit_business: ['Writing a draft of your business', 'Wrote a draft of your business', 'Did not write the draft of your business'],
+  list_bookings: ['Looking at your bookings', 'Looked at your bookings', 'Could not look at your bookings'],
+  list_inquiries: ['Looking at customers’ questions', 'Looked at customers’ questions', 'Could not look at customers’ questions'],
 };
 const PROPOSED = { create_event: 'Prepared the event', update_event: 'Prepared the change', delete_event: 'Prepared the cancellation' };
 const words = (name, state) => (state === 'proposed' && PROPOSED[name]) || (TOOLS[name] || ['Working', 'Done', 'That did not work'])[{ running: 0, done: 1, proposed: 1 }[state] ?? 2];

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { launch, look, open } from '../browser.js';
 import { api, at, book, customer, mail, owner, profileOf, publish, reference } from '../businesses.js';
 import { eventsOf, site, until } from '../site.js';
+import { ask, lastTurn } from '../steps.js';
 
 let browser, signed; // the owner of most of the businesses here
 before(async () => {
@@ -244,6 +245,13 @@ test('the assistant of a business answers a customer', async () => {
   assert.equal(await page.locator('#talk .wrong').count(), 0, await page.locator('#talk').innerText());
   await look(one, '79-chat');
   await one.close();
+});
+
+test('the owner’s chat says what it does about the business', async () => {
+  const { page } = signed;
+  await page.goto(`${site.url}/`);
+  await ask(page, 'Show me my bookings');
+  assert.match(await lastTurn(page).innerText(), /Looked at your bookings/);
 });
 
 test('a chat that broke off books nothing twice, and its link can be pressed', async () => {
