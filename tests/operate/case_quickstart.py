@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from cluster import TOP, wait_until
+from cluster import PREFIX, TOP, free_port, processes_of, wait_until
 
 DATABASE = f"""set -euo pipefail
 top={TOP}
@@ -19,7 +19,7 @@ top={TOP}
 
 class Folder(unittest.TestCase):
     def setUp(self):
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="cloister-quick.", dir="/var/tmp"))
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="quick.", dir="/var/tmp"))
         self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
         self.dir.chmod(0o755)
 
@@ -72,3 +72,81 @@ class Database(Folder):
         self.assertEqual(self.start(), "1")
         self.shell("as_postgres $(postgres_bin)/psql -h $sockets -d postgres -qAtc 'drop database cloister'; postgres_stop $data")
         self.assertEqual(self.start(), "1")
+
+
+class Start(Folder):
+    """With stand-ins, as the README has it."""
+
+    name = "state"
+    question = ("--ask", "Am I free tomorrow at 3pm?")
+
+    def setUp(self):
+        super().setUp()
+        self.state = self.dir / self.name
+        self.listen = ("--listen", f"127.0.0.1:{free_port()}", "--public-listen", f"127.0.0.1:{free_port()}")
+        self.addCleanup(lambda: self.assertEqual(processes_of(self.dir), []))
+        self.addCleanup(self.run_it, "--reset")
+
+    def begin(self, *arguments, **more):
+        options = {"env": {**os.environ, "CLOISTER_QUICKSTART_DIR": str(self.state), "CLOISTER_PREFIX": str(PREFIX),
+                           "CLOISTER_NO_DIRECTORY": "yes", **more.pop("environment", {})}, **more}
+        return subprocess.Popen([TOP / "deploy/quickstart", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, **options)
+
+    def end(self, began):
+        out, said = began.communicate(timeout=180)
+        self.assertEqual(began.returncode, 0, said.decode())
+        return out.decode(), said.decode()
+
+    def run_it(self, *arguments, **more):
+        return self.end(self.begin(*arguments, **more))
+
+    def test_a_folder_whose_name_has_blanks(self):
+        self.state = self.dir / "a b"
+        out, _ = self.run_it(*self.listen, *self.question)
+        self.assertIn("free", out)
+
+    def test_a_folder_that_is_named_from_where_one_stands(self):
+        out, _ = self.run_it(*self.listen, *self.question, environment={"CLOISTER_QUICKSTART_DIR": self.name}, cwd=self.dir)
+        self.assertIn("free", out)
+
+    def test_a_folder_whose_name_no_setting_can_have(self):
+        self.state = self.dir / "it's"
+        began = self.begin(*self.listen)
+        said = began.communicate(timeout=60)[1].decode()
+        self.state = self.dir / self.name
+        self.assertEqual(began.returncode, 1)
+        self.assertIn("a folder's name may have no quotes", said)
+
+    def test_a_proxy_hears_nothing_of_it(self):
+        proxies = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY")}
+        out, _ = self.run_it(*self.listen, *self.question, environment=proxies)
+        self.assertIn("free", out)
+
+    def test_two_at_once(self):
+        both = [self.begin(*self.listen, *self.question) for _ in range(2)]
+        ended = [self.end(began) for began in both]
+        self.assertTrue(all("free" in out for out, _ in ended), ended)
+        self.assertEqual(sum("waits for it" in said for _, said in ended), 1)
+        self.assertEqual(sum("Starting stand-ins" in said for _, said in ended), 1)
+
+    def test_a_key_that_a_full_disk_left_empty(self):
+        self.state.mkdir(mode=0o755)
+        (self.state / "frontend.key").touch(0o600)
+        self.run_it(*self.listen, *self.question)
+        self.assertRegex((self.state / "frontend.key").read_text(), "^[0-9a-f]{64}\n$")
+
+    def test_reset_deletes_what_it_made(self):
+        self.state.mkdir(mode=0o755)
+        (self.state / "letter").write_text("of somebody's")
+        self.run_it(*self.listen, *self.question)
+        _, said = self.run_it("--reset")
+        self.assertEqual([path.name for path in self.state.iterdir()], ["letter"])
+        self.assertIn("letter", said)
+
+    def test_interrupted_while_it_starts(self):
+        began = self.begin(*self.listen, "--foreground", start_new_session=True)
+        wait_until(60, (self.state / "launch.pid").exists, "the launcher")
+        os.killpg(began.pid, signal.SIGTERM)
+        self.end(began)
+        self.assertEqual(processes_of(self.state), [])
