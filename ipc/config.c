@@ -26,6 +26,7 @@ struct config_past {
     char *value;
 };
 
+#define TEN_YEARS_MS                                UINT64_C(315360000000)
 #define DEFAULT_FILE                                "/etc/cloister/cloister.conf"
 #define SETTING(section, key, type, fallback, help) {#section, #key, fallback, help, TYPE_##type},
 static const struct setting settings[] = {
@@ -49,7 +50,7 @@ static const char *type_advice(enum setting_type type) {
     case TYPE_PATH:
         return "an absolute path";
     case TYPE_URL:
-        return "an address that starts with https:// or http://";
+        return "an address that starts with https:// or http:// and a host, perhaps with :port";
     case TYPE_ORIGIN:
         return "https://host or http://host, perhaps with :port, and no path behind it";
     case TYPE_ADDR:
@@ -62,16 +63,42 @@ static const char *type_advice(enum setting_type type) {
     return "?";
 }
 
+/* "host", "host:port" or "[::1]:port" of `len` bytes. Whether there is such a host is seen later.
+ */
+static bool authority_fits(const char *at, size_t len) {
+    char port[6] = "";
+    size_t host = 0;
+    uint64_t ignored;
+    while (host < len && (isalnum((unsigned char)at[host]) || strchr("-._", at[host]) != NULL))
+        host++;
+    if (len > 0 && at[0] == '[')
+        host = strspn(at + 1, "0123456789abcdefABCDEF:.") + 2;
+    if (host == 0 || host > len || (at[0] == '[' && at[host - 1] != ']'))
+        return false;
+    if (host == len)
+        return true;
+    if (at[host] != ':' || len - host - 1 >= sizeof(port))
+        return false;
+    memcpy(port, at + host + 1, len - host - 1);
+    return parse_u64(port, 1, 65535, &ignored) == 0;
+}
+
 static bool url_fits(const char *value) {
-    return strncmp(value, "https://", 8) == 0 || strncmp(value, "http://", 7) == 0;
+    if (strncmp(value, "https://", 8) != 0 && strncmp(value, "http://", 7) != 0)
+        return false;
+    const char *host = strstr(value, "://") + 3;
+    for (const char *c = value; *c != '\0'; c++)
+        if ((unsigned char)*c <= ' ' || *c == 0x7f)
+            return false;
+    return authority_fits(host, strcspn(host, "/?#"));
 }
 
 static bool origin_fits(const char *value) {
     if (!url_fits(value))
         return false;
     const char *host = strstr(value, "://") + 3;
-    size_t len = strcspn(host, "/?#@\\");
-    return len > 0 && (host[len] == '\0' || strcmp(host + len, "/") == 0);
+    size_t len = strcspn(host, "/?#");
+    return host[len] == '\0' || strcmp(host + len, "/") == 0;
 }
 
 static bool value_fits(enum setting_type type, const char *value) {
@@ -115,25 +142,69 @@ static const char *choice_advice(size_t key, const char *value) {
     return NULL;
 }
 
+struct range {
+    size_t key;
+    const char *ending; /* of the key's name, where no row has the key */
+    uint64_t least, most;
+    const char *advice;
+};
+
+static bool ends_in(const char *name, const char *ending) {
+    size_t len = strlen(name), tail = strlen(ending);
+    return len >= tail && strcmp(name + len - tail, ending) == 0;
+}
+
+/* What is more than any of these is a slip of the finger, and would overflow where times and sums
+ * are made of it: a time of endless length would be over at once. */
+static const struct range *usual_range(size_t key) {
+    static const struct range usual[] = {
+        {0, "_ms", 0, TEN_YEARS_MS, "a time in ms, at most 315360000000 (ten years)"},
+        {0, "_days", 0, 36500, "a number of days, at most 36500"},
+        {0, "_percent", 0, 100, "a number from 0 to 100"},
+        {0, "", 0, UINT64_C(1000000000000000), "a number, at most 1000000000000000"},
+    };
+    size_t i = 0;
+    while (!ends_in(settings[key].key, usual[i].ending))
+        i++;
+    return &usual[i];
+}
+
 /* What a number must be that would keep every turn from being answered, or NULL when it is that. */
 static const char *number_advice(size_t key, const char *value) {
-    static const struct {
-        size_t key;
-        uint64_t least, most;
-        const char *advice;
-    } numbers[] = {
-        {CONFIG_agents_max, 1, 1000000, "a number from 1 to 1000000"},
-        {CONFIG_model_turn_timeout_ms, 1, 86400000, "a time in ms, from 1 to 86400000 (a day)"},
-        {CONFIG_notify_timeout_ms, 100, 600000, "a time in ms, from 100 to 600000 (ten minutes)"},
-        {CONFIG_notify_retry_ms, 10, 3600000, "a time in ms, from 10 to 3600000 (an hour)"},
-        {CONFIG_notify_tries, 1, 100, "a number from 1 to 100"},
-        {CONFIG_model_max_output_tokens, 1, 10000000, "a number from 1 to 10000000"},
+    static const struct range numbers[] = {
+        {CONFIG_agents_max, NULL, 1, 1000000, "a number from 1 to 1000000"},
+        {CONFIG_model_turn_timeout_ms, NULL, 1, 86400000,
+         "a time in ms, from 1 to 86400000 (a day)"},
+        {CONFIG_notify_timeout_ms, NULL, 100, 600000,
+         "a time in ms, from 100 to 600000 (ten minutes)"},
+        {CONFIG_notify_retry_ms, NULL, 10, 3600000, "a time in ms, from 10 to 3600000 (an hour)"},
+        {CONFIG_notify_tries, NULL, 1, 100, "a number from 1 to 100"},
+        {CONFIG_model_max_output_tokens, NULL, 1, 10000000, "a number from 1 to 10000000"},
+        {CONFIG_agents_turns_queued_per_user, NULL, 0, 1000, "a number from 0 to 1000"},
+        {CONFIG_gateway_grant_ms, NULL, 1, TEN_YEARS_MS, "a time in ms, from 1"},
+        {CONFIG_gateway_session_idle_ms, NULL, 1, TEN_YEARS_MS, "a time in ms, from 1"},
+        {CONFIG_gateway_session_max_ms, NULL, 1, TEN_YEARS_MS, "a time in ms, from 1"},
     };
+    if (settings[key].type != TYPE_U64)
+        return NULL;
     uint64_t ignored;
+    const struct range *range = usual_range(key);
     for (size_t i = 0; i < COUNT_OF(numbers); i++)
-        if (numbers[i].key == key &&
-            parse_u64(value, numbers[i].least, numbers[i].most, &ignored) < 0)
-            return numbers[i].advice;
+        if (numbers[i].key == key)
+            range = &numbers[i];
+    return parse_u64(value, range->least, range->most, &ignored) < 0 ? range->advice : NULL;
+}
+
+/* Folders and files that no program can do without, and whose names bound those of sockets. */
+static const char *path_advice(size_t key, const char *value) {
+    bool needed = key == CONFIG_runtime_dir || key == CONFIG_keys_keyring ||
+                  key == CONFIG_gateway_frontends_dir;
+    if (needed && value[0] == '\0')
+        return "named: leave the line out for the default";
+    if (key == CONFIG_runtime_dir && strlen(value) > RUNTIME_DIR_MAX)
+        return "shorter, at most 67 bytes: sockets' names must fit 107";
+    if (key == CONFIG_control_socket && strlen(value) > SOCKET_NAME_MAX)
+        return "shorter: sockets' names must fit 107 bytes";
     return NULL;
 }
 
@@ -154,10 +225,12 @@ PRINTF_LIKE(2, 3) static void config_fail(struct config *config, const char *for
 static int config_put(struct config *config, size_t key, const char *value, const char *where) {
     const struct setting *setting = &settings[key];
     const char *advice = choice_advice(key, value);
-    if (!value_fits(setting->type, value))
+    if (!value_fits(setting->type, value) && strcmp(value, setting->fallback) != 0)
         advice = type_advice(setting->type);
     if (advice == NULL)
         advice = number_advice(key, value);
+    if (advice == NULL)
+        advice = path_advice(key, value);
     if (advice != NULL) {
         config_fail(config, "%s: %s.%s must be %s", where, setting->section, setting->key, advice);
         return -EINVAL;
@@ -212,8 +285,12 @@ static int config_line(void *ctx, const char *section, const char *name, const c
             /* A LIST starts anew with its first line in the file, then adds. */
             return said != NULL && config_put(config, i, said, "configuration file") == 0;
         }
-    config_fail(config, "configuration file: there is no setting %s.%s (see cloister.conf(5))",
-                section, name);
+    if (section[0] == '\0')
+        config_fail(config, "'%s' stands below no section: a line [SECTION] has to come first",
+                    name);
+    else
+        config_fail(config, "configuration file: there is no setting %s.%s (see cloister.conf(5))",
+                    section, name);
     return 0;
 }
 

@@ -14,6 +14,10 @@ enum config_key {
 };
 #undef SETTING
 
+/* Names of sockets fit 107 bytes; the longest below runtime.dir is agents/ and an id of 32. */
+#define SOCKET_NAME_MAX 107
+#define RUNTIME_DIR_MAX 67
+
 struct config;
 
 /* Reads `path` (NULL: /etc/cloister/cloister.conf). On failure returns -errno and puts a sentence

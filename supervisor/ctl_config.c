@@ -17,9 +17,6 @@
 #include "supervisor/ctl_table.h"
 #include "supervisor/egress/allow.h"
 
-#define SOCKET_NAME_MAX 107
-#define LONGEST_SOCKET  "/operator/gateway-public.sock"
-
 void finding_add(struct findings *findings, bool fatal, const char *where, const char *what,
                  const char *todo) {
     findings->errors += fatal;
@@ -91,11 +88,9 @@ static void check_listen(struct findings *findings, const char *where, const cha
         return; /* config_load has said so */
     bool bracketed = text[0] == '[' && n > 2 && text[n - 1] == ']';
     (void)snprintf(host, sizeof(host), "%.*s", (int)(bracketed ? n - 2 : n), text + bracketed);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV},
-                    *found = NULL;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *found = NULL;
     if (getaddrinfo(host, colon + 1, &hints, &found) != 0) {
-        finding_add(findings, true, where, "not a numeric address and port",
+        finding_add(findings, true, where, "no address of this machine, and port",
                     "write for example 127.0.0.1:8420");
         return;
     }
@@ -120,9 +115,6 @@ static void check_addresses(struct findings *findings, const struct config *conf
     if (strncmp(url, "https://", 8) != 0 && !is_loopback_url(url))
         finding_add(findings, true, "gateway.public_url", "browsers may sign in over https only",
                     "write the https address of the reverse proxy");
-    if (strlen(config_str(config, CONFIG_runtime_dir)) + strlen(LONGEST_SOCKET) > SOCKET_NAME_MAX)
-        finding_add(findings, true, "runtime.dir", "too long: sockets' names must fit 107 bytes",
-                    "write a shorter one");
 }
 
 /* ---- users and groups ---- */

@@ -68,7 +68,7 @@ void start_directories(const struct config *config, struct start_paths *ret) {
     const char *run = config_str(config, CONFIG_runtime_dir);
     const char *control = config_str(config, CONFIG_control_socket);
     char gateway_dir[sizeof(ret->agents)];
-    if (strlen(run) >= sizeof(ret->run) - ID_LEN)
+    if (strlen(run) > RUNTIME_DIR_MAX)
         fatal("runtime.dir is too long: socket names have to fit 108 bytes");
     strcpy(ret->run, run);
     join(ret->agents, sizeof(ret->agents), run, "agents");

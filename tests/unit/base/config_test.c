@@ -123,6 +123,24 @@ START_TEST(mistakes_are_named) {
                 {"[model]\nturn_timeout_ms=0\n", "from 1 to 86400000"},
                 {"[model]\nmax_output_tokens=10000001\n", "from 1 to 10000000"},
                 {"[agents]\nm\033[2Jax=1\n", "agents.m?[2Jax"},
+                {"model=x\n", "no section"},
+                {"[model\nmodel=x\n", "no section"},
+                {"[model]\nbase_url=https://\n", "and a host"},
+                {"[model]\nbase_url=https://a b/v1\n", "and a host"},
+                {"[model]\nbase_url=https://me:secret@a.example/v1\n", "and a host"},
+                {"[model]\nbase_url=https://a.example:99999/v1\n", "and a host"},
+                {"[model]\nbase_url=https://[::1/v1\n", "and a host"},
+                {"[gateway]\npublic_url=https://a.example:port\n", "no path"},
+                {"[runtime]\ndir=\n", "leave the line out"},
+                {"[keys]\nkeyring=\n", "leave the line out"},
+                {"[runtime]\ndir=/"
+                 "run6789012345678901234567890123456789012345678901234567890123456789\n",
+                 "shorter"},
+                {"[agents]\nnotes_ttl_ms=18446744073709551615\n", "ten years"},
+                {"[agents]\nshort_low_percent=101\n", "from 0 to 100"},
+                {"[agents]\nturns_queued_per_user=1001\n", "from 0 to 1000"},
+                {"[business]\nlog_days=36501\n", "at most 36500"},
+                {"[gateway]\ngrant_ms=0\n", "from 1"},
                 {"[google]\nclient_id=x\nnonsense\n", "line 3"}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct config *config = NULL;
@@ -150,6 +168,32 @@ START_TEST(an_origin_may_end_in_a_slash) {
 }
 END_TEST
 
+/* As the file that is installed has them, without the signs in front. */
+START_TEST(defaults_may_be_written_out) {
+    static const char text[] =
+#define SETTING(section, key, type, fallback, help) "[" #section "]\n" #key "=" fallback "\n"
+#include "ipc/config.def"
+#undef SETTING
+        ;
+    struct config *config = NULL;
+    ck_assert_msg(load(text, &config) == 0, "%s", why);
+    config_free(config);
+}
+END_TEST
+
+START_TEST(addresses_that_are_fine) {
+    static const char *const fine[] = {"http://127.0.0.1:11434/v1", "https://[2001:db8::7]:443/v1",
+                                       "https://a_b.example?x=y", "https://a.example:1#z"};
+    for (size_t i = 0; i < COUNT_OF(fine); i++) {
+        char text[128];
+        struct config *config = NULL;
+        (void)snprintf(text, sizeof(text), "[model]\nbase_url=%s\n", fine[i]);
+        ck_assert_msg(load(text, &config) == 0, "%s", why);
+        config_free(config);
+    }
+}
+END_TEST
+
 START_TEST(names_and_numbers) {
     enum config_key key;
     ck_assert_int_eq(config_key_of("runtime.dir", &key), 0);
@@ -170,6 +214,8 @@ int main(void) {
     tcase_add_test(tcase, lists_add_up);
     tcase_add_test(tcase, mistakes_are_named);
     tcase_add_test(tcase, an_origin_may_end_in_a_slash);
+    tcase_add_test(tcase, defaults_may_be_written_out);
+    tcase_add_test(tcase, addresses_that_are_fine);
     tcase_add_test(tcase, names_and_numbers);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -237,12 +237,10 @@ START_TEST(list_of_notices_that_is_read_again) {
 END_TEST
 
 START_TEST(list_that_is_wrong) {
-    static const char *const wrong[] = {"[egress]\nallow = example.com\n",
-                                        "[egress]\nallow = 0x7f.1:80\n",
-                                        "[egress]\nallow = *.example.com:443\n",
-                                        "[egress]\nallow = ::1:443\n",
-                                        "[google]\ntoken_url = https://0x7f000001/token\n",
-                                        "[model]\nbase_url = https://user:password@example.com/\n"};
+    static const char *const wrong[] = {
+        "[egress]\nallow = example.com\n", "[egress]\nallow = 0x7f.1:80\n",
+        "[egress]\nallow = *.example.com:443\n", "[egress]\nallow = ::1:443\n",
+        "[google]\ntoken_url = https://0x7f000001/token\n"};
     char why[256] = "";
     struct allow *allow;
     struct config *config = config_of(wrong[_i]);
@@ -286,7 +284,7 @@ int main(void) {
     tcase_add_test(t, list_of_destinations);
     tcase_add_test(t, list_that_is_read_again);
     tcase_add_test(t, list_of_notices_that_is_read_again);
-    tcase_add_loop_test(t, list_that_is_wrong, 0, 6);
+    tcase_add_loop_test(t, list_that_is_wrong, 0, 5);
     tcase_add_test(t, hosts_file);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);
