@@ -427,6 +427,31 @@ START_TEST(words_of_old_are_folded_further) {
 }
 END_TEST
 
+/* Of who unpublished or deleted theirs nothing is left in it, and a misspelling that was theirs is
+ * one again. */
+START_TEST(words_that_nobody_has_are_forgotten) {
+    static const char known[] =
+        "SELECT string_agg(kind || ' ' || word, ', ' ORDER BY kind, word) FROM vocabulary "
+        "WHERE word ~ '^(haircutt|zyklopia|werkstatt|salon|bern|zzz500)$'";
+    rig_publish(ALICE, "anna",
+                salon("{'name': 'Annas Werkstatt', 'category': 'salon', "
+                      "'address': {'city': 'Bern', 'country': 'CH'}}"));
+    rig_publish(ALICE, "odd",
+                salon("{'name': 'Haircutt Werkstatt', 'category': 'haircutt', "
+                      "'address': {'city': 'Zyklopia', 'country': 'CH'}}"));
+    (void)rig_sql(
+        "INSERT INTO vocabulary SELECT 't', 'zzz' || n FROM generate_series(1, 500) AS n");
+    rig_owner(ALICE);
+    (void)rig_call("delete_business", "{'slug': 'odd'}");
+    ck_done();
+    ck_assert_str_eq(rig_sql(known), "c haircutt, c salon, p bern, p zyklopia, t haircutt, "
+                                     "t salon, t werkstatt, t zzz500");
+    rig_restart();
+    loop_until(base, strstr(rig_sql(known), "zzz") == NULL);
+    ck_assert_str_eq(rig_sql(known), "c salon, p bern, t salon, t werkstatt");
+}
+END_TEST
+
 START_TEST(what_cannot_be_is_refused_by_its_field) {
     rig_owner(ALICE);
     put("anna", salon(faults[_i].more));
@@ -445,6 +470,7 @@ int main(void) {
     tcase_add_checked_fixture(cases, rig_begin, rig_end);
     tcase_add_test(cases, a_draft_is_seen_by_its_owner_alone);
     tcase_add_test(cases, words_of_old_are_folded_further);
+    tcase_add_test(cases, words_that_nobody_has_are_forgotten);
     tcase_add_test(cases, what_is_published_is_what_everybody_sees);
     tcase_add_test(cases, what_is_missing_is_said);
     tcase_add_test(cases, a_slug_belongs_to_whoever_came_first);
