@@ -73,6 +73,22 @@ static struct offer *offer_of(const struct published *published, const json_t *s
     return NULL;
 }
 
+/* With the ids that there are, as many as fit: assistants guess them from names. */
+static void refuse_service(struct business_call *call, const json_t *profile) {
+    char detail[512] = "This business has no such service";
+    size_t i, len = strlen(detail);
+    const json_t *service;
+    json_array_foreach(json_object_get(profile, "services"), i, service) {
+        const char *id = json_string_value(json_object_get(service, "id"));
+        if (id == NULL || len + strlen(id) + sizeof("; the ids: ") >= sizeof(detail))
+            break;
+        len += (size_t)snprintf(detail + len, sizeof(detail) - len, "%s%s",
+                                i == 0 ? "; the ids: " : ", ", id);
+    }
+    strcat(detail, ".");
+    business_refuse(call, 404, "unknown_service", detail, NULL);
+}
+
 static void refuse_none(struct business_call *call, int error, const struct published *published,
                         const json_t *service) {
     if (error == -ENOENT)
@@ -80,7 +96,7 @@ static void refuse_none(struct business_call *call, int error, const struct publ
     else if (published == NULL)
         business_refuse_store(call, error);
     else if (service == NULL)
-        business_refuse(call, 404, "unknown_service", "This business has no such service.", NULL);
+        refuse_service(call, published->profile);
     else
         business_refuse(call, 409, "not_bookable", "This business does not take bookings here.",
                         NULL);

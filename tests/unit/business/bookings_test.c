@@ -350,6 +350,31 @@ START_TEST(what_was_booked_is_told_when_the_business_is_gone) {
 }
 END_TEST
 
+/* Assistants guess "first-visit" from its name, where "visit" is meant. */
+START_TEST(who_names_no_service_is_told_which_there_are) {
+    static char services[64 * 1024] = "{'services': [";
+    rig_publish(ALICE, "anna",
+                rig_profile("Anna", "salon", "Bern", "CH",
+                            "{'services': [{'id': 'visit', 'name': 'First visit', "
+                            "'duration_minutes': 30}, {'id': 'dye', 'name': 'Dye', "
+                            "'duration_minutes': 60}]}"));
+    (void)rig_call("check_availability", "{'business': 'anna', 'service': 'first-visit'}");
+    ck_status(404, "unknown_service");
+    ck_assert_str_eq(rig_detail, "This business has no such service; the ids: visit, dye.");
+    for (unsigned i = 0; i < 50; i++) /* more than there is room for */
+        (void)snprintf(services + strlen(services), 200,
+                       "%s{'id': 'a-service-with-a-long-name-of-number-%u', 'name': 'S', "
+                       "'duration_minutes': 30}",
+                       i > 0 ? ", " : "", i);
+    strcat(services, "]}");
+    rig_publish(ALICE, "anna", rig_profile("Anna", "salon", "Bern", "CH", services));
+    (void)rig_call("check_availability", "{'business': 'anna', 'service': 'first-visit'}");
+    ck_status(404, "unknown_service");
+    ck_assert_ptr_nonnull(strstr(rig_detail, "number-9, a-service-with-a-long-name-of-number-10"));
+    ck_assert_str_eq(strrchr(rig_detail, '.'), ".");
+}
+END_TEST
+
 /* ---- moving ---- */
 
 static json_t *move_to(int64_t start) {
@@ -1017,6 +1042,7 @@ int main(void) {
     tcase_add_test(cases, nobody_in_particular_is_not_asked);
     tcase_add_test(cases, a_cancel_link_opens_no_more_than_that);
     tcase_add_test(cases, nobody_is_told_where_nothing_is_sent);
+    tcase_add_test(cases, who_names_no_service_is_told_which_there_are);
     suite_add_tcase(suite, cases);
     TCase *mailed = tcase_create("mailed");
     tcase_set_timeout(mailed, 60);
