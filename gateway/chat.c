@@ -145,15 +145,37 @@ static void stream_start(struct chat *chat) {
     heartbeat_arm(chat);
 }
 
+/* What was collected of a reply that broke off, as a JSON string; NULL: nothing, or no memory. It
+ * may hold what its reader has from nowhere else, the link of a booking say. */
+static json_t *collected(struct chat *chat) {
+    struct evbuffer *quoted = NULL;
+    json_t *text = NULL;
+    if (chat->reply != NULL && evbuffer_get_length(chat->reply) > 0)
+        quoted = evbuffer_new();
+    if (quoted == NULL)
+        return NULL;
+    (void)evbuffer_add(quoted, "\"", 1);
+    (void)evbuffer_add_buffer(quoted, chat->reply);
+    (void)evbuffer_add(quoted, "\"", 1);
+    const char *json = (const char *)evbuffer_pullup(quoted, -1);
+    if (json != NULL)
+        text = json_loadb(json, evbuffer_get_length(quoted), JSON_DECODE_ANY, NULL);
+    evbuffer_free(quoted);
+    return text;
+}
+
 /* Ends the chat with a problem: a status before the stream, an event within it. */
 static void chat_fail(struct chat *chat, const struct problem *problem) {
     struct call *call = chat->call;
+    struct problem named = *problem;
     if (!chat->started) {
+        json_t *reply = collected(chat);
         tell_cancel(chat);
-        call_problem(call, problem);
+        named.reply = json_string_value(reply);
+        call_problem(call, &named);
+        json_decref(reply);
         return; /* on_gone frees the chat when the connection closes */
     }
-    struct problem named = *problem;
     named.request_id = call->id;
     SCOPE_FREE char *data = problem_event(&named);
     tell_cancel(chat);
@@ -192,12 +214,14 @@ static void collect_text(struct chat *chat, const char *text) {
     const char *bytes = (const char *)evbuffer_pullup(tail, -1);
     if (bytes != NULL)
         (void)evbuffer_drain(tail, json_escape(chat->reply, bytes, len, true));
-    if (evbuffer_get_length(chat->reply) > chat->call->gateway->limits.reply)
+    if (evbuffer_get_length(chat->reply) > chat->call->gateway->limits.reply) {
+        (void)evbuffer_drain(chat->reply, evbuffer_get_length(chat->reply));
         chat_fail_internal(
             chat, "reply_too_large",
             "The reply is longer than a JSON answer may be; ask for an event stream.");
-    else
-        owe_credit(chat, (uint32_t)strlen(text));
+        return;
+    }
+    owe_credit(chat, (uint32_t)strlen(text));
 }
 
 static void on_text(struct chat *chat, const char *text) {

@@ -45,6 +45,7 @@ char *problem_document(const struct problem *problem) {
         (void)json_object_set_new(object, "retryable", json_true());
     if (problem->unknown_writes)
         (void)json_object_set_new(object, "unknown_writes", json_true());
+    put_text(object, "reply", problem->reply);
     return dump(object);
 }
 

@@ -10,6 +10,7 @@ struct problem {
     uint64_t retry_after_ms;   /* 0: says nothing about when */
     const char *action_url;    /* NULL or "": none */
     const char *request_id;
+    const char *reply;   /* what had been answered before, or NULL; in documents alone */
     bool retryable;      /* the same request may succeed when sent again */
     bool unknown_writes; /* a change may have been made; repeat under the same Idempotency-Key */
 };

@@ -113,7 +113,9 @@ START_TEST(test_failures) {
     SCOPE_FREE char *json = rig_chat(&rig, "break", JSON);
     check_problem(json, 502, "agent_lost");
     ck_assert(has_header(json, "Retry-After: 2"));
-    ck_assert_ptr_nonnull(strstr(json, "\"unknown_writes\":true"));
+    ck_assert_ptr_nonnull(strstr(json, "\"unknown_writes\":true,\"reply\":\"half an ans\"}"));
+    SCOPE_FREE char *nothing = rig_chat(&rig, "hang", "text/plain"); /* refused before it began */
+    ck_assert_ptr_null(strstr(nothing, "\"reply\""));
 }
 END_TEST
 
@@ -181,6 +183,7 @@ END_TEST
 START_TEST(test_json_too_long) {
     SCOPE_FREE char *got = rig_chat(&rig, "flood 3000000", JSON);
     check_problem(got, 502, "reply_too_large");
+    ck_assert_ptr_null(strstr(got, "\"reply\""));
     rig_wait(&rig, seen_cancels, 1);
 }
 END_TEST
