@@ -124,8 +124,10 @@ static void run_prepare(struct turn *turn, const struct model_tool_call *call,
     else if (turn->tool_calls >= TURN_TOOL_CALLS)
         (void)tool_refuse(run, "budget_exhausted",
                           "This request has used all its tool calls. Answer with what is known.");
-    else
+    else {
+        turn_clean_arguments(call->arguments); /* what stood in a string as JSON, too */
         turn->tool_calls++;
+    }
 }
 
 static bool is_settled(const struct tool_run *run) {

@@ -140,7 +140,20 @@ static bool type_fits(const json_t *value, const char *type) {
     return true;
 }
 
-/* Models often write null for "not given" and a lone string for a list of one. */
+/* What a string stands for where another type is asked for, or NULL. Models write JSON into one,
+ * and a lone string for a list of one. */
+static json_t *meant_by(const json_t *value, const char *type) {
+    const char *text = json_string_value(value);
+    if (text == NULL || strcmp(type, "string") == 0)
+        return NULL;
+    json_t *parsed = json_loads(text, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+    if (parsed != NULL && type_fits(parsed, type))
+        return parsed;
+    json_decref(parsed);
+    return strcmp(type, "array") == 0 ? json_pack("[s]", text) : NULL;
+}
+
+/* Models often write null for "not given". */
 static void loosen(json_t *args, const json_t *properties) {
     const char *key;
     json_t *value;
@@ -148,10 +161,13 @@ static void loosen(json_t *args, const json_t *properties) {
     json_object_foreach_safe(args, next, key, value) {
         const char *type =
             json_string_value(json_object_get(json_object_get(properties, key), "type"));
-        if (json_is_null(value))
+        if (json_is_null(value)) {
             (void)json_object_del(args, key);
-        else if (type != NULL && strcmp(type, "array") == 0 && json_is_string(value))
-            (void)json_object_set_new(args, key, json_pack("[O]", value));
+            continue;
+        }
+        json_t *meant = type != NULL ? meant_by(value, type) : NULL;
+        if (meant != NULL)
+            (void)json_object_set_new(args, key, meant);
     }
 }
 

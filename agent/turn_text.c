@@ -83,16 +83,20 @@ bool turn_repeats(const struct turn *turn, const char *text, const json_t *event
            taint_other(turn->taint, text, event != NULL ? turn_about(event) : NULL, words, n);
 }
 
-void turn_clean_arguments(json_t *args) {
+static void clean_value(json_t *value) {
     const char *key;
-    json_t *value;
-    if (!guard_holds(GUARD_INVISIBLE))
+    json_t *inner;
+    size_t i;
+    json_object_foreach(value, key, inner) clean_value(inner);
+    json_array_foreach(value, i, inner) clean_value(inner);
+    SCOPE_FREE char *text = json_is_string(value) ? strdup(json_string_value(value)) : NULL;
+    if (text == NULL)
         return;
-    json_object_foreach(args, key, value) {
-        SCOPE_FREE char *text = json_is_string(value) ? strdup(json_string_value(value)) : NULL;
-        if (text == NULL)
-            continue;
-        visible_clean_string(text);
-        (void)json_string_set(value, text);
-    }
+    visible_clean_string(text);
+    (void)json_string_set(value, text);
+}
+
+void turn_clean_arguments(json_t *args) {
+    if (guard_holds(GUARD_INVISIBLE))
+        clean_value(args);
 }

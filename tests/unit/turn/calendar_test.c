@@ -316,6 +316,29 @@ START_TEST(references) {
 }
 END_TEST
 
+/* A list that a model wrote as text is that list; any other text is the one entry of one. */
+START_TEST(lists_that_were_written_as_text) {
+    static const struct {
+        const char *said, *list;
+    } rows[] = {{"\"[\\\"a\\\", \\\"b\\\"]\"", "[\"a\",\"b\"]"},
+                {"\"[1]\"", "[\"[1]\"]"},
+                {"\"RRULE:X\"", "[\"RRULE:X\"]"},
+                {"\"[a\"", "[\"[a\"]"}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        char text[160], why[160];
+        (void)snprintf(text, sizeof(text),
+                       "{\"title\":\"t\",\"start\":\"a\",\"end\":\"b\",\"recurrence\":%s}",
+                       rows[i].said);
+        json_t *args = json_loads(text, 0, NULL);
+        ck_assert_ptr_null(tools_check_args(TOOL_CREATE_EVENT, args, why, sizeof(why)));
+        char *list = json_dumps(json_object_get(args, "recurrence"), JSON_COMPACT);
+        ck_assert_str_eq(list, rows[i].list);
+        free(list);
+        json_decref(args);
+    }
+}
+END_TEST
+
 START_TEST(argument_checks) {
     static const struct {
         enum tool_id id;
@@ -335,6 +358,14 @@ START_TEST(argument_checks) {
          "{\"title\":\"t\",\"start\":\"a\",\"end\":\"b\",\"recurrence\":\"RRULE:\"}", true},
         {TOOL_CREATE_EVENT, "{\"title\":\"t\",\"start\":\"a\",\"end\":\"b\",\"recurrence\":[1]}",
          false},
+        {TOOL_CREATE_EVENT, "{\"title\":\"t\",\"start\":\"a\",\"end\":\"b\",\"all_day\":\"true\"}",
+         true},
+        {TOOL_CREATE_EVENT, "{\"title\":\"1\",\"start\":\"2026-01-01\",\"end\":\"[]\"}", true},
+        {TOOL_CREATE_EVENT, "{\"title\":\"t\",\"start\":\"a\",\"end\":\"b\",\"all_day\":\"1\"}",
+         false},
+        {TOOL_EDIT_BUSINESS, "{\"business\":\"s\",\"profile\":\"{\\\"name\\\":\\\"A\\\"}\"}", true},
+        {TOOL_EDIT_BUSINESS, "{\"business\":\"s\",\"profile\":\"[]\"}", false},
+        {TOOL_EDIT_BUSINESS, "{\"business\":\"s\",\"profile\":\"a salon\"}", false},
         {TOOL_DELETE_EVENT, "{\"event\":\"x\"}", true},
         {TOOL_DELETE_EVENT, "{}", false},
     };
@@ -374,6 +405,7 @@ int main(void) {
     tcase_add_test(tc, busy_or_not);
     tcase_add_test(tc, references);
     tcase_add_test(tc, argument_checks);
+    tcase_add_test(tc, lists_that_were_written_as_text);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

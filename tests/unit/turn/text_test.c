@@ -89,6 +89,19 @@ START_TEST(no_more_than_is_asked_for) {
 }
 END_TEST
 
+START_TEST(arguments_are_cleaned_all_through) {
+    json_t *args =
+        json_loads("{\"a\":\"x\\u200by\",\"l\":[\"\\u2060z\"],\"o\":{\"d\":[{\"e\":\"\\u202eq\"}]},"
+                   "\"n\":1}",
+                   0, NULL);
+    turn_clean_arguments(args);
+    char *text = json_dumps(args, JSON_COMPACT | JSON_SORT_KEYS);
+    ck_assert_str_eq(text, "{\"a\":\"xy\",\"l\":[\"z\"],\"n\":1,\"o\":{\"d\":[{\"e\":\"q\"}]}}");
+    free(text);
+    json_decref(args);
+}
+END_TEST
+
 START_TEST(without_minimising) {
     guards_off[GUARD_MINIMISE_DETAILS] = true;
     char *seen = turn_of(CALL(0, "get_event", GET) END_TOOLS, SAID, "What is the demo?");
@@ -259,6 +272,7 @@ int main(void) {
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, no_more_than_is_asked_for);
     tcase_add_test(tests, without_minimising);
+    tcase_add_test(tests, arguments_are_cleaned_all_through);
     tcase_add_test(tests, people_come_back);
     tcase_add_test(tests, links_of_events_can_be_asked_for);
     tcase_add_test(tests, text_of_events_stays_there);
