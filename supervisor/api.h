@@ -37,6 +37,10 @@ void api_connection_delete(struct api *api, struct gateway_end *end,
  * away; -ECANCELED when cloisterd ends. `detail` is a sentence. */
 typedef void api_disconnected(void *ctx, int error, bool revoked, const char *detail);
 void api_disconnect_user(struct api *api, const char *user, api_disconnected *done, void *ctx);
+/* An operator's too: the user's next connection may be of any Google account, and every grant that
+ * was given out for them is void. `done` as above; -ENOENT also for users of the web pages, who are
+ * their account. */
+void api_forget_account(struct api *api, const char *user, api_disconnected *done, void *ctx);
 void api_memory_list(struct api *api, struct gateway_end *end, const Cloister__MemoryList *request);
 /* Other text under an id that is there: answered with Memories of the one. 404 "not_found". */
 void api_memory_put(struct api *api, struct gateway_end *end, const Cloister__MemoryPut *request);

@@ -98,6 +98,9 @@ void store_connection_get(struct store *store, const char *user, store_connectio
  * on. */
 void store_disconnect_begin(struct store *store, const char *user, store_connection_done *done,
                             void *ctx);
+/* The user's next connection may be of any Google account. -ENOENT: no such user, or one of the web
+ * pages, who is their account. */
+void store_forget_account(struct store *store, const char *user, store_done *done, void *ctx);
 /* Drops the token of a connection and leaves a row that says: destroy the key, then remove me. */
 void store_discard(struct store *store, const char *connection, store_done *done, void *ctx);
 /* Its key is gone. Only for disconnecting and discarded ones. */

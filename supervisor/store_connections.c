@@ -70,6 +70,12 @@ void store_disconnect_begin(struct store *store, const char *user, store_connect
     store_ask(store, sql, &PG_TEXT(user), 1, on_connection, (void (*)(void))done, ctx);
 }
 
+void store_forget_account(struct store *store, const char *user, store_done *done, void *ctx) {
+    static const char sql[] =
+        "UPDATE users SET subject_tag = NULL WHERE id = $1 AND frontend <> 'web' RETURNING 1";
+    store_run(store, sql, &PG_TEXT(user), 1, -ENOENT, done, ctx);
+}
+
 void store_put_token(struct store *store, const char *connection, const Cloister__PutToken *put,
                      store_done *done, void *ctx) {
     static const char sql[] =

@@ -180,6 +180,25 @@ class Control(Case):
         self.cluster.connect(user)  # and it can be had again
         self.finished(self.front.stream(user, "And the day after?", timezone="Europe/Berlin"))
 
+    def test_another_account_for_who_has_lost_theirs(self):
+        user, agent = self.agent()
+        lost = self.front.grants.pop(user)
+        with self.assertRaisesRegex(AssertionError, "another Google account"):  # the control
+            self.cluster.connect(user, account=user + "-new")
+        code, _, err = self.asks([GROUP], "disconnect", agent["user"], "everything")
+        self.assertEqual(code, USAGE, err)
+        self.finished(self.front.stream(user, "And the day after?", timezone="Europe/Berlin", grant=lost))
+        for revoked in (True, False):  # the second time there is no connection
+            code, out, err = self.asks([GROUP], "disconnect", agent["user"], "forget-account", "--json")
+            self.assertEqual(code, DONE, err)
+            told = json.loads(out)
+            self.assertEqual((told["revoked"], told["account_forgotten"]), (revoked, True), out)
+        self.cluster.connect(user, account=user + "-new")
+        self.finished(self.front.stream(user, "And the day after?", timezone="Europe/Berlin"))
+        refused = self.front.stream(user, "And the day after?", timezone="Europe/Berlin", grant=lost)
+        self.assertIn("grant_revoked", repr(refused))
+        self.assertEqual(self.cluster.ctl("disconnect", "0" * 32, "forget-account")[:2], (UNKNOWN, ""))
+
     def test_who_asks_while_cloisterd_restarts_waits(self):
         """The socket is the launcher's (under systemd, its unit's): nobody is refused, and the next cloisterd answers."""
         old = self.cluster.programs()["cloisterd"]

@@ -231,6 +231,38 @@ START_TEST(the_owner_switches_accounts) {
 }
 END_TEST
 
+static void on_told(void *ctx, int error, bool revoked, const char *detail) {
+    ck_assert(!revoked && (error == 0) == (detail[0] == '\0'));
+    *(int *)ctx = error;
+}
+
+static int forget_account(const char *user) {
+    int told = 1;
+    api_forget_account(api, user, on_told, &told);
+    loop_until(base, told != 1);
+    return told;
+}
+
+/* Somebody has lost their account and their grant: an operator helps, and nobody else can. */
+START_TEST(an_operator_forgets_an_account) {
+    char user[ID_LEN + 1];
+    unsigned epoch = fake_grant_epoch;
+    connect_user("a");
+    snprintf(user, sizeof(user), "%s", postgres_sql("SELECT id FROM users"));
+    consent_elsewhere();
+    ck_failed(409, "wrong_account");
+    ck_assert_int_eq(forget_account("00000000000000000000000000000000"), -ENOENT);
+    ck_assert_uint_eq(fake_grant_epoch, epoch);
+    fake_keys_away = true; /* what is half done can be done again */
+    ck_assert_int_eq(forget_account(user), -EAGAIN);
+    fake_keys_away = false;
+    ck_assert_int_eq(forget_account(user), 0);
+    ck_assert_uint_eq(fake_grant_epoch, epoch + 1);
+    connect_user("a");
+    ck_assert(strchr(pinned(), 'b') != NULL);
+}
+END_TEST
+
 START_TEST(nobodys_token_is_not_kept) {
     account[0] = '\0';
     get_link("a");
@@ -318,6 +350,20 @@ START_TEST(a_code_of_the_web_pages_never_leaves) {
 }
 END_TEST
 
+START_TEST(an_account_of_the_web_pages_is_not_forgotten) {
+    signed_in("a");
+    char user[ID_LEN + 1];
+    get_link("a");
+    go_to_google();
+    come_back();
+    ck_assert_str_eq(landed(FREEBUSY, EVENTS), "https://cloister.test/?connected");
+    snprintf(user, sizeof(user), "%s", postgres_sql("SELECT id FROM users"));
+    ck_assert_uint_eq(strlen(user), ID_LEN);
+    ck_assert_int_eq(forget_account(user), -ENOENT);
+    ck_assert(strchr(pinned(), 'a') != NULL);
+}
+END_TEST
+
 START_TEST(on_the_web_pages_the_account_is_who_signed_in) {
     signed_in("a");
     consent_elsewhere();
@@ -380,6 +426,8 @@ int main(void) {
     tcase_add_test(cases, of_two_accounts_at_once_the_first_is_kept);
     tcase_add_test(cases, the_account_stays_pinned_after_disconnecting);
     tcase_add_test(cases, the_owner_switches_accounts);
+    tcase_add_test(cases, an_operator_forgets_an_account);
+    tcase_add_test(cases, an_account_of_the_web_pages_is_not_forgotten);
     tcase_add_test(cases, nobodys_token_is_not_kept);
     tcase_add_loop_test(cases, a_consent_to_nothing_is_said, 0, 2);
     tcase_add_test(cases, on_the_web_pages_no_code_is_needed);
