@@ -203,6 +203,26 @@ START_TEST(names_and_numbers) {
 }
 END_TEST
 
+/* What a changed setting takes is told for it alone; all programs have the runtime section's. */
+START_TEST(every_setting_says_what_it_takes) {
+    static const struct {
+        const char *section, *name;
+        enum config_key key;
+    } all[] = {
+#define SETTING(section, key, type, fallback, help) {#section, #key, CONFIG_##section##_##key},
+#include "ipc/config.def"
+#undef SETTING
+    };
+    const char *everything, *programs;
+    ck_assert_int_eq(config_effect(CONFIG_runtime_dir, &everything), EFFECT_RESTART);
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        (void)config_effect(all[i].key, &programs);
+        ck_assert_msg((programs == everything) == (strcmp(all[i].section, "runtime") == 0),
+                      "%s.%s needs a row in ipc/config_effect.def", all[i].section, all[i].name);
+    }
+}
+END_TEST
+
 int main(void) {
     if (mkstemp(path) < 0)
         return 1;
@@ -217,6 +237,7 @@ int main(void) {
     tcase_add_test(tcase, defaults_may_be_written_out);
     tcase_add_test(tcase, addresses_that_are_fine);
     tcase_add_test(tcase, names_and_numbers);
+    tcase_add_test(tcase, every_setting_says_what_it_takes);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
