@@ -96,6 +96,11 @@ void flow_redeem(struct flow *flow, const uint8_t code_hash[static TOKEN_HASH_LE
 /* Answers for an error of it, and ends the flow. */
 void flow_fail_redeem(struct flow *flow, int error, const char *action_url);
 
+/* ---- grants_revoke.c ---- */
+
+/* Voids every grant of the user, then answers Ok and ends the flow. */
+void flow_revoke_grants(struct flow *flow, const char *user);
+
 /* ---- disconnect.c ---- */
 
 /* Carries the user's connection to its end and answers `flow` (ends it). */

@@ -68,34 +68,18 @@ void api_disconnect_user(struct api *api, const char *user, api_disconnected *do
 
 /* ---- another account ---- */
 
-static void on_void(void *ctx, int error, const Cloister__KeyResult *result) {
-    struct flow *flow = ctx;
-    (void)result;
-    if (!flow_resume(flow))
-        return;
-    if (error != 0) {
-        flow_fail_keys(flow);
-        return;
-    }
-    Cloister__Ok body = CLOISTER__OK__INIT;
-    Cloister__Message message = MSG_OF(OK, ok, &body);
-    flow_reply(flow, &message);
-}
-
 static void on_forgotten(void *ctx, int error) {
     struct operator_flow *f = ctx;
     if (!flow_resume(&f->flow))
         return;
-    if (error == -ENOENT) {
+    if (error == -ENOENT)
         flow_fail(&f->flow, 404, "unknown_user",
                   "There is no such user, or it is one of the web pages, who is their account.",
                   false);
-    } else if (error != 0) {
+    else if (error != 0)
         flow_fail_store(&f->flow, error);
-    } else {
-        flow_wait(&f->flow);
-        keys_grant_revoke(f->flow.api->keys, f->user, on_void, f);
-    }
+    else
+        flow_revoke_grants(&f->flow, f->user);
 }
 
 void api_forget_account(struct api *api, const char *user, api_disconnected *done, void *ctx) {

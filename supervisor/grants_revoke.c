@@ -18,7 +18,7 @@ static void on_revoked(void *ctx, int error, const Cloister__KeyResult *result) 
     flow_reply(flow, &message);
 }
 
-static void revoke_admitted(struct flow *flow, const char *user) {
+void flow_revoke_grants(struct flow *flow, const char *user) {
     flow_wait(flow);
     keys_grant_revoke(flow->api->keys, user, on_revoked, flow);
 }
@@ -27,5 +27,5 @@ void api_grants_revoke(struct api *api, struct gateway_end *end,
                        const Cloister__GrantsRevoke *request) {
     struct flow *flow = flow_new(api, sizeof(*flow), end, request->request);
     if (flow_caller_sound(flow, request->caller))
-        flow_admit(flow, request->caller, revoke_admitted);
+        flow_admit(flow, request->caller, flow_revoke_grants);
 }
