@@ -16,6 +16,7 @@ enum config_effect config_effect(enum config_key key, const char **ret_programs)
             *ret_programs = effects[i].programs;
             return effects[i].effect;
         }
-    *ret_programs = "cloister-keys cloister-egress cloisterd cloister-gateway";
+    *ret_programs = "cloister-keys cloister-egress cloister-notify cloister-business cloisterd "
+                    "cloister-gateway cloister-gateway-public";
     return EFFECT_RESTART;
 }

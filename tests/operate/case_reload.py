@@ -2,11 +2,13 @@
 
 import json
 import pathlib
+import re
 import subprocess
 import threading
+import unittest
 
 from base import Case
-from cluster import PREFIX, wait_until
+from cluster import PREFIX, TOP, wait_until
 from load import Load
 
 
@@ -120,7 +122,8 @@ class Reload(Case):
     def test_what_needs_a_restart_says_so(self):
         self.write("gateway", "allowed_origins", "https://elsewhere.example")
         changed = self.reload()["changed"]
-        self.assertEqual(changed, [{"setting": "gateway.allowed_origins", "takes_effect": "after a restart", "restart": "cloister-gateway"}])
+        self.assertEqual(changed, [{"setting": "gateway.allowed_origins", "takes_effect": "after a restart",
+                                    "restart": "cloister-gateway cloister-gateway-public"}])
         self.assertEqual(self.reload()["changed"], changed, "until it has been restarted")
         self.settings.write_text(self.good)
         self.assertEqual(self.reload()["changed"], [])
@@ -205,3 +208,50 @@ class Reload(Case):
         self.reload()
         self.finished(self.front.stream(user, "hello"))
         self.assertNotIn("sk-wrong-key", self.cluster.log())
+
+
+class Advice(unittest.TestCase):
+    """ipc/config_effect.def against the sources: whoever reads a setting at its start is named as to be restarted."""
+
+    BOTH = {"cloister-gateway", "cloister-gateway-public"}
+    # gateway/ is two programs; what but one of them reads.
+    ONE = {"gateway_frontends_dir": {"cloister-gateway"}, "gateway_public_url": {"cloister-gateway"}, "google_auth_url": {"cloister-gateway"},
+           "gateway_owner_listen": {"cloister-gateway"}, "gateway_public_listen": {"cloister-gateway-public"},
+           "business_calls_per_minute": {"cloister-gateway-public"}, "business_client_calls_per_minute": {"cloister-gateway-public"},
+           "business_business_calls_per_minute": {"cloister-gateway-public"}}
+
+    def program(self, path, setting):
+        folder, name = path.parts[0], path.name
+        if path.parts[:2] == ("supervisor", "keys"):
+            return {"cloister-keys"}
+        if path.parts[:2] == ("supervisor", "egress"):
+            return {"cloister-egress"}
+        if folder == "supervisor":
+            return set() if name.startswith("ctl_") else {"cloisterd"}
+        if folder == "business":
+            return {"cloister-notify"} if "notify_" in name or name == "proc_notify.c" else {"cloister-business"}
+        return self.ONE.get(setting, self.BOTH) if folder == "gateway" else {"cloisterd"}  # agent/: its zygote
+
+    def readers(self):
+        got = {}
+        for folder in ("agent", "business", "gateway", "supervisor"):
+            for path in (TOP / folder).rglob("*.c"):
+                for setting in set(re.findall(r"\bCONFIG_([a-z_]+)\b", path.read_text())):
+                    got.setdefault(setting, set()).update(self.program(path.relative_to(TOP), setting))
+        return got
+
+    def test_whoever_reads_a_setting_is_named(self):
+        rows = re.findall(r'^EFFECT\((\w+), (\w+), (\w+), "([^"]*)"\)', (TOP / "ipc/config_effect.def").read_text(), re.M)
+        readers = self.readers()
+        self.assertGreater(len(rows), 50)
+        for section, key, how, programs in rows:
+            if how == "RESTART":
+                missing = readers.get(f"{section}_{key}", set()) - set(programs.split())
+                self.assertEqual(missing, set(), f"[{section}] {key}")
+
+    def test_what_has_no_row_restarts_all(self):
+        text = (TOP / "ipc/config_effect.c").read_text()
+        said = "".join(re.findall(r'"([a-z -]+)"', text[text.index("*ret_programs = \""):]))
+        named = set(re.findall(r'^PROGRAM\("([\w-]+)"', (TOP / "deploy/programs.def").read_text(), re.M))
+        self.assertGreater(len(named), 6)
+        self.assertEqual(set(said.split()), named)
