@@ -585,5 +585,12 @@ struct config *config_from_args(int argc, char **argv, const char *program, cons
 }
 
 char *config_file(void) {
-    return realpath(given_file != NULL ? given_file : DEFAULT_FILE, NULL);
+    const char *file = given_file != NULL ? given_file : DEFAULT_FILE;
+    char *path = NULL;
+    if (access(file, F_OK) < 0)
+        return NULL;
+    if (file[0] == '/')
+        return strdup(file);
+    SCOPE_FREE char *here = getcwd(NULL, 0);
+    return here == NULL || asprintf(&path, "%s/%s", here, file) < 0 ? NULL : path;
 }

@@ -61,8 +61,8 @@ int config_runtime_path(const struct config *config, const char *name, char *out
  * loaded configuration. `*ret_rest` is the index of the first argument that is not an option. */
 struct config *config_from_args(int argc, char **argv, const char *program, const char *about,
                                 int *ret_rest);
-/* The absolute path of the file that config_from_args read, for reading it again. NULL with errno;
- * the caller frees it. */
+/* The absolute path of the file that config_from_args read, for reading it again: a link stays one,
+ * since it may lead elsewhere by then. NULL with errno; the caller frees it. */
 char *config_file(void) MUST_CHECK;
 
 /* --self-check was among the arguments: an upgrade asks whether this program would start. It goes

@@ -189,13 +189,6 @@ static const char about[] =
     "FILE "
     "is ready";
 
-static const char *path_of_config(int argc, char **argv) {
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], "--config") == 0)
-            return argv[i + 1];
-    return "/etc/cloister/cloister.conf";
-}
-
 int main(int argc, char **argv) {
     int rest = 0;
     log_open("cloister-launch");
@@ -214,9 +207,11 @@ int main(int argc, char **argv) {
         config_self_checked("cloister-launch");
     if (geteuid() != 0)
         fatal("run this as root: each program gets a user of its own");
+    SCOPE_FREE char *config_path = config_file();
+    if (config_path == NULL)
+        fatal("its configuration: %s", strerror(errno));
     char notify[NOTIFY_ADDRESS_MAX];
-    struct launcher launcher = {
-        .world = {config, path_of_config(argc, argv), CLOISTER_SBIN_DIR, notify}};
+    struct launcher launcher = {.world = {config, config_path, CLOISTER_SBIN_DIR, notify}};
     if (restart_is_served(config))
         fatal("another cloister-launch runs these programs already");
     make_folders(config);

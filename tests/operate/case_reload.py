@@ -8,7 +8,7 @@ import threading
 import unittest
 
 from base import Case
-from cluster import PREFIX, TOP, wait_until
+from cluster import PREFIX, TOP, kill, wait_until
 from load import Load
 
 
@@ -127,6 +127,26 @@ class Reload(Case):
         self.assertEqual(self.reload()["changed"], changed, "until it has been restarted")
         self.settings.write_text(self.good)
         self.assertEqual(self.reload()["changed"], [])
+
+    def test_a_link_that_leads_elsewhere_by_now(self):
+        """The file is the one that was named, not the one that a link of this name led to when cloisterd started."""
+        before, after = self.settings.with_name("before.conf"), self.settings.with_name("after.conf")
+        before.write_text(self.good)
+        after.write_text(self.good + "\n[agents]\nmax=77\n")
+        for path in (before, after):
+            path.chmod(self.settings.stat().st_mode & 0o777)
+        self.settings.unlink()
+        try:
+            self.settings.symlink_to(before.name)
+            kill(self.cluster.programs()["cloisterd"])
+            wait_until(30, self.cluster.ready, "a cloisterd that was started by the link")
+            self.settings.unlink()
+            self.settings.symlink_to(after.name)
+            self.assertEqual([c["setting"] for c in self.reload()["changed"]], ["agents.max"])
+        finally:
+            self.settings.unlink()
+            self.settings.write_text(self.good)
+            self.settings.chmod(before.stat().st_mode & 0o777)
 
     def test_whom_turns_may_reach(self):
         """Taken off the list a host is reached by nobody, back on it it is, and cloister-egress stays the process it was."""

@@ -10,11 +10,19 @@ import subprocess
 import tempfile
 import unittest
 
-from cluster import PREFIX, wait_until
+from cluster import PREFIX, children, wait_until
 
 CTL = PREFIX / "bin/cloisterctl"
 LAUNCH = next(PREFIX.glob("*bin/cloister-launch"))
 DAEMON = next(PREFIX.glob("*bin/cloisterd"))
+
+
+def command_of(pid):
+    """Its words, once it is what it is to become."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() if b"launch" not in pathlib.Path(f"/proc/{pid}/comm").read_bytes() else b""
+    except OSError:
+        return b""
 
 
 class Start(unittest.TestCase):
@@ -58,6 +66,21 @@ class Start(unittest.TestCase):
         self.assertNotIn("READY=1", said)
         self.assertNotIn("RELOADING=1", said)
         self.assertIn("STOPPING=1", said, "the control: it is heard")
+
+    def test_the_file_is_the_one_that_was_named(self):
+        """However it was named, and wherever one stood: programs run in another folder."""
+        key = self.dir / "key"
+        key.write_text("5" * 64 + "\n")
+        key.chmod(0o600)
+        for words in (["--config", self.config.name], ["-c", str(self.config)], [f"--config={self.config}"]):
+            launcher = subprocess.Popen([LAUNCH, *words], cwd=self.dir, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+            try:
+                said = wait_until(20, lambda: [c for pid in children(launcher.pid) if b"cloister-keys" in (c := command_of(pid))], "a program")
+                self.assertIn(str(self.config).encode(), said[0].split(b"\0"), words)
+            finally:
+                launcher.send_signal(signal.SIGTERM)
+                launcher.wait(60)
 
     def test_links_are_given_to_nobody(self):
         """Of cloisterd's own folder: what it puts there would be given to a program's user at the launcher's next start."""
