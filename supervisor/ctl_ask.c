@@ -12,6 +12,7 @@
 #define ANSWER_WAIT_MS 65000
 #define LONG_WAIT_MS   3660000
 #define STREAM_WAIT_MS 60000 /* cloisterd says at least every 20 s that it is there */
+#define ENOUGH_MS      200
 
 void ctl_usage(const char *why, const char *what) {
     fprintf(stderr, "cloisterctl: %s%s\nTry 'cloisterctl --help'.\n", why, what);
@@ -64,6 +65,23 @@ static bool take_line(const struct ctl_question *question, const char *text) {
     return more;
 }
 
+/* The next message, or -ECANCELED when none is wanted any more. */
+static int next_message(int fd, struct msg_peer *peer, const struct ctl_question *question,
+                        Cloister__Message **ret) {
+    const uint64_t end = clock_ms() + (uint64_t)wait_ms(question->command->kind);
+    for (;;) {
+        const uint64_t now = clock_ms(), left = end > now ? end - now : 0;
+        const uint64_t step = question->enough != NULL && left > ENOUGH_MS ? ENOUGH_MS : left;
+        int r = seq_recv_wait(fd, peer, (int)step, ret, NULL);
+        if (r != -ETIMEDOUT)
+            return r;
+        if (question->enough != NULL && question->enough(question->ctx))
+            return -ECANCELED;
+        if (clock_ms() >= end)
+            return r;
+    }
+}
+
 /* The whole answer, malloc'd; 0, -ECANCELED when no more lines were wanted, or -errno. */
 static int receive(int fd, const struct ctl_question *question, char **ret,
                    enum ctl_exit *ret_exit) {
@@ -71,7 +89,7 @@ static int receive(int fd, const struct ctl_question *question, char **ret,
     size_t len = 0;
     for (bool more = true; more;) {
         SCOPE_MSG Cloister__Message *message = NULL;
-        int r = seq_recv_wait(fd, &peer, wait_ms(question->command->kind), &message, NULL);
+        int r = next_message(fd, &peer, question, &message);
         if (r < 0)
             return r;
         const Cloister__CtlReply *reply = message->ctl_reply;

@@ -17,12 +17,16 @@ struct ctl_question {
     /* Each line before the answer; stops when it returns false. May be NULL. */
     bool (*line)(void *ctx, const json_t *line);
     void *ctx;
+    /* Asked a few times a second while nothing comes; true: the answer is wanted no more, as when
+     * `line` says so. May be NULL. */
+    bool (*enough)(void *ctx);
 };
 
 /* Where the socket is; ends the program when the options make no sense. */
 void ctl_find_socket(const struct ctl_options *options, char *out, size_t cap);
 /* cloisterd's exit status and its answer in *ret (the caller's), or CTL_FORBIDDEN, CTL_UNREACHABLE
- * or CTL_USAGE with *ret NULL and a sentence in `why`. */
+ * or CTL_USAGE with *ret NULL and a sentence in `why`. CTL_DONE with *ret NULL: it was wanted no
+ * more. */
 enum ctl_exit ctl_ask(const struct ctl_question *question, json_t **ret, char *why, size_t why_len);
 
 /* Fills in `pss_kib` of each agent of an array, of `most` evenly chosen ones when there are more.

@@ -28,9 +28,26 @@ static void on_stop(int signal) {
     told_to_stop = 1;
 }
 
-static enum ctl_exit ask_one(const char *socket, const char *command, json_t **ret, char *why,
-                             size_t why_len) {
-    struct ctl_question question = {.socket = socket, .command = ctl_command_find(command)};
+/* False: the person at the terminal has had enough. */
+static bool wait_for_key(int wait_ms) {
+    struct pollfd keys = {STDIN_FILENO, POLLIN, 0};
+    char key;
+    int n = poll(&keys, 1, wait_ms);
+    if (n > 0 && (read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q'))
+        told_to_stop = 1;
+    return told_to_stop == 0;
+}
+
+/* Also of waiting for a cloisterd that does not answer. */
+static bool has_enough(void *ctx) {
+    (void)ctx;
+    return !wait_for_key(0);
+}
+
+static enum ctl_exit ask_one(const char *socket, const char *command, bool live, json_t **ret,
+                             char *why, size_t why_len) {
+    struct ctl_question question = {
+        .socket = socket, .command = ctl_command_find(command), .enough = live ? has_enough : NULL};
     enum ctl_exit status = ctl_ask(&question, ret, why, why_len);
     const char *error = json_string_value(json_object_get(*ret, "error"));
     if (status == CTL_DONE)
@@ -42,15 +59,17 @@ static enum ctl_exit ask_one(const char *socket, const char *command, json_t **r
     return status;
 }
 
-/* *ret_summary and *ret_agents are the caller's, both or none. */
-static enum ctl_exit look(const char *socket, json_t **ret_summary, json_t **ret_agents, char *why,
-                          size_t why_len) {
-    json_t *status, *agents;
-    enum ctl_exit r = ask_one(socket, "status", &status, why, why_len);
-    if (r != CTL_DONE)
+/* *ret_summary and *ret_agents are the caller's, both or none: none with CTL_DONE when a `live` one
+ * is wanted no more. */
+static enum ctl_exit look(const char *socket, bool live, json_t **ret_summary, json_t **ret_agents,
+                          char *why, size_t why_len) {
+    json_t *status, *agents = NULL;
+    *ret_summary = *ret_agents = NULL;
+    enum ctl_exit r = ask_one(socket, "status", live, &status, why, why_len);
+    if (status == NULL)
         return r;
-    r = ask_one(socket, "list", &agents, why, why_len);
-    if (r == CTL_DONE) {
+    r = ask_one(socket, "list", live, &agents, why, why_len);
+    if (agents != NULL) {
         ctl_add_memory(agents, MEMORY_SAMPLE);
         *ret_summary = ctl_top_summary(status, agents);
         *ret_agents = agents;
@@ -62,7 +81,7 @@ static enum ctl_exit look(const char *socket, json_t **ret_summary, json_t **ret
 static int one_picture(const char *socket, bool as_json) {
     char why[256];
     json_t *summary, *agents;
-    enum ctl_exit r = look(socket, &summary, &agents, why, sizeof(why));
+    enum ctl_exit r = look(socket, false, &summary, &agents, why, sizeof(why));
     if (r != CTL_DONE) {
         fprintf(stderr, "cloisterctl: %s\n", why);
         return r;
@@ -83,7 +102,9 @@ static void draw(const char *socket) {
     json_t *summary, *agents;
     struct winsize size = {.ws_row = 24, .ws_col = 80};
     (void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-    enum ctl_exit r = look(socket, &summary, &agents, why, sizeof(why));
+    enum ctl_exit r = look(socket, true, &summary, &agents, why, sizeof(why));
+    if (r == CTL_DONE && summary == NULL)
+        return;
     (void)fputs(SCREEN_HOME, stdout);
     if (r == CTL_DONE) {
         ctl_top_print(stdout, summary, agents, size.ws_row, size.ws_col, LINE_END);
@@ -94,16 +115,6 @@ static void draw(const char *socket) {
     }
     (void)fputs(SCREEN_REST, stdout);
     (void)fflush(stdout);
-}
-
-/* False: the person at the terminal has had enough. */
-static bool wait_for_key(int wait_ms) {
-    struct pollfd keys = {STDIN_FILENO, POLLIN, 0};
-    char key;
-    int n = poll(&keys, 1, wait_ms);
-    if (n > 0 && (read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q'))
-        return false;
-    return told_to_stop == 0;
 }
 
 static int live(const char *socket, unsigned every) {
@@ -121,7 +132,7 @@ static int live(const char *socket, unsigned every) {
     (void)fputs(SCREEN_ON, stdout);
     do
         draw(socket);
-    while (wait_for_key((int)every * 1000));
+    while (told_to_stop == 0 && wait_for_key((int)every * 1000));
     (void)fputs(SCREEN_OFF, stdout);
     (void)fflush(stdout);
     if (typed)

@@ -1,5 +1,6 @@
 """The control socket: who may ask what, by the kernel's word on the caller; answers for eyes and for programs."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -311,6 +312,28 @@ class Control(Case):
         os.close(terminal)
         self.assertIn(b"agents ", shown)
         self.assertTrue(shown.rstrip().endswith(b"\033[?25h\033[?1049l"), shown[-40:])
+
+    def test_top_goes_when_it_is_told_to(self):
+        """Also while it waits for a cloisterd that does not answer."""
+        daemon = self.cluster.programs()["cloisterd"]
+        for leave in (lambda pid, terminal: os.write(terminal, b"q"), lambda pid, terminal: os.kill(pid, signal.SIGINT)):
+            pid, terminal = pty.fork()
+            if pid == 0:
+                os.execv(CTL, [str(CTL), "--socket", str(self.socket_of()), "top", "--every", "1"])
+            shown = b""
+            while b"agents " not in shown:
+                shown += os.read(terminal, 65536)
+            os.kill(daemon, signal.SIGSTOP)
+            try:
+                select.select([], [], [], 2)  # longer than a picture lasts: it asks again
+                leave(pid, terminal)
+                ended = wait_until(5, lambda: (lambda got: got if got[0] else None)(os.waitpid(pid, os.WNOHANG)), "its end")
+                self.assertEqual(os.waitstatus_to_exitcode(ended[1]), DONE)
+            finally:
+                os.kill(daemon, signal.SIGCONT)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            os.close(terminal)
 
     # -- events --
 
