@@ -19,6 +19,16 @@ void ctl_usage(const char *why, const char *what) {
     exit(CTL_USAGE);
 }
 
+int ctl_output_end(int status) {
+    const bool failed = ferror(stdout) != 0; /* of what, is known no more */
+    errno = 0;
+    if (fflush(stdout) == 0 && !failed)
+        return status;
+    fprintf(stderr, "cloisterctl: standard output cannot be written%s%s\n", errno != 0 ? ": " : "",
+            errno != 0 ? strerror(errno) : "");
+    return CTL_FAILED;
+}
+
 /* Who may use the socket may not read the configuration: then the usual place is tried. */
 void ctl_find_socket(const struct ctl_options *options, char *out, size_t cap) {
     struct config *config = NULL;

@@ -36,6 +36,10 @@ void ctl_add_memory(json_t *agents, size_t most);
 /* Of a file with lines "Name:  123 kB": an integer, or null. */
 json_t *ctl_kib(const char *path, const char *name);
 
+/* Writes what waits for standard output: `status`, or CTL_FAILED when that cannot be, with a word
+ * on standard error. */
+int ctl_output_end(int status);
+
 /* "cloisterctl: WHY WHAT", and how to get help; ends the program. */
 void ctl_usage(const char *why, const char *what) NORETURN;
 

@@ -226,5 +226,5 @@ int ctl_completion(int argc, char **argv, struct ctl_options given) {
         print_fish();
     else
         ctl_usage("completion takes one of the words bash, zsh, fish", "");
-    return fflush(stdout) != 0 ? CTL_FAILED : CTL_DONE;
+    return ctl_output_end(CTL_DONE);
 }

@@ -160,7 +160,7 @@ static int print_findings(const struct findings *findings, bool as_json) {
         printf("nothing is wrong\n");
     if (!as_json && geteuid() != 0)
         printf("(looked at as you are: root sees more)\n");
-    return fflush(stdout) != 0 || findings->errors > 0 ? CTL_FAILED : CTL_DONE;
+    return ctl_output_end(findings->errors > 0 ? CTL_FAILED : CTL_DONE);
 }
 
 int ctl_config(int argc, char **argv, struct ctl_options options) {

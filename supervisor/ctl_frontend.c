@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ipc/config.h"
-#include "supervisor/control.h"
+#include "supervisor/ctl_ask.h"
 #include "supervisor/ctl_frontend_acts.h"
 
 static const struct act {
@@ -86,7 +86,7 @@ static void one_option(struct work *work, int option) {
         work->options.json = true;
     } else if (option == 'h') {
         print_help();
-        exit(CTL_DONE);
+        exit(ctl_output_end(CTL_DONE));
     } else if (option == OPT_RETURN) {
         if (work->wish.returns == FRONTEND_RETURNS_MAX)
             usage("too many --return-to", "");

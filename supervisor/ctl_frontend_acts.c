@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "supervisor/control.h"
+#include "supervisor/ctl_ask.h"
 #include "supervisor/ctl_table.h"
 
 /* Says what went wrong with `what`; the exit status. */
@@ -34,7 +34,7 @@ static int print_json(json_t *json) {
     (void)json_dumpf(json, stdout, JSON_INDENT(2));
     (void)putchar('\n');
     json_decref(json);
-    return fflush(stdout) != 0 ? CTL_FAILED : CTL_DONE;
+    return ctl_output_end(CTL_DONE);
 }
 
 /* ---- a frontend as JSON ---- */
@@ -96,7 +96,7 @@ static int tell_key(const struct work *work, const struct frontend *frontend,
         status = print_json(json);
     } else if (work->key_file == NULL) {
         printf("%s\n", key->text);
-        status = fflush(stdout) != 0 ? CTL_FAILED : CTL_DONE;
+        status = ctl_output_end(CTL_DONE);
     }
     if (status != CTL_DONE)
         fprintf(stderr, "cloisterctl: the key could not be printed; rotate makes another\n");
@@ -158,9 +158,10 @@ static int finish(struct work *work, const char *before) {
         status = fail(work->path, r);
     else if (work->options.json)
         status = print_json(describe(frontend));
-    else
-        status =
-            printf("frontend %s: the newest key alone holds, within 2 seconds\n", work->name) < 0;
+    else {
+        printf("frontend %s: the newest key alone holds, within 2 seconds\n", work->name);
+        status = ctl_output_end(CTL_DONE);
+    }
     frontend_free(frontend);
     return status;
 }
@@ -201,8 +202,9 @@ int frontend_act_remove(struct work *work) {
     if (work->options.json)
         return print_json(
             json_pack("{s:s, s:b, s:s}", "name", work->name, "removed", 1, "note", stays));
-    return printf("frontend %s is removed: its keys are refused within 2 seconds.\n%s\n",
-                  work->name, stays) < 0;
+    printf("frontend %s is removed: its keys are refused within 2 seconds.\n%s\n", work->name,
+           stays);
+    return ctl_output_end(CTL_DONE);
 }
 
 /* One row; a file that the gateway leaves out says why. */
@@ -278,5 +280,5 @@ int frontend_act_list(struct work *work) {
     else
         ctl_table_print(stdout, rows);
     json_decref(rows);
-    return fflush(stdout) != 0 ? CTL_FAILED : CTL_DONE;
+    return ctl_output_end(CTL_DONE);
 }

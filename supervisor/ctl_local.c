@@ -32,7 +32,7 @@ int ctl_local_options(int argc, char **argv, struct ctl_options *options, bool *
             options->json = true;
         } else if (c == 'h') {
             ctl_print_help();
-            exit(CTL_DONE);
+            exit(ctl_output_end(CTL_DONE));
         } else if (c == 'o' && once != NULL) {
             *once = true;
         } else if (c == 'e' && every != NULL) {

@@ -94,7 +94,7 @@ static int one_picture(const char *socket, bool as_json) {
     }
     json_decref(summary);
     json_decref(agents);
-    return fflush(stdout) != 0 ? CTL_FAILED : CTL_DONE;
+    return ctl_output_end(CTL_DONE);
 }
 
 static void draw(const char *socket) {

@@ -72,7 +72,7 @@ static void parse(int argc, char **argv, struct upgrade *upgrade) {
             upgrade->options.json = true;
         } else if (c == 'h') {
             ctl_print_help();
-            exit(CTL_DONE);
+            exit(ctl_output_end(CTL_DONE));
         } else {
             usage("an option is not known");
         }

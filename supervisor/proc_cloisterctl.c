@@ -82,10 +82,10 @@ static void parse_options(int argc, char **argv, const char *words, struct ctl_o
             ret->json = true;
         } else if (c == 'h') {
             ctl_print_help();
-            exit(CTL_DONE);
+            exit(ctl_output_end(CTL_DONE));
         } else if (c == 'v') {
             printf("cloisterctl %s\n", CLOISTER_VERSION);
-            exit(CTL_DONE);
+            exit(ctl_output_end(CTL_DONE));
         } else {
             fprintf(stderr, "Try 'cloisterctl --help'.\n");
             exit(CTL_USAGE);
@@ -105,7 +105,7 @@ static int print_answer(json_t *answer, int exit_status, bool as_json) {
         (void)json_dumpf(answer, stdout, JSON_INDENT(2));
         (void)putchar('\n');
     }
-    return fflush(stdout) != 0 ? CTL_FAILED : exit_status;
+    return ctl_output_end(exit_status);
 }
 
 static int print_policy(bool as_json) {
@@ -167,7 +167,7 @@ static int ask(const struct ctl_command *command, char **arguments, size_t n,
     else if (answer == NULL && status != CTL_DONE)
         fprintf(stderr, "cloisterctl: %s\n", why);
     if (answer == NULL)
-        return status;
+        return ctl_output_end((int)status);
     ctl_add_memory(answer, 0);
     status = (enum ctl_exit)print_answer(answer, status, options->json);
     json_decref(answer);

@@ -122,6 +122,16 @@ class Control(Case):
             self.assertEqual(done, code, (words, err))
             self.assertTrue(out if code == DONE else err and not out, words)
 
+    def test_output_that_cannot_be_written(self):
+        """A full disk behind a redirection: no status that says done, and a word why not."""
+        for words in (["status"], ["list", "--json"], ["show", "policy"], ["top", "--once"], ["frontend", "list"], ["completion", "bash"],
+                      ["--version"], ["--help"]):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([CTL, "--config", self.cluster.dir / "etc/cloister.conf", *words], stdin=subprocess.DEVNULL, stdout=full,
+                                      stderr=subprocess.PIPE, timeout=30)
+            self.assertEqual(done.returncode, FAILED, words)
+            self.assertIn(b"standard output cannot be written", done.stderr, words)
+
     def test_tables_and_json(self):
         _, agent = self.agent()
         code, out, _ = self.cluster.ctl("list")
