@@ -21,11 +21,16 @@
 struct rotate {
     const struct config *config;
     bool json, look_only;
+    bool uncleared;   /* the keyring's file still has what the old key opens */
     int fd, next;     /* cloister-keys; the next key, -1 when only looking */
     uint64_t away_ms; /* clock since when it does not answer, 0: it does */
     uint64_t said_ms;
     char why[512];
 };
+
+static const char uncleared[] = "the key is changed, but the keyring's file still holds what the "
+                                "old one opens: make room on the disk, then run cloisterctl "
+                                "rotate-key again";
 
 static void sleep_ms(unsigned ms) {
     const struct timespec wait = {ms / 1000, (long)(ms % 1000) * 1000000};
@@ -57,8 +62,11 @@ static void say(struct rotate *rotate, const Cloister__KeysState *state, const c
         (void)putchar('\n');
         json_decref(line);
     } else {
-        printf("%s: %llu of %llu data keys\n", word, (unsigned long long)state->done,
+        printf("%s: %llu of %llu data keys", word, (unsigned long long)state->done,
                (unsigned long long)state->total);
+        if (state->unreadable > 0)
+            printf(", of which %llu open with no key", (unsigned long long)state->unreadable);
+        (void)putchar('\n');
     }
     (void)fflush(stdout);
 }
@@ -110,6 +118,7 @@ static int rewrap(struct rotate *rotate) {
             return complain(rotate, CTL_FAILED, state->detail);
         if (!state->running) {
             say(rotate, state, "finished");
+            rotate->uncleared = state->trouble != 0;
             return CTL_DONE;
         }
         if (state->trouble != 0 && clock_ms() - rotate->said_ms >= SAY_MS)
@@ -129,6 +138,8 @@ static int look(struct rotate *rotate) {
         answer->keys_state->running         ? "under way"
         : key_place_pending(rotate->config) ? "interrupted: run cloisterctl rotate-key again"
                                             : "none under way");
+    if (!answer->keys_state->running && answer->keys_state->trouble != 0)
+        return complain(rotate, CTL_FAILED, uncleared);
     return CTL_DONE;
 }
 
@@ -160,7 +171,7 @@ static int change(struct rotate *rotate) {
         return exit;
     if (key_place_finish(rotate->config, next, rotate->why, sizeof(rotate->why)) < 0)
         return complain(rotate, CTL_FAILED, rotate->why);
-    return CTL_DONE;
+    return rotate->uncleared ? complain(rotate, CTL_FAILED, uncleared) : CTL_DONE;
 }
 
 int ctl_rotate(const struct ctl_options *options, const char *word) {

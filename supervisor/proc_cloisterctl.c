@@ -238,7 +238,10 @@ int main(int argc, char **argv) {
     parse_options(argc, argv, "", &options);
     if (optind == argc)
         ctl_usage("a command is missing", "");
-    if (strcmp(argv[optind], "rotate-key") == 0)
+    if (strcmp(argv[optind], "rotate-key") == 0) {
+        if (argc - optind > 2)
+            ctl_usage("too many arguments: ", argv[optind]);
         return ctl_rotate(&options, argv[optind + 1]); /* NULL behind the last */
+    }
     return run_command(argv + optind, (size_t)(argc - optind - 1), &options);
 }

@@ -93,6 +93,7 @@ int rotation_start(struct rotation *rotation, const uint8_t *next) {
     log_info("changing the key-encryption key from %s to %s: %llu data keys", progress.kek,
              progress.next, (unsigned long long)progress.total);
     rotation->failures = 0;
+    rotation->error = 0;
     wait_ms(rotation, 0);
     return 0;
 }

@@ -114,7 +114,7 @@ class Control(Case):
     def test_exit_statuses(self):
         missing = self.cluster.dir / "no.sock"
         for code, words in ((DONE, ["list"]), (UNKNOWN, ["show", "0" * 32]), (UNKNOWN, ["park", "0" * 32]), (USAGE, ["nonsense"]),
-                            (USAGE, ["show"]), (USAGE, ["list", "more"]), (USAGE, ["drain", "of"]), (USAGE, ["top", "more"]),
+                            (USAGE, ["show"]), (USAGE, ["list", "more"]), (USAGE, ["rotate-key", "status", "more"]), (USAGE, ["drain", "of"]), (USAGE, ["top", "more"]),
                             (USAGE, ["config"]), (USAGE, ["completion", "csh"]), (USAGE, ["--nonsense"]), (USAGE, []),
                             (UNREACHABLE, ["--socket", missing, "list"]), (UNREACHABLE, ["--socket", missing, "top", "--once"]),
                             (DONE, ["--help"]), (DONE, ["--version"]), (DONE, ["show", "policy"])):

@@ -4,8 +4,10 @@ import json
 import os
 import pathlib
 import pwd
+import shutil
 import socket
 import subprocess
+import tempfile
 import time
 
 from base import FULL, Case
@@ -50,6 +52,37 @@ def as_user(name, act):
         finally:
             os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+class Full(Case):
+    """The keyring on a disk of its own, which is full: rows can be rewrapped, but the file cannot be made anew."""
+
+    ROWS, ROOM = 3000, 100 << 10
+
+    @classmethod
+    def setUpClass(cls):
+        cls.disk = pathlib.Path(tempfile.mkdtemp(prefix="cloister-disk.", dir="/var/tmp"))
+        cls.addClassCleanup(cls.disk.rmdir)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0755", "tmpfs", cls.disk], check=True)
+        cls.addClassCleanup(subprocess.run, ["umount", "-l", cls.disk], check=True)
+        cls.extra = f"[keys]\nkeyring={cls.disk}/keyring/keyring.db\n"
+        super().setUpClass()
+
+    def test_what_the_old_key_opens_is_still_there(self):
+        path = self.cluster.run / "keys/keys.sock"
+        self.assertEqual(as_user("cloister", lambda: create_users(path, 0, self.ROWS)), 0)
+        filler = self.disk / "filler"
+        filler.write_bytes(bytes(shutil.disk_usage(self.disk).free - self.ROOM))
+        code, out, err = self.cluster.ctl("rotate-key", "--json", timeout=120)
+        self.assertIn('"finished"', out, err)
+        self.assertIn("still holds what the old one opens", err)
+        self.assertEqual(code, 1)
+        code, _, err = self.cluster.ctl("rotate-key", "status")
+        self.assertEqual(code, 1, err)
+        filler.unlink()
+        code, _, err = self.cluster.ctl("rotate-key", timeout=120)  # the control: with room on the disk
+        self.assertEqual((code, err), (0, ""))
+        self.assertEqual(self.cluster.ctl("rotate-key", "status")[0], 0)
 
 
 class Rotate(Case):
