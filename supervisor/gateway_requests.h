@@ -37,7 +37,6 @@ enum request_effect {
 /* What a public gateway may ask for, on an endpoint of its own: nobody in particular asks. */
 #define REQUESTS_OF_THE_PUBLIC(X)                                                                  \
     X(CHAT_REQUEST, chat_request)                                                                  \
-    X(HEALTH_ASK, health_ask)                                                                      \
-    X(METRICS_ASK, metrics_ask)
+    X(HEALTH_ASK, health_ask)
 
 #endif

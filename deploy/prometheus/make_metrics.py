@@ -6,7 +6,8 @@ import sys
 HEAD = """# Cloister's numbers
 
 `GET /metrics` on the gateway's operators' socket (OpenMetrics 1.0): `curl --unix-socket
-/run/cloister/operator/gateway-owner.sock http://localhost/metrics`. `prometheus.yml` and `nginx-metrics.conf` bring them to
+/run/cloister/operator/gateway-owner.sock http://localhost/metrics`. That of the public gateway
+(`/run/cloister/public/gateway-public.sock`) has this gateway's own rows alone, so that nothing is counted twice. `prometheus.yml` and `nginx-metrics.conf` bring them to
 Prometheus, `cloister.rules.yml` has alerts, `../grafana/cloister.json` a dashboard. No label names a user or holds text from
 outside: every value is from a table. Made by `make_metrics.py` from `ipc/metrics.def`.
 

@@ -126,6 +126,21 @@ class Metrics(Case):
 
     # -- what moves --
 
+    def test_what_both_gateways_are_in_front_of_is_told_once(self):
+        """Prometheus adds up what two targets tell."""
+        def told(socket):
+            conn = UnixConnection(self.cluster.run / socket)
+            conn.request("GET", "/metrics")
+            text = conn.getresponse().read().decode()
+            conn.close()
+            return set(re.findall(r"^(cloister_\w+)", text, re.M))
+        owners, public = told("operator/gateway-owner.sock"), told("public/gateway-public.sock")
+        rows = re.findall(r'^METRIC\(\w+, \w+, "(\w+)", \w+, [A-Z| ]*GATEWAY', (TOP / "ipc/metrics.def").read_text(), re.M)
+        own = tuple(f"cloister_{name}" for name in [*rows, "build"])
+        self.assertEqual({name for name in public if not name.startswith(own)}, set())
+        self.assertLessEqual({"cloister_gateway_supervisor_up", "cloister_http_connections"}, public)
+        self.assertLessEqual({"cloister_database_up", "cloister_turns_running"} | public, owners, "the control")
+
     def test_numbers_move_with_turns(self):
         user = self.person(events=[timed(CANARY, day_after(1, ZONE), "10:00", "11:00", ZONE)])
         before = self.numbers()
