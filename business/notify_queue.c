@@ -42,7 +42,9 @@ static const char take[] =
     " AND ($3::bool OR NOT payload ? '" OUTBOX_SEALED "')"
     /* Delivered, and its mark is on its way. */
     " AND id <> ALL ($4::bigint[])"
-    " AND next_at <= now() ORDER BY next_at LIMIT $1::bigint FOR UPDATE SKIP LOCKED)"
+    /* Nothing is put off so far: the clock was ahead, and is right again. */
+    " AND (next_at <= now() OR next_at > now() + $5::bigint * interval '1 millisecond')"
+    " ORDER BY next_at LIMIT $1::bigint FOR UPDATE SKIP LOCKED)"
     " RETURNING id, kind, to_kind, business, reference, payload::text, attempts,"
     " (extract(epoch FROM created_at) * 1000)::bigint";
 
@@ -167,7 +169,7 @@ static void on_taken(void *ctx, int error, const struct pg_rows *rows) {
 }
 
 static void take_more(struct queue *queue) {
-    char most[24], lease[24];
+    char most[24], lease[24], far[24];
     size_t idle = workers_idle(queue->workers);
     if (queue->taking || idle == 0) {
         queue->again = queue->taking;
@@ -176,11 +178,12 @@ static void take_more(struct queue *queue) {
     queue->taking = true;
     queue->again = false;
     (void)snprintf(most, sizeof(most), "%zu", idle);
-    (void)snprintf(lease, sizeof(lease), "%" PRIu64,
-                   DELIVERY_CHANNELS * queue->settings->timeout_ms + LEASE_MS);
+    const uint64_t longest = DELIVERY_CHANNELS * queue->settings->timeout_ms + LEASE_MS;
+    (void)snprintf(lease, sizeof(lease), "%" PRIu64, longest);
+    (void)snprintf(far, sizeof(far), "%" PRIu64, longest + 2 * RETRY_MAX_MS);
     const char *keyed = notify_key_bytes(queue->key) != NULL ? "t" : "f";
     const struct pg_param params[] = {PG_TEXT(most), PG_TEXT(lease), PG_TEXT(keyed),
-                                      PG_TEXT(marks_ids(queue->marks))};
+                                      PG_TEXT(marks_ids(queue->marks)), PG_TEXT(far)};
     pg_query(queue->pg, take, params, COUNT_OF(params), on_taken, queue);
 }
 

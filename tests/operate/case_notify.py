@@ -440,6 +440,15 @@ tries=5
         self.assertEqual(first["Message-ID"], second["Message-ID"])
         self.assertEqual(first["Date"], second["Date"])
 
+    def test_a_clock_that_was_ahead(self):
+        """What was put off by a wrong time is not put off until that time comes; what waits its hour does."""
+        self.sql("INSERT INTO business.outbox (kind, to_kind, business, reference, payload, next_at) SELECT 'booking_confirmed', 'customer', 'salon', "
+                 f"'{self.begin()}-' || name, jsonb_build_object('to', name || '-ahead@x.example'), now() + put_off FROM (VALUES "
+                 "('years', interval '3 years'), ('hour', interval '1 hour')) AS row (name, put_off)")
+        self.assertEqual(self.over(f"{self.begin()}-years")[:3], ["t", "f", "1"])
+        self.assertEqual(self.row(f"{self.begin()}-hour")[:3], ["f", "f", "0"])
+        self.sql(f"DELETE FROM business.outbox WHERE reference = '{self.begin()}-hour'")
+
     def test_killed_between_sending_and_marking(self):
         reference = self.write("slow-1-kill@x.example")
         wait_until(10, lambda: self.sent("slow-1-kill@x.example"), "the first mail")
