@@ -79,6 +79,16 @@ class Manuals(unittest.TestCase):
                 for words, _ in rows("ipc/options.def", "OPTION"):
                     self.assertRegex(shown(name), rf"(?m)^     {words}\b", name)
 
+    def test_signals_that_units_send_are_told(self):
+        told = 0
+        for unit in sorted((PREFIX / "lib/systemd/system").glob("cloister*.service")):
+            text = unit.read_text()
+            if re.search(r"^ExecReload=/bin/kill -HUP", text, re.M):
+                program = pathlib.Path(re.search(r"^ExecStart=!?(\S+)", text, re.M)[1]).name
+                self.assertIn("SIGHUP", shown(program), unit.name)
+                told += 1
+        self.assertGreater(told, 3)
+
     def test_every_program_has_a_page(self):
         programs = [p.name for folder in ("bin", "sbin", "libexec/cloister") for p in (PREFIX / folder).glob("cloister*")]
         helpers = {"cloister-launch", "cloister-catch", "cloister-world"}  # of the quickstart and the tests

@@ -55,6 +55,12 @@ class UnitFiles(unittest.TestCase):
             wrong.write_text((UNITS / wrong.name).read_text().replace("PrivateNetwork=yes", "PrivateNetwork=perhaps"))
             self.assertIn("perhaps", analyze("verify", "--man=no", str(wrong)).stderr)
 
+    def test_their_pages_exist(self):
+        for unit in sorted(UNITS.glob("cloister*")):
+            for line in re.findall(r"^Documentation=(.*)$", unit.read_text(), re.M):
+                for name, section in re.findall(r"man:([\w.-]+)\((\d)\)", line):
+                    self.assertTrue((PREFIX / f"share/man/man{section}/{name}.{section}").exists(), f"{unit.name}: {name}({section})")
+
     def test_exposure_is_small_and_each_gap_has_its_reason(self):
         for service, most in EXPOSURE.items():
             with self.subTest(service):
