@@ -38,7 +38,8 @@ static void check_values(struct findings *findings, const struct config *config)
     if (config_str(config, CONFIG_google_client_secret_file)[0] == '\0' && !credentials)
         finding_add(findings, true, "google.client_secret_file",
                     "nobody can connect a calendar without one",
-                    "put the client's secret into a file that only root can read, and name it");
+                    "put the client's secret into a file that only " CLOISTER_USER_KEYS
+                    " can read, and name it");
     if (config_str(config, CONFIG_model_model)[0] == '\0')
         finding_add(findings, true, "model.model", "no model is named",
                     "write the provider's model id");
@@ -121,8 +122,9 @@ static void check_addresses(struct findings *findings, const struct config *conf
 
 static void check_people(struct findings *findings, const struct config *config) {
     static const char *const users[] = {CLOISTER_USER_SUPERVISOR, CLOISTER_USER_KEYS,
-                                        CLOISTER_USER_AGENT, CLOISTER_USER_EGRESS,
-                                        CLOISTER_USER_GATEWAY};
+                                        CLOISTER_USER_AGENT,      CLOISTER_USER_EGRESS,
+                                        CLOISTER_USER_GATEWAY,    CLOISTER_USER_PUBLIC,
+                                        CLOISTER_USER_BUSINESS,   CLOISTER_USER_NOTIFY};
     for (size_t i = 0; i < COUNT_OF(users); i++)
         if (getpwnam(users[i]) == NULL)
             finding_add(findings, true, users[i], "there is no such system user",

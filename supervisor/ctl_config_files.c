@@ -81,7 +81,45 @@ static bool sound(struct findings *findings, const char *where, const char *path
     return true;
 }
 
-/* `strict`: cloister-keys does not start with one that others may read. */
+/* Otherwise cloister-launch does, and cloister-keys reads its files as root. */
+static bool is_run_by_systemd(void) {
+    return access("/run/systemd/system", F_OK) == 0;
+}
+
+static bool is_credential(const char *name) {
+    char path[256];
+    (void)snprintf(path, sizeof(path), "/etc/credstore.encrypted/%s", name);
+    return access(path, F_OK) == 0;
+}
+
+/* `strict`: its program does not start with one that others may read. */
+static void check_private(struct findings *findings, const char *where, const char *path,
+                          const struct stat *st, bool strict) {
+    char what[PATH_MAX + 128];
+    if ((st->st_mode & 077) == 0)
+        return;
+    (void)snprintf(what, sizeof(what), "%s: others than its owner may read it (mode %04o)", path,
+                   (unsigned)(st->st_mode & 07777));
+    finding_add(findings, strict, where, what, "chmod 0600");
+}
+
+/* Of a program that begins as its own user. */
+static void check_own_secret(struct findings *findings, const char *where, const char *path,
+                             const char *name, bool strict) {
+    char what[PATH_MAX + 128], todo[128];
+    struct stat st;
+    const struct passwd *user = getpwnam(name);
+    if (!sound(findings, where, path) || stat(path, &st) < 0)
+        return;
+    check_private(findings, where, path, &st, strict);
+    if (user == NULL || may_reach(path, user, S_IROTH))
+        return; /* that there is no such user is said elsewhere */
+    (void)snprintf(what, sizeof(what), "%s: the user %s cannot read it", path, name);
+    (void)snprintf(todo, sizeof(todo), "chown %s, and let it pass each directory on the way", name);
+    finding_add(findings, true, where, what, todo);
+}
+
+/* `strict`: as above. */
 static void check_secret(struct findings *findings, const char *where, const char *path,
                          bool strict) {
     char what[PATH_MAX + 128];
@@ -92,23 +130,66 @@ static void check_secret(struct findings *findings, const char *where, const cha
         (void)snprintf(what, sizeof(what), "%s is empty", path);
         finding_add(findings, true, where, what, "write the secret into it");
     }
-    if ((st.st_mode & 077) != 0) {
-        (void)snprintf(what, sizeof(what), "%s: others than its owner may read it (mode %04o)",
-                       path, (unsigned)(st.st_mode & 07777));
-        finding_add(findings, strict, where, what, "chmod 0600");
-    }
+    check_private(findings, where, path, &st, strict);
     const struct passwd *keys = getpwnam(CLOISTER_USER_KEYS);
-    if (st.st_uid != 0 && (keys == NULL || st.st_uid != keys->pw_uid)) {
+    if (keys != NULL && is_run_by_systemd() && !may_reach(path, keys, S_IROTH)) {
+        (void)snprintf(
+            what, sizeof(what),
+            "%s: systemd starts cloister-keys as " CLOISTER_USER_KEYS ", who cannot read it", path);
+        finding_add(findings, true, where, what, "chown " CLOISTER_USER_KEYS ", chmod 0400");
+    } else if (st.st_uid != 0 && (keys == NULL || st.st_uid != keys->pw_uid)) {
         (void)snprintf(what, sizeof(what), "%s belongs neither to root nor to " CLOISTER_USER_KEYS,
                        path);
-        finding_add(findings, strict, where, what, "chown root");
+        finding_add(findings, strict, where, what, "chown " CLOISTER_USER_KEYS);
     }
 }
 
-static void check_ca(struct findings *findings, const char *where, const char *path) {
+static void check_ca(struct findings *findings, const char *where, const char *path,
+                     const char *name) {
     if (path[0] != '\0' && sound(findings, where, path))
-        need_reader(findings, where, path, CLOISTER_USER_AGENT, S_IROTH);
+        need_reader(findings, where, path, name, S_IROTH);
 }
+
+/* ---- the front door ---- */
+
+static void check_links_key(struct findings *findings, const struct config *config) {
+    static const char where[] = "business.secret_file";
+    const char *path = config_str(config, CONFIG_business_secret_file);
+    const bool set = config_is_set(config, CONFIG_business_secret_file);
+    if (!set && is_credential("business-secret"))
+        return;
+    if (set || access(path, F_OK) == 0)
+        check_own_secret(findings, where, path, CLOISTER_USER_BUSINESS, true);
+    else
+        finding_add(findings, false, where, "there is none: cloister-business does not start",
+                    "make it, or do without the front door: front-door.md says how");
+}
+
+/* `wanted`: it does not start without. */
+static void check_notify_secret(struct findings *findings, const struct config *config,
+                                const char *where, enum config_key key, const char *credential,
+                                bool wanted) {
+    const char *path = config_str(config, key);
+    if (path[0] != '\0')
+        check_own_secret(findings, where, path, CLOISTER_USER_NOTIFY, false);
+    else if (wanted && !is_credential(credential))
+        finding_add(findings, true, where, "nothing is named: cloister-notify does not start",
+                    "name the file that holds it, or make it a credential of systemd");
+}
+
+static void check_notify(struct findings *findings, const struct config *config) {
+    if (config_str(config, CONFIG_notify_smtp_url)[0] != '\0')
+        check_notify_secret(findings, config, "notify.smtp_password_file",
+                            CONFIG_notify_smtp_password_file, "cloister-smtp-password",
+                            config_str(config, CONFIG_notify_smtp_user)[0] != '\0');
+    if (config_str(config, CONFIG_notify_webhook_url)[0] != '\0')
+        check_notify_secret(findings, config, "notify.webhook_secret_file",
+                            CONFIG_notify_webhook_secret_file, "cloister-webhook-secret", true);
+    check_ca(findings, "notify.ca_file", config_str(config, CONFIG_notify_ca_file),
+             CLOISTER_USER_NOTIFY);
+}
+
+/* ---- frontends ---- */
 
 static void check_frontend(struct findings *findings, const struct frontend_dir *dir,
                            const char *folder, const char *name) {
@@ -157,8 +238,10 @@ static void check_frontends(struct findings *findings, const char *folder) {
 }
 
 void config_check_files(struct findings *findings, const struct config *config, const char *path) {
-    static const char *const readers[] = {CLOISTER_USER_AGENT, CLOISTER_USER_EGRESS,
-                                          CLOISTER_USER_GATEWAY};
+    static const char *const readers[] = {CLOISTER_USER_SUPERVISOR, CLOISTER_USER_AGENT,
+                                          CLOISTER_USER_EGRESS,     CLOISTER_USER_GATEWAY,
+                                          CLOISTER_USER_PUBLIC,     CLOISTER_USER_BUSINESS,
+                                          CLOISTER_USER_NOTIFY};
     if (sound(findings, path, path))
         for (size_t i = 0; i < COUNT_OF(readers); i++)
             need_reader(findings, path, path, readers[i], S_IROTH);
@@ -168,7 +251,11 @@ void config_check_files(struct findings *findings, const struct config *config, 
                  config_str(config, CONFIG_google_client_secret_file), false);
     check_secret(findings, "model.api_key_file", config_str(config, CONFIG_model_api_key_file),
                  false);
-    check_ca(findings, "google.ca_file", config_str(config, CONFIG_google_ca_file));
-    check_ca(findings, "model.ca_file", config_str(config, CONFIG_model_ca_file));
+    check_ca(findings, "google.ca_file", config_str(config, CONFIG_google_ca_file),
+             CLOISTER_USER_AGENT);
+    check_ca(findings, "model.ca_file", config_str(config, CONFIG_model_ca_file),
+             CLOISTER_USER_AGENT);
+    check_links_key(findings, config);
+    check_notify(findings, config);
     check_frontends(findings, config_str(config, CONFIG_gateway_frontends_dir));
 }

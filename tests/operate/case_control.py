@@ -247,6 +247,7 @@ class Control(Case):
         foreign = self.cluster.dir / "etc/ca.pem"
         foreign.write_text("x")
         foreign.chmod(0o600)
+        mail = "[notify]\nsmtp_url=smtp://mail.example:587\nmail_from=a@b.example\n"
         for text, found in ((f"[model]\napi_key_file={secret}\n", ("warning", "model.api_key_file")),
                             (f"[keys]\nkey_file={secret}\n", ("error", "keys.key_file")),
                             (f"[google]\nclient_secret_file={secret}.missing\n", ("error", "google.client_secret_file")),
@@ -257,9 +258,23 @@ class Control(Case):
                             ("[gateway]\nfrontends_dir=/etc/cloister/missing\n", ("error", "gateway.frontends_dir")),
                             ("[control]\nobserver_group=nobody-has-it\n", ("error", "control.observer_group")),
                             ("[keys]\nprovider=aws-kms\n", ("error", "keys.provider")),
+                            (f"[business]\nsecret_file={secret}\n", ("error", "business.secret_file")),
+                            (f"[business]\nsecret_file={foreign}\n", ("error", "business.secret_file")),
+                            (f"{mail}smtp_user=x\nsmtp_password_file={secret}.missing\n", ("error", "notify.smtp_password_file")),
+                            (f"{mail}smtp_user=x\nsmtp_password_file={foreign}\n", ("error", "notify.smtp_password_file")),
+                            (f"{mail}smtp_user=x\nsmtp_password_file={secret}\n", ("warning", "notify.smtp_password_file")),
+                            (f"{mail}smtp_user=x\n", ("error", "notify.smtp_password_file")),
+                            ("[notify]\nwebhook_url=https://x.example/\n", ("error", "notify.webhook_secret_file")),
+                            (f"[notify]\nca_file={foreign}\n", ("error", "notify.ca_file")),
                             ("[egress]\nallow=https://model.example/v1\n", ("error", "egress")),
                             ("[egress]\nallow=model.example\n", ("error", "egress"))):
             self.assertEqual(self.faults(text) - usual, {found}, text)
+        code, out = self.check(f"[google]\nclient_secret_file={foreign}\n")  # root's: cloister-launch is root
+        self.assertEqual((code, "google.client_secret_file" in out), (DONE, False), out)
+        by_systemd = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run; mkdir -p /run/systemd/system; exec "$@"', "sh"]
+        done = subprocess.run([*by_systemd, CTL, "--config", self.cluster.dir / "etc/checked.conf", "config", "check"], stdout=subprocess.PIPE)
+        self.assertEqual(done.returncode, FAILED)
+        self.assertIn(b"who cannot read it\n    -> chown cloister-keys", done.stdout)
         code, out = self.check("[model]\nmodell=x\n")
         self.assertEqual(code, FAILED)
         self.assertIn("modell", out)
