@@ -135,8 +135,9 @@ static void tell_door(const struct config *config, const struct instance *instan
     if (config_is_set(config, instance->listen) &&
         evutil_parse_sockaddr_port(said, (struct sockaddr *)&meant, &meant_len) == 0 &&
         evutil_sockaddr_cmp((struct sockaddr *)&there, (struct sockaddr *)&meant, 1) != 0)
-        log_warn("gateway.%s_listen says %s, but systemd has opened the socket: change it by "
-                 "'systemctl edit %s.socket'",
+        log_warn("gateway.%s_listen says %s, but the socket is held open by systemd, where "
+                 "'systemctl edit %s.socket' changes it, or by cloister-launch, which is to be "
+                 "restarted",
                  instance->word, said,
                  instance->kind == INSTANCE_PUBLIC ? "cloister-gateway-public"
                                                    : "cloister-gateway");

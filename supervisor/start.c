@@ -106,13 +106,14 @@ void start_groups(const struct config *config, struct ctl_groups *ret) {
 }
 
 void start_tell_passed(int fd, const struct start_paths *paths, const struct ctl_groups *groups) {
-    static const char edit[] = "systemd has opened it: change that by 'systemctl edit "
-                               "cloisterd.socket'";
+    static const char edit[] =
+        "it is held open by systemd, where 'systemctl edit cloisterd.socket' "
+        "changes that, or by cloister-launch, which is to be restarted";
     struct sockaddr_un there = {0};
     socklen_t len = sizeof(there);
     struct stat st;
     if (getsockname(fd, (struct sockaddr *)&there, &len) < 0 || stat(there.sun_path, &st) < 0) {
-        log_warn("the control socket that systemd opened cannot be looked at: %s", strerror(errno));
+        log_warn("the control socket that was passed on cannot be looked at: %s", strerror(errno));
         return;
     }
     if (strcmp(there.sun_path, paths->control) != 0)

@@ -148,6 +148,19 @@ class Reload(Case):
             self.settings.write_text(self.good)
             self.settings.chmod(before.stat().st_mode & 0o777)
 
+    def test_a_listener_that_others_hold(self):
+        """It outlives the gateway, so another address takes more than the restart that reload names: the log says what."""
+        self.write("gateway", "owner_listen", "127.0.0.1:1")
+        self.assertEqual([c["setting"] for c in self.reload()["changed"]], ["gateway.owner_listen"])
+        kill(self.cluster.programs()["cloister-gateway"])
+        wait_until(20, lambda: "gateway.owner_listen says 127.0.0.1:1, but" in self.cluster.log(), "a word in the log")
+        line = next(line for line in self.cluster.log().splitlines() if "gateway.owner_listen says" in line)
+        self.assertIn("systemctl edit cloister-gateway.socket", line)
+        self.assertIn("cloister-launch, which is to be restarted", line)
+        self.settings.write_text(self.good)
+        kill(self.cluster.programs()["cloister-gateway"])
+        wait_until(30, self.cluster.ready, "ready")
+
     def test_whom_turns_may_reach(self):
         """Taken off the list a host is reached by nobody, back on it it is, and cloister-egress stays the process it was."""
         user, egress = self.person(), self.cluster.programs()["cloister-egress"]
