@@ -17,11 +17,12 @@ import ssl
 import subprocess
 import tempfile
 import threading
+import unittest
 import uuid
 
 from base import Case
 from case_metrics import UnixConnection
-from cluster import Cluster, free_port, wait_until
+from cluster import TOP, Cluster, free_port, wait_until
 from front_door import Public, at, profile, text
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -557,3 +558,13 @@ class NotConfigured(Case):
         wait_until(10, lambda: sql("SELECT count(*) FROM business.outbox WHERE dead_at IS NOT NULL AND "
                                    "payload->>'given_up' = 'not configured'") == [["3"]], "marks")
         self.assertEqual(self.cluster.log().count("no mail is sent"), 1)
+
+
+class Patience(unittest.TestCase):
+    def test_a_night_without_a_mail_server(self):
+        """What is given up is told to nobody and its words are gone: defaults outlast a night and whoever mends it in the morning."""
+        defaults = dict(re.findall(r'^SETTING\(notify, (\w+), U64, "(\d+)"', (TOP / "ipc/config.def").read_text(), re.M))
+        retry, hour = int(defaults["retry_ms"]), int(re.search(r"RETRY_MAX_MS (\d+)u", (TOP / "business/notify_queue.c").read_text())[1])
+        least = sum(min(retry << n, hour) // 2 for n in range(int(defaults["tries"]) - 1))  # backoff_ms: half of it at least
+        self.assertGreater(least, 12 * 3600 * 1000)
+        self.assertLess(least, 36 * 3600 * 1000, "and end: a webhook that is dead is an alert for as long")
