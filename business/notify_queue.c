@@ -231,7 +231,7 @@ static void on_news(void *ctx, enum pg_news news, const char *why) {
         take_more(queue);
         break;
     case PG_DOWN:
-        log_warn("the database is away: %s", why);
+        log_warn("the database is away: %.*s", (int)strcspn(why, "\n"), why);
         break;
     case PG_REFUSED:
         if (++queue->refused == REFUSED_TOLD)

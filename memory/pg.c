@@ -2,11 +2,14 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "memory/pg_conn.h"
 
 #define CONNECTIONS_MAX 16
+#define REASONS_MOST    4 /* told of one outage */
+#define REASON_MAX      160
 
 struct pg {
     struct event_base *base;
@@ -18,7 +21,8 @@ struct pg {
     struct pg_query *refused; /* to be ended by the pump */
     struct event *pump;       /* start what can start, end what cannot */
     struct event *timer;      /* the oldest has waited too long */
-    bool was_down;            /* the outage has been told */
+    unsigned reasons;         /* of this outage that were told */
+    char reason[REASON_MAX];  /* the last of them */
 };
 
 void pg_query_free(struct pg_query *query) {
@@ -131,19 +135,28 @@ static void on_up(void *pool) {
     for (unsigned i = 0; i < pg->options.connections; i++)
         up += pg_conn_up(pg->conns[i]);
     if (up == 1) {
-        pg->was_down = false;
+        pg->reasons = 0;
         tell(pg, PG_UP, "");
     }
     wake(pg);
+}
+
+/* That the connection was lost is the first word of many an outage; why there is no other comes
+ * later. */
+static void tell_down(struct pg *pg, const char *why) {
+    if (pg->reasons > 0 && strncmp(pg->reason, why, sizeof(pg->reason) - 1) == 0)
+        return;
+    if (pg->reasons++ >= REASONS_MOST)
+        return;
+    (void)snprintf(pg->reason, sizeof(pg->reason), "%s", why);
+    tell(pg, PG_DOWN, why);
 }
 
 static void on_down(void *pool, const char *why) {
     struct pg *pg = pool;
     if (pg_ready(pg))
         return;
-    if (!pg->was_down)
-        tell(pg, PG_DOWN, why);
-    pg->was_down = true;
+    tell_down(pg, why);
     wake(pg); /* what waits now has nothing to wait for */
 }
 

@@ -21,7 +21,8 @@ struct pg_rows; /* the rows of one answer, valid during the callback */
 
 enum pg_news {
     PG_UP,      /* the first connection is usable */
-    PG_DOWN,    /* the last one is gone, or could not be made; told once an outage */
+    PG_DOWN,    /* the last one is gone, or could not be made; told once an outage, and again a few
+                 * times when why is another */
     PG_REFUSED, /* the server refused a statement for no reason that its caller is told: -EIO */
 };
 

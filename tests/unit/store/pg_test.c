@@ -311,6 +311,23 @@ START_TEST(a_frozen_server_does_not_freeze_the_loop) {
 }
 END_TEST
 
+START_TEST(why_there_is_none_is_told_too) {
+    struct answer answer = {0};
+    downs = 0;
+    (void)postgres_sql("ALTER ROLE cloister CONNECTION LIMIT 0");
+    (void)postgres_sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                       " WHERE usename = 'cloister'");
+    loop_until(base, downs > 1);
+    (void)postgres_sql("ALTER ROLE cloister CONNECTION LIMIT -1");
+    ck_assert_msg(strstr(last_news, "too many connections for role") != NULL, "%s", last_news);
+    loop_until(base, pg_ready(pool));
+    ck_assert_int_eq(downs, 2);
+    pg_query(pool, "SELECT 3", NULL, 0, on_answer, &answer);
+    loop_until(base, answer.calls > 0);
+    ck_assert_int_eq((int)answer.number, 3);
+}
+END_TEST
+
 START_TEST(a_wrong_address_is_told_once) {
     struct pg *lost;
     ups = downs = 0;
@@ -416,6 +433,7 @@ int main(void) {
     tcase_add_test(cases, a_slow_statement_ends_and_others_go_on);
     tcase_add_test(cases, a_killed_server_ends_queries_and_comes_back);
     tcase_add_test(cases, a_frozen_server_does_not_freeze_the_loop);
+    tcase_add_test(cases, why_there_is_none_is_told_too);
     tcase_add_test(cases, a_wrong_address_is_told_once);
     tcase_add_test(cases, migrations_run_once_and_stop_at_a_newer_database);
     tcase_add_test(cases, a_refused_migration_leaves_nothing);
