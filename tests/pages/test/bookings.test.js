@@ -201,6 +201,7 @@ test('nothing to find with a wrong secret', async () => {
   for (const path of [`/bookings/${number}?secret=${'A'.repeat(43)}`, `/bookings/${number}`, '/bookings/nothing?secret=x', '/b/no-such-business']) {
     const reply = await one.page.goto(at(path));
     assert.equal(reply.status(), 404, path);
+    assert.equal(one.page.url(), at(path), 'an address that can be looked at again, and loaded again');
     assert.equal(await one.page.getByText(/Salon Linde|Sam Smith/).count(), 0);
   }
   await look(one, '69-none');
