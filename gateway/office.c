@@ -185,7 +185,7 @@ void office_go(struct call *call, const char *path) {
 
 void office_form_begin(struct html *html, const char *path, const char *csrf, const char *act) {
     html_put(html,
-             "<form class=\"form\" method=\"post\" action=\"%s\">\n"
+             "<form class=\"form once\" method=\"post\" action=\"%s\">\n"
              "<input type=\"hidden\" name=\"csrf\" value=\"%s\">\n"
              "<input type=\"hidden\" name=\"act\" value=\"%s\">\n",
              path, csrf, act);

@@ -234,10 +234,11 @@ static void put_features(struct part *part) {
 /* ---- the whole ---- */
 
 static void put_act(struct part *part, const char *act, const char *class, const char *text) {
-    html_put(part->html,
-             "<form method=\"post\" action=\"%s\"><input type=\"hidden\" name=\"csrf\" "
-             "value=\"%s\"><button class=\"%s\" name=\"act\" value=\"%s\">%s</button></form>\n",
-             part->path, part->edit->csrf, class, act, text);
+    html_put(
+        part->html,
+        "<form class=\"once\" method=\"post\" action=\"%s\"><input type=\"hidden\" name=\"csrf\" "
+        "value=\"%s\"><button class=\"%s\" name=\"act\" value=\"%s\">%s</button></form>\n",
+        part->path, part->edit->csrf, class, act, text);
 }
 
 /* cloister-business names fields; people see where they are on the page. */

@@ -114,6 +114,32 @@ test('a business is written, looked at, published, taken off and deleted', async
   await who.close();
 });
 
+test('a form of the owner’s that is pressed twice is sent once', async () => {
+  const { page } = signed, slug = await publish(signed);
+  let sent = 0;
+  await page.route(`**/businesses/${slug}`, async (route) => {
+    if (route.request().method() === 'POST') {
+      sent++;
+      await new Promise((resolve) => { setTimeout(resolve, 1000); }); // the second press finds the page still there
+    }
+    await route.continue().catch(() => {});
+  });
+  await page.goto(`${site.url}/businesses/${slug}`);
+  const form = page.getByRole('region', { name: 'Services', exact: true }).locator('details').last();
+  await form.locator('summary').click();
+  await form.getByLabel('Name', { exact: true }).fill('Beard');
+  await form.getByLabel(/^Takes/).fill('20');
+  await form.getByRole('button', { name: 'Add' }).scrollIntoViewIfNeeded();
+  const { x, y, width, height } = await form.getByRole('button', { name: 'Add' }).boundingBox();
+  for (let n = 0; n < 2; n++) {
+    await page.mouse.click(x + width / 2, y + height / 2);
+    await new Promise((resolve) => { setTimeout(resolve, 200); });
+  }
+  await page.getByText('Saved.').waitFor();
+  await page.unroute(`**/businesses/${slug}`);
+  assert.equal(sent, 1);
+});
+
 test('the same on a wide screen', async () => {
   const who = signed;
   const slug = await publish(who);
