@@ -89,16 +89,26 @@ static bool admit_session(struct call *call, const struct strict_head *head) {
     return false;
 }
 
-/* A page leads to where it can be had; a program is told what is missing. */
-static bool refuse_stranger(struct call *call) {
+/* A page leads to where it can be had; a program is told what is missing. A form is read first:
+ * caller_stranger. */
+static bool refuse_stranger(struct call *call, const struct strict_head *head) {
     bool get = call->route->method == METHOD_GET;
     if (public_limited(call))
         return false;
+    if (call->route->body == BODY_FORM && !from_elsewhere(call, head))
+        return true;
     if (route_is_page(call->route))
         call_redirect(call, 303, get ? "/login" : "/", NULL, 0);
     else
         call_session_over(call);
     return false;
+}
+
+void caller_stranger(struct call *call) {
+    if (strcmp(call->route->pattern, "/logout") == 0)
+        call_redirect(call, 303, "/", NULL, 0); /* as was wanted */
+    else
+        call_session_over(call);
 }
 
 /* Customers' forms carry no session, and Origin: null at most, since their pages tell nobody where
@@ -127,7 +137,7 @@ bool caller_admit(struct call *call, const struct strict_head *head) {
     case CALLER_FRONTEND_OR_SESSION:
         return key != NULL || !session ? admit_frontend(call, key) : admit_session(call, head);
     case CALLER_SESSION:
-        return session ? admit_session(call, head) : refuse_stranger(call);
+        return session ? admit_session(call, head) : refuse_stranger(call, head);
     case CALLER_PUBLIC:
         return !public_limited(call) && !form_from_elsewhere(call, head);
     case CALLER_OPERATOR:

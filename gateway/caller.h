@@ -8,6 +8,8 @@
 
 /* Needs call->route, ->address and ->cookie. Fills in ->frontend or ->session. False: answered. */
 bool caller_admit(struct call *call, const struct strict_head *head);
+/* Answers a form that came without a session, once its body is read. */
+void caller_stranger(struct call *call);
 /* Answers 429 when `wait_ms` is not 0; then true. */
 bool caller_limited(struct call *call, uint64_t wait_ms, unsigned limit, const char *detail);
 

@@ -398,7 +398,10 @@ static void on_request(void *ctx, struct conn *conn, const uint8_t *body, size_t
     }
     if (call->route->body == BODY_FORM)
         take_csrf(call);
-    call->route->handler(call);
+    if (call->route->caller == CALLER_SESSION && call->session[0] == '\0')
+        caller_stranger(call);
+    else
+        call->route->handler(call);
 }
 
 static bool on_crowd(void *ctx, const struct in6_addr *peer) {

@@ -30,12 +30,10 @@ struct office *office_new(struct call *call) {
 static bool on_session(void *ctx, enum upstream_end end, const Cloister__Message *message) {
     struct call *call = ctx;
     struct office *office = call->state;
-    if (web_session_over(end, message)) {
-        call->ask = 0;
-        call_redirect(call, 303, "/login", NULL, 0);
-    } else if (web_session_replied(call, end, message, &office->page)) {
+    if (web_session_over(end, message))
+        web_sign_in(call);
+    else if (web_session_replied(call, end, message, &office->page))
         office->next(call);
-    }
     return false;
 }
 
@@ -59,8 +57,7 @@ static bool on_asked(void *ctx, enum upstream_end end, const Cloister__Message *
     struct call *call = ctx;
     struct office *office = call->state;
     if (web_session_over(end, message)) {
-        call->ask = 0;
-        call_redirect(call, 303, "/login", NULL, 0);
+        web_sign_in(call);
         return false;
     }
     if (to_connect(call, end, message))
@@ -86,7 +83,7 @@ bool office_take(struct call *call, enum upstream_end end, const Cloister__Messa
     struct problem problem;
     call->ask = 0;
     if (web_session_over(end, message)) {
-        call_redirect(call, 303, "/login", NULL, 0);
+        web_sign_in(call);
         return false;
     }
     if (to_connect(call, end, message))

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gateway/assets.h"
+#include "gateway/html.h"
 #include "gateway/query.h"
 
 const struct page_kind page_kinds[PAGES_COUNT] = {
@@ -16,7 +17,8 @@ const struct page_kind page_kinds[PAGES_COUNT] = {
     [PAGE_MEMORY_NOTE] = {"memory_note.html", 4, {"csrf", "id", "text", "day"}},
     [PAGE_RESULT] = {"result.html",
                      4,
-                     {"title", "text", "link", "link_text", "home", "other", "other_text"}},
+                     {"title", "text", "link", "link_text", "home", "other", "other_text", "kept",
+                      "target"}},
     [PAGE_OFFICE] = {"office.html",
                      8,
                      {"title", "csrf", "account", "notice", "main", "tab_businesses",
@@ -191,12 +193,57 @@ static struct button button_of(const struct call *call, const struct problem *pr
     return to_home;
 }
 
+/* ---- what was typed into a form that failed ---- */
+
+/* What people write; the rest of a form is chosen, or its page's own. */
+static bool is_typed(const char *name, const json_t *value) {
+    static const char *const names[] = {
+        "text",        "message",   "note",   "reason",      "name",       "email",
+        "phone",       "street",    "city",   "postal_code", "category",   "summary",
+        "description", "languages", "emails", "website",     "attributes", "webhook_url"};
+    const char *text = json_string_value(value);
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return text != NULL && text[0] != '\0';
+    return false;
+}
+
+static bool has_typed(const struct call *call) {
+    const char *name;
+    json_t *value;
+    bool any = false;
+    json_object_foreach(call->body, name, value) any = any || is_typed(name, value);
+    return any && call->route->body == BODY_FORM;
+}
+
+static void put_kept(struct html *html, json_t *form) {
+    const char *name;
+    json_t *value;
+    int n = 0;
+    html_put(html, "<section class=\"kept\" aria-labelledby=\"kept\">\n<h2 id=\"kept\">What you "
+                   "wrote</h2>\n<p>Copy what you need before you leave this page.</p>\n");
+    json_object_foreach(form, name, value) {
+        if (!is_typed(name, value))
+            continue;
+        SCOPE_FREE char *words = strdup(name);
+        for (char *c = words; c != NULL && *c != '\0'; c++)
+            *c = *c == '_' ? ' ' : *c;
+        n++;
+        html_put(html,
+                 "<div><label for=\"kept-%d\">%s</label>\n<textarea id=\"kept-%d\" rows=\"2\" ", n,
+                 words, n);
+        html_put(html, "dir=\"auto\" readonly>%s</textarea></div>\n", json_string_value(value));
+    }
+    html_put(html, "</section>\n");
+}
+
 static bool readable(const char *text) {
     return text != NULL && text[0] != '\0' && utf8_valid(text, strlen(text));
 }
 
-void page_failure(struct call *call, const struct problem *problem, const struct call_header *more,
-                  size_t more_count) {
+/* `kept`: markup, or NULL. */
+static void show_failure(struct call *call, const struct problem *problem, const char *kept,
+                         const struct call_header *more, size_t more_count) {
     const struct words *words = words_of(problem->code);
     struct button button = button_of(call, problem, words);
     bool known = strcmp(words->code, problem->code) == 0 && words->text[0] != '\0';
@@ -209,6 +256,8 @@ void page_failure(struct call *call, const struct problem *problem, const struct
         {"home", "/"},
         {"other", other ? "/connect?switch=1" : ""},
         {"other_text", other ? "Use the other account" : ""},
+        {"kept", kept != NULL ? kept : "", true},
+        {"target", kept != NULL ? "_blank" : "_self"}, /* what was kept is on this page alone */
     };
     struct call_header headers[4];
     char seconds[24];
@@ -225,4 +274,13 @@ void page_failure(struct call *call, const struct problem *problem, const struct
         headers[n++] = more[i];
     page_show(call, problem->status < 400 || problem->status > 599 ? 500 : problem->status,
               PAGE_RESULT, places, COUNT_OF(places), headers, n);
+}
+
+void page_failure(struct call *call, const struct problem *problem, const struct call_header *more,
+                  size_t more_count) {
+    struct html kept = {.out = NULL};
+    if (has_typed(call) && html_begin(&kept) == 0)
+        put_kept(&kept, call->body);
+    show_failure(call, problem, kept.out == NULL ? NULL : html_text(&kept), more, more_count);
+    html_done(&kept);
 }

@@ -40,7 +40,7 @@ struct page_notice {
 const char *page_notice_of(const struct call *call, const struct page_notice *notices, size_t n);
 /* A page as it is. */
 void page_whole(struct call *call, const char *html, size_t len);
-/* The page for a request that failed. */
+/* The page for a request that failed. What was typed into its form stands on it, to be copied. */
 void page_failure(struct call *call, const struct problem *problem, const struct call_header *more,
                   size_t more_count);
 

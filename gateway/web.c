@@ -124,8 +124,7 @@ static bool on_connect_session(void *ctx, enum upstream_end end, const Cloister_
     struct call *call = ctx;
     Cloister__Caller caller;
     if (web_session_over(end, message)) {
-        call->ask = 0;
-        call_redirect(call, 303, "/login", NULL, 0);
+        web_sign_in(call);
         return false;
     }
     if (!web_session_replied(call, end, message, call->state))
@@ -146,8 +145,7 @@ void handle_connect_page(struct call *call) {
 static bool on_link(void *ctx, enum upstream_end end, const Cloister__Message *message) {
     struct call *call = ctx;
     if (web_session_over(end, message)) {
-        call->ask = 0;
-        call_redirect(call, 303, "/login", NULL, 0);
+        web_sign_in(call);
         return false;
     }
     if (!call_replied(call, end, message, CLOISTER__MESSAGE__BODY_CONNECT_LINK))

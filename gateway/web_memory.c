@@ -67,8 +67,7 @@ static bool to_login_if_over(struct call *call, enum upstream_end end,
                              const Cloister__Message *message) {
     if (!web_session_over(end, message))
         return false;
-    call->ask = 0;
-    call_redirect(call, 303, "/login", NULL, 0);
+    web_sign_in(call);
     return true;
 }
 

@@ -32,6 +32,14 @@ bool web_session_over(enum upstream_end end, const Cloister__Message *message) {
            strcmp(message->failure->code, "session_invalid") == 0;
 }
 
+void web_sign_in(struct call *call) {
+    call->ask = 0;
+    if (call->body != NULL)
+        call_session_over(call);
+    else
+        call_redirect(call, 303, "/login", NULL, 0);
+}
+
 /* Reads a reply to SESSION_SHOW, or answers with what went wrong. */
 bool web_session_replied(struct call *call, enum upstream_end end, const Cloister__Message *message,
                          struct web_page *page) {

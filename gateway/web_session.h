@@ -19,6 +19,8 @@ bool web_session_replied(struct call *call, enum upstream_end end, const Cloiste
                          struct web_page *page);
 /* The reply says that nobody is signed in here any more. */
 bool web_session_over(enum upstream_end end, const Cloister__Message *message);
+/* Then: to the sign-in; for a form, a page that says so and has what was typed. */
+void web_sign_in(struct call *call);
 /* The reply says that this person has connected nothing yet. */
 bool web_unknown_user(enum upstream_end end, const Cloister__Message *message);
 

@@ -140,6 +140,22 @@ test('a form of the owner’s that is pressed twice is sent once', async () => {
   assert.equal(sent, 1);
 });
 
+test('who is signed out in the middle of a form gets back what they typed', async () => {
+  const who = await owner(browser, 'phone');
+  who.expected.add(401);
+  const { page } = who, slug = await publish(who);
+  await page.goto(`${site.url}/businesses/${slug}`);
+  const about = page.getByRole('region', { name: 'About', exact: true });
+  await about.getByLabel('Description').fill('Seven paragraphs,\nwritten in an hour.');
+  await who.context.clearCookies();
+  await about.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('heading', { name: 'You have been signed out' }).waitFor();
+  assert.equal(await page.getByLabel('description').inputValue(), 'Seven paragraphs,\nwritten in an hour.');
+  assert.equal(await page.getByRole('link', { name: 'Sign in with Google' }).getAttribute('target'), '_blank');
+  await look(who, '80-signed-out');
+  await who.close();
+});
+
 test('the same on a wide screen', async () => {
   const who = signed;
   const slug = await publish(who);

@@ -230,11 +230,47 @@ START_TEST(test_strangers_on_pages) {
     SCOPE_FREE char *over = ask("GET", "/connect", OVER, NULL);
     check_sent_to(over, "/login");
     SCOPE_FREE char *form = ask("POST", "/connect", "", "csrf=good-csrf&features=events");
-    check_sent_to(form, "/");
+    ck_assert_uint_eq(status_of(form), 401);
     SCOPE_FREE char *out = ask("POST", "/logout", "", "csrf=good-csrf");
     check_sent_to(out, "/");
     SCOPE_FREE char *key = rig_call(&rig, "GET", "/connect", "", NULL); /* a key opens no page */
     check_sent_to(key, "/login");
+}
+END_TEST
+
+static void check_page(const char *got, unsigned status, const char *title) {
+    ck_assert_msg(status_of(got) == status, "%s", got);
+    ck_assert(has_header(got, "Content-Type: text/html; charset=utf-8\r"));
+    ck_assert_msg(strstr(got, title) != NULL, "wanted %s: %s", title, got);
+}
+
+/* Whoever is signed out in the middle of a form gets back what they typed; so does who sends it
+ * with the token of an earlier session. Not so who was led to send it. */
+START_TEST(test_typed_is_kept) {
+    static const char form[] = "csrf=other-csrf&act=save&id=" RIG_MEMORY "&text=late+%3Cb%3E",
+                      kept[] = " readonly>late &lt;b&gt;</textarea>";
+    static const struct {
+        const char *headers;
+        unsigned status;
+        const char *title;
+    } rows[] = {{"", 401, "You have been signed out"},
+                {OVER, 401, "You have been signed out"},
+                {COOKIE OURS, 403, "That page was no longer good"}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        SCOPE_FREE char *got = ask("POST", "/memory", rows[i].headers, form);
+        check_page(got, rows[i].status, rows[i].title);
+        ck_assert_msg(strstr(got, kept) != NULL, "%s", got);
+        ck_assert_ptr_null(strstr(got, "other-csrf"));
+    }
+    SCOPE_FREE char *cross = ask("POST", "/memory", COOKIE "Sec-Fetch-Site: cross-site\r\n", form);
+    check_page(cross, 403, "That page was no longer good");
+    ck_assert_ptr_null(strstr(cross, "late"));
+    SCOPE_FREE char *led = ask("POST", "/memory", "Sec-Fetch-Site: cross-site\r\n", form);
+    check_sent_to(led, "/");
+    SCOPE_FREE char *nothing = ask("POST", "/memory", "", "csrf=good-csrf&act=empty&sure=1");
+    check_page(nothing, 401, "target=\"_self\"");
+    ck_assert_ptr_null(strstr(nothing, "What you wrote"));
+    ck_assert_uint_eq(rig_seen(&rig).changes, 0);
 }
 END_TEST
 
@@ -274,12 +310,6 @@ START_TEST(test_connect_form) {
     ck_assert(!rig_seen(&rig).last_switch);
 }
 END_TEST
-
-static void check_page(const char *got, unsigned status, const char *title) {
-    ck_assert_msg(status_of(got) == status, "%s", got);
-    ck_assert(has_header(got, "Content-Type: text/html; charset=utf-8\r"));
-    ck_assert_msg(strstr(got, title) != NULL, "wanted %s: %s", title, got);
-}
 
 START_TEST(test_bad_forms) {
     static const struct {
@@ -419,6 +449,7 @@ int main(void) {
     tcase_add_test(tcase, test_session);
     tcase_add_test(tcase, test_root);
     tcase_add_test(tcase, test_strangers_on_pages);
+    tcase_add_test(tcase, test_typed_is_kept);
     tcase_add_test(tcase, test_connect_page);
     tcase_add_test(tcase, test_connect_form);
     tcase_add_test(tcase, test_bad_forms);
