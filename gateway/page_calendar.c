@@ -156,6 +156,7 @@ void page_calendar_zone(struct html *html, const struct page_calendar *view) {
 }
 
 void page_calendar(struct html *html, const struct page_calendar *view) {
+    html_put(html, "<p id=\"told\" class=\"unseen\" role=\"status\"></p>\n"); /* for scripts */
     put_weeks(html, view);
     html_put(html, "<div id=\"slots\">\n");
     if (put_week(html, view) == 0)

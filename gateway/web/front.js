@@ -6,28 +6,48 @@ const zoneForm = document.getElementById('zone');
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const address = (form) => `${form.action.split('#')[0]}?${new URLSearchParams(new FormData(form))}`;
 
-// Another week, or another zone, without losing what was typed: only the times are replaced.
+// Another week, or another zone, without losing what was typed: only the times are replaced. Of several wishes the
+// last one counts; where it fails, the times and the zone stay as they were.
+let latest = null, shownZone = document.getElementById('tz')?.value;
+const tell = (text, look) => Object.assign(document.getElementById('told'), { className: look, textContent: text });
+
+function show(fresh) {
+  const picked = Date.parse(document.querySelector('#slots input:checked')?.value);
+  for (const id of ['weeks', 'slots']) document.getElementById(id).replaceWith(fresh.getElementById(id));
+  for (const name of ['tz', 'week']) {
+    const now = fresh.querySelector(`form.once [name=${name}]`), then = document.querySelector(`form.once [name=${name}]`);
+    if (now && then) then.value = now.value;
+  }
+  shownZone = fresh.getElementById('tz').value;
+  zoneForm.elements.tz.value = shownZone;
+  zoneForm.elements.week.value = fresh.querySelector('#zone [name=week]').value;
+  const slots = [...document.querySelectorAll('#slots input')];
+  for (const one of slots) one.checked = Date.parse(one.value) === picked;
+  tell(`${document.querySelector('#weeks b').textContent}: ${slots.length || 'no'} free ${slots.length === 1 ? 'time' : 'times'}`, 'unseen');
+}
+
 async function turn(to) {
-  const place = document.getElementById('when');
+  const place = document.getElementById('when'), mine = new AbortController();
+  latest?.abort();
+  latest = mine;
   place.classList.add('busy');
+  const timer = setTimeout(() => mine.abort(), 20000);
   try {
-    const reply = await fetch(to, { headers: { Accept: 'text/html' }, signal: AbortSignal.timeout(20000) });
+    const reply = await fetch(to, { headers: { Accept: 'text/html' }, signal: mine.signal });
     const fresh = new DOMParser().parseFromString(await reply.text(), 'text/html');
+    if (latest !== mine) return false;
     if (!reply.ok || !fresh.getElementById('slots')) throw new Error();
-    const picked = document.querySelector('#slots input:checked')?.value;
-    for (const id of ['weeks', 'slots']) document.getElementById(id).replaceWith(fresh.getElementById(id));
-    for (const name of ['tz', 'week']) {
-      const now = fresh.querySelector(`form.once [name=${name}]`), then = document.querySelector(`form.once [name=${name}]`);
-      if (now && then) then.value = now.value;
-    }
-    if (zoneForm) zoneForm.elements.week.value = fresh.querySelector('#zone [name=week]').value;
-    for (const one of document.querySelectorAll('#slots input')) one.checked = one.value === picked;
+    show(fresh);
     history.replaceState(null, '', to);
-    place.classList.remove('busy');
     return true;
   } catch {
-    location.assign(to);
+    if (latest !== mine) return false;
+    zoneForm.elements.tz.value = shownZone;
+    tell('Those times could not be loaded. Try again in a moment.', 'notice');
     return false;
+  } finally {
+    clearTimeout(timer);
+    if (latest === mine) place.classList.remove('busy');
   }
 }
 
@@ -40,7 +60,14 @@ if (zoneForm) {
       turn(address(zoneForm));
     }
   }
-  choice.addEventListener('change', () => turn(address(zoneForm)));
+  // Arrow keys go through many zones on their way to one.
+  let soon;
+  choice.addEventListener('change', () => {
+    const to = address(zoneForm);
+    clearTimeout(soon);
+    document.getElementById('when').classList.add('busy');
+    soon = setTimeout(() => turn(to), 400);
+  });
   document.getElementById('when').addEventListener('click', async (event) => {
     const link = event.target.closest('#weeks a');
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;

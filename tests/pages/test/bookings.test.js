@@ -107,6 +107,34 @@ test('by thumb, another week kept what was typed', async () => {
   await one.close();
 });
 
+test('through the zones by arrow keys; what cannot be loaded costs nothing', async () => {
+  const one = await customer(browser, 'desktop');
+  one.expected.add('offline');
+  const { page } = one, asked = [];
+  await page.goto(at(`/b/${slug}?service=cut&tz=Europe%2FBerlin`));
+  await pick(one, 5);
+  await details(one, 'Lee Long');
+  page.on('request', (request) => { if (request.resourceType() === 'fetch') asked.push(request.url()); });
+  const zones = page.getByLabel('Times are shown for');
+  await zones.focus();
+  for (let n = 0; n < 6; n++) await page.keyboard.press('ArrowDown');
+  const chosen = await zones.inputValue();
+  assert.notEqual(chosen, 'Europe/Berlin');
+  await page.waitForURL((url) => url.searchParams.get('tz') === chosen);
+  assert.equal(asked.length, 1, `one question for the zone that was meant: ${asked}`);
+  assert.equal(await page.locator('#slots input:checked').count(), 1, 'the same moment, by other clocks');
+  assert.match(await page.getByRole('status').innerText(), /: \d+ free times$/);
+  await page.route('**/b/**', (route) => route.abort('connectionreset'));
+  await page.getByRole('link', { name: /^Later/ }).click();
+  await page.getByText('Those times could not be loaded.').waitFor();
+  await zones.selectOption('Asia/Tokyo');
+  await page.waitForFunction((zone) => document.getElementById('tz').value === zone, chosen);
+  assert.equal(await page.locator('#book').getByLabel('Your name').inputValue(), 'Lee Long');
+  await look(one, '63-times-lost');
+  await page.unroute('**/b/**');
+  await one.close();
+});
+
 test('without scripts, in another zone, and at the customer’s place', async () => {
   const one = await customer(browser, 'phone', { javaScriptEnabled: false });
   const { page } = one;
