@@ -33,7 +33,7 @@ static void put_create(struct html *html, const struct call *call) {
              "value=\"%s\" maxlength=\"64\" pattern=\"[a-z0-9]+(-[a-z0-9]+)*\" required></p>\n",
              json_text(call->body, "name"), json_text(call->body, "slug"));
     html_put(html, "<p class=\"field\"><label for=\"new-timezone\">Time zone</label>\n<select "
-                   "id=\"new-timezone\" name=\"timezone\">\n");
+                   "id=\"new-timezone\" name=\"timezone\" required>\n");
     page_zone_options(html, json_text(call->body, "timezone"), "");
     html_put(html, "</select></p>\n<p class=\"go\"><button class=\"button small\">Add "
                    "it</button></p>\n</form>\n</section>\n");

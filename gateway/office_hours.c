@@ -36,7 +36,7 @@ void part_hours(struct part *part) {
     part_section(part, "hours", "Hours");
     part_begin(part, "hours");
     html_put(part->html, "<p class=\"field\"><label for=\"hours-timezone\">Time zone</label>\n"
-                         "<select id=\"hours-timezone\" name=\"timezone\">\n");
+                         "<select id=\"hours-timezone\" name=\"timezone\" required>\n");
     page_zone_options(part->html, json_text(hours, "timezone"), "");
     html_put(part->html,
              "</select></p>\n<p class=\"fine\">Opens and closes, such as 09:00 and 12:30, "

@@ -114,6 +114,8 @@ void page_zone_options(struct html *html, const char *chosen, const char *also) 
 #include "gateway/page_zones.def"
 #undef ZONE
     };
+    if (chosen[0] == '\0')
+        html_option(html, "", "Choose one", true);
     bool known = chosen[0] == '\0', also_known = also[0] == '\0' || strcmp(also, chosen) == 0;
     for (size_t i = 0; i < COUNT_OF(zones); i++) {
         known = known || strcmp(zones[i], chosen) == 0;

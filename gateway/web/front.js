@@ -77,6 +77,13 @@ if (zoneForm) {
   });
 }
 
+// A business is most often where its owner is.
+for (const choice of document.querySelectorAll('select[name=timezone]')) {
+  if (choice.value || !zone) continue;
+  if (![...choice.options].some((one) => one.value === zone)) choice.add(new Option(zone, zone), 1);
+  choice.value = zone;
+}
+
 // The same moment here, where a page shows it in the business's zone.
 for (const span of document.querySelectorAll('dl.card .span')) {
   const [first] = span.querySelectorAll('time');

@@ -51,6 +51,7 @@ test('a business is written, looked at, published, taken off and deleted', async
   await look(who, '70-businesses');
   await page.getByLabel('Name', { exact: true }).fill('Forge & Sons');
   await page.getByLabel('Name in its address').fill(slug);
+  assert.equal(await page.getByLabel('Time zone').inputValue(), 'Europe/Berlin', 'where the owner is');
   await page.getByLabel('Time zone').selectOption('Europe/London');
   await page.getByRole('button', { name: 'Add it' }).click();
   await page.getByRole('heading', { name: 'Forge & Sons' }).waitFor();

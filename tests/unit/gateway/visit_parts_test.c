@@ -255,6 +255,22 @@ START_TEST(test_offers) {
 }
 END_TEST
 
+/* Nobody's zone is one that nobody chose. */
+START_TEST(test_zones) {
+    struct html html;
+    ck_assert_int_eq(html_begin(&html), 0);
+    page_zone_options(&html, "", "");
+    SCOPE_FREE char *none = taken(&html);
+    ck_assert_ptr_nonnull(strstr(none, "<option value=\"\" selected>Choose one</option>"));
+    ck_assert_int_eq(html_begin(&html), 0);
+    page_zone_options(&html, "Asia/Kolkata", "");
+    SCOPE_FREE char *chosen = taken(&html);
+    ck_assert_uint_eq(times_in(chosen, " selected>"), 1);
+    ck_assert_ptr_nonnull(strstr(chosen, "<option value=\"Asia/Kolkata\" selected>"));
+    ck_assert_ptr_null(strstr(chosen, "value=\"\""));
+}
+END_TEST
+
 /* Hours on single days are hours, and a reach without a name is one. */
 START_TEST(test_facts_alone) {
     static const struct {
@@ -288,6 +304,7 @@ int main(void) {
     tcase_add_test(tcase, test_weeks);
     tcase_add_test(tcase, test_amounts);
     tcase_add_test(tcase, test_offers);
+    tcase_add_test(tcase, test_zones);
     tcase_add_test(tcase, test_facts_alone);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
