@@ -51,10 +51,22 @@ static void form_add(json_t *form, const char *name, json_t *value) {
         (void)json_array_append_new(there, value);
 }
 
+/* Browsers send each line's end as CR LF, and count it as the one character that it was when they
+ * keep to a maxlength (HTML standard, 4.10.22.4 and 4.10.6). */
+static void join_line_ends(char *text) {
+    char *to = text;
+    size_t len = strlen(text);
+    for (const char *from = text; *from != '\0'; from++)
+        if (from[0] != '\r' || from[1] != '\n')
+            *to++ = *from;
+    memset(to, 0, (size_t)(text + len - to)); /* what is wiped later ends here */
+}
+
 static json_t *form_of(const struct evkeyvalq *pairs) {
     json_t *form = json_object();
     const struct evkeyval *pair;
     TAILQ_FOREACH(pair, pairs, next) {
+        join_line_ends(pair->value);
         json_t *value = strlen(pair->key) <= FORM_NAME_MAX ? json_string(pair->value) : NULL;
         if (value == NULL) { /* jansson refuses what is not UTF-8 */
             json_decref(form);

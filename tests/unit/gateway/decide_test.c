@@ -149,7 +149,7 @@ START_TEST(test_page_forms) {
         const char *form, *to, *memory, *text;
     } rows[] = {
         {"act=save&id=" RIG_MEMORY "&text=late%0D%0Aand+early", "/memory?done=saved", RIG_MEMORY,
-         "late  and early"},
+         "late and early"},
         {"act=save&id=" RIG_MEMORY "&text=gone", "/memory?done=gone", RIG_MEMORY, "gone"},
         {"act=delete&id=" RIG_MEMORY "&text=", "/memory?done=deleted", RIG_MEMORY, ""},
         {"act=delete&id=m1", "/memory?done=gone", "", ""},

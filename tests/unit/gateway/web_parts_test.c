@@ -73,6 +73,10 @@ START_TEST(test_form) {
     ck_assert_str_eq(field_text(form, "c"), "é&=");
     ck_assert_uint_eq(json_array_size(json_object_get(form, "list")), 2);
     json_decref(form);
+    form = parse("a=%0D%0A1%0D%0A%0D%0A2%0D%0D%0A&b=%0D", &fault);
+    ck_assert_str_eq(field_text(form, "a"), "\n1\n\n2\r\n"); /* lines' ends as they were typed */
+    ck_assert_str_eq(field_text(form, "b"), "\r");
+    json_decref(form);
     form = parse("", &fault);
     ck_assert_uint_eq(json_object_size(form), 0);
     json_decref(form);
