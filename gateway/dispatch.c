@@ -130,16 +130,34 @@ static void answer_options(struct call *call, const struct strict_head *head, un
     call_answer(call, 204, NULL, NULL, 0, more, n);
 }
 
-static bool refuse_method(struct call *call, struct slice path, unsigned where) {
+static bool contains_nocase(struct slice text, const char *word) {
+    size_t len = strlen(word);
+    for (size_t i = 0; i + len <= text.len; i++)
+        if (strncasecmp(text.at + i, word, len) == 0)
+            return true;
+    return false;
+}
+
+/* Who comes with a browser gets a page; programs name what they take, or nothing at all. */
+static bool wants_page(const struct strict_head *head) {
+    const struct slice *accept = strict_find(head, "accept");
+    return accept != NULL && contains_nocase(*accept, "text/html");
+}
+
+static bool refuse_method(struct call *call, const struct strict_head *head, unsigned where) {
     char allow[ROUTE_ALLOW_SIZE];
     struct problem problem = {.status = 405,
                               .code = "method_not_allowed",
                               .detail =
                                   "This path does not take this method; see the Allow header.",
                               .request_id = call->id};
-    SCOPE_FREE char *text = problem_document(&problem);
-    route_allow(path, where, allow);
+    route_allow(head->path, where, allow);
     struct call_header more = {"Allow", allow};
+    if (wants_page(head)) {
+        page_failure(call, &problem, &more, 1);
+        return false;
+    }
+    SCOPE_FREE char *text = problem_document(&problem);
     call_answer(call, 405, "application/problem+json", text, text == NULL ? 0 : strlen(text), &more,
                 1);
     return false;
@@ -188,14 +206,6 @@ static bool check_body_kind(struct call *call, const struct strict_head *head) {
     case BODY_RAW:
         return is_wanted(call, type, json, as_json);
     }
-    return false;
-}
-
-static bool contains_nocase(struct slice text, const char *word) {
-    size_t len = strlen(word);
-    for (size_t i = 0; i + len <= text.len; i++)
-        if (strncasecmp(text.at + i, word, len) == 0)
-            return true;
     return false;
 }
 
@@ -266,14 +276,12 @@ static bool keep_headers(struct call *call, const struct strict_head *head) {
     return true;
 }
 
-/* Who comes with a browser gets a page; programs name what they take, or nothing at all. */
 static void refuse_path(struct call *call, const struct strict_head *head) {
     const struct problem none = {
         .status = 404,
         .code = "not_found",
         .detail = "There is nothing at this path; see openapi.yaml for the routes."};
-    const struct slice *accept = strict_find(head, "accept");
-    if (accept != NULL && contains_nocase(*accept, "text/html"))
+    if (wants_page(head))
         page_failure(call, &none, NULL, 0);
     else
         call_problem(call, &none);
@@ -332,7 +340,7 @@ static bool head_for(struct gateway *gateway, struct conn *conn, const struct st
         return false;
     }
     if (match.route == NULL && match.path_known)
-        return refuse_method(call, head->path, where);
+        return refuse_method(call, head, where);
     if (match.route == NULL) {
         refuse_path(call, head);
         return false;

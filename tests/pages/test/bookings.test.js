@@ -222,13 +222,14 @@ test('the day on which clocks are put forward where the visitor is', async () =>
 
 test('nothing to find with a wrong secret', async () => {
   const one = await customer(browser, 'phone');
-  one.expected.add(404);
+  one.expected.add(404).add(405);
   const mine = await customer(browser, 'desktop');
   await book(mine, slug, { index: 8 });
   const number = await reference(mine);
-  for (const path of [`/bookings/${number}?secret=${'A'.repeat(43)}`, `/bookings/${number}`, '/bookings/nothing?secret=x', '/b/no-such-business']) {
+  for (const path of [`/bookings/${number}?secret=${'A'.repeat(43)}`, `/bookings/${number}`, '/bookings/nothing?secret=x', '/b/no-such-business', `/b/${slug}/book`]) {
     const reply = await one.page.goto(at(path));
-    assert.equal(reply.status(), 404, path);
+    assert.equal(reply.status(), path.endsWith('/book') ? 405 : 404, path);
+    assert.match(reply.headers()['content-type'], /^text\/html/, path);
     assert.equal(one.page.url(), at(path), 'an address that can be looked at again, and loaded again');
     assert.equal(await one.page.getByText(/Salon Linde|Sam Smith/).count(), 0);
   }

@@ -283,6 +283,13 @@ START_TEST(test_paths) {
     ck_assert_uint_eq(status_of(page), 404);
     ck_assert(has_header(page, "Content-Type: text/html; charset=utf-8\r"));
     ck_assert_ptr_nonnull(strstr(body_of(page), "href=\"/\""));
+    SCOPE_FREE char *form =
+        rig_call(&rig, "GET", "/logout", "Accept: text/html,*/*;q=0.8\r\n", NULL);
+    ck_assert_uint_eq(status_of(form), 405);
+    ck_assert(has_header(form, "Content-Type: text/html; charset=utf-8\r"));
+    ck_assert(has_header(form, "Allow: POST, OPTIONS\r"));
+    SCOPE_FREE char *program = rig_call(&rig, "GET", "/logout", "", NULL);
+    check_problem(program, 405, "method_not_allowed");
     SCOPE_FREE char *operators = rig_call(&rig, "GET", "/metrics", "", NULL);
     check_problem(operators, 404, "not_found");
     SCOPE_FREE char *health = rig_call(&rig, "GET", "/healthz", "", NULL);
