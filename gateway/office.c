@@ -146,6 +146,12 @@ bool office_untold(struct call *call, const char *done) {
     return true;
 }
 
+const char *office_typed(const struct call *call, const char *reference, const char *name) {
+    const struct office *office = call->state;
+    bool its = strcmp(json_text(call->body, "reference"), reference) == 0;
+    return its && office->trouble.title[0] != '\0' ? json_text(call->body, name) : "";
+}
+
 static const char *here(const char *tab, const char *one) {
     return strcmp(tab, one) == 0 ? "here-tab" : "tab";
 }

@@ -38,6 +38,8 @@ void office_show(struct call *call, const char *tab, const char *title, struct h
 /* 303 to `path`. */
 void office_go(struct call *call, const char *path);
 
+/* What was typed as `name` about that booking or question, in a form that was refused; or "". */
+const char *office_typed(const struct call *call, const char *reference, const char *name);
 /* Who booked or asked, as a line (office_bookings.c). */
 void office_customer(struct html *html, const json_t *entry);
 

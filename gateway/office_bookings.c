@@ -31,12 +31,23 @@ void office_customer(struct html *html, const json_t *entry) {
     html_put(html, "</p>\n");
 }
 
-static void put_acts(struct html *html, const char *csrf, const json_t *booking) {
-    const char *reference = json_text(booking, "reference");
+/* A part that opens for its form, and is open where that was refused. */
+static void put_act(struct html *html, const struct call *call, const char *act, const char *label,
+                    const char *reference) {
+    const struct office *office = call->state;
+    bool refused = strcmp(office_typed(call, reference, "act"), act) == 0;
+    html_put(html, "<details%s>\n<summary>%s<i class=\"unseen\"> %s</i></summary>\n",
+             refused ? " open" : "", label, reference);
+    office_form_begin(html, "/bookings", office->page.csrf, act);
+}
+
+static void put_acts(struct html *html, const struct call *call, const json_t *booking) {
+    const char *reference = json_text(booking, "reference"),
+               *typed = office_typed(call, reference, "start");
     char local[17];
-    (void)snprintf(local, sizeof(local), "%.16s", json_text(booking, "start"));
-    html_put(html, "<details>\n<summary>Move<i class=\"unseen\"> %s</i></summary>\n", reference);
-    office_form_begin(html, "/bookings", csrf, "move");
+    (void)snprintf(local, sizeof(local), "%.16s",
+                   typed[0] != '\0' ? typed : json_text(booking, "start"));
+    put_act(html, call, "move", "Move", reference);
     html_put(html,
              "<input type=\"hidden\" name=\"reference\" value=\"%s\">\n<input type=\"hidden\" "
              "name=\"business\" value=\"%s\">\n<p class=\"field\"><label for=\"move-%s\">New time "
@@ -47,19 +58,19 @@ static void put_acts(struct html *html, const char *csrf, const json_t *booking)
              "required></p>\n<p><button class=\"button small\">Move it</button></p>\n</form>\n"
              "</details>\n",
              reference, utf8_valid(local, strlen(local)) ? local : "");
-    html_put(html, "<details>\n<summary>Cancel<i class=\"unseen\"> %s</i></summary>\n", reference);
-    office_form_begin(html, "/bookings", csrf, "cancel");
+    put_act(html, call, "cancel", "Cancel", reference);
     html_put(html,
              "<input type=\"hidden\" name=\"reference\" value=\"%s\">\n<p class=\"field\"><label "
              "for=\"why-%s\">Why? <small>for the customer; optional</small></label>\n<textarea "
              "id=\"why-%s\" name=\"reason\" rows=\"2\" maxlength=\"500\" "
-             "dir=\"auto\"></textarea></p>\n",
-             reference, reference, reference);
+             "dir=\"auto\">%s</textarea></p>\n",
+             reference, reference, reference, office_typed(call, reference, "reason"));
     html_put(html, "<p><button class=\"button small\">Cancel the booking</button></p>\n</form>\n"
                    "</details>\n");
 }
 
-static void put_booking(struct html *html, const char *csrf, const json_t *booking, bool past) {
+static void put_booking(struct html *html, const struct call *call, const json_t *booking,
+                        bool past) {
     const char *status = json_text(booking, "status"), *note = json_text(booking, "note"),
                *address = json_text(booking, "address"),
                *service = json_text(booking, "service_name"),
@@ -84,7 +95,7 @@ static void put_booking(struct html *html, const char *csrf, const json_t *booki
     if (trouble[0] != '\0')
         html_put(html, "<p class=\"not-stated\">%s</p>\n", trouble);
     if (confirmed && !past)
-        put_acts(html, csrf, booking);
+        put_acts(html, call, booking);
     html_put(html, "</li>\n");
 }
 
@@ -118,7 +129,7 @@ static void show(struct call *call) {
                  past ? "There are no past bookings." : "There are no upcoming bookings.");
     html_put(&html, "<ul class=\"rows\">\n");
     for (size_t i = 0; i < n; i++)
-        put_booking(&html, office->page.csrf, json_array_get(list, i), past);
+        put_booking(&html, call, json_array_get(list, i), past);
     html_put(&html, "</ul>\n");
     put_more(&html, office->result, past);
     office_show(call, "bookings", "Bookings", &html);

@@ -4,19 +4,20 @@
 #include "gateway/office.h"
 #include "gateway/query.h"
 
-static void put_answer_form(struct html *html, const char *csrf, const char *reference) {
-    office_form_begin(html, "/inquiries", csrf, "answer");
+static void put_answer_form(struct html *html, const struct call *call, const char *reference) {
+    const struct office *office = call->state;
+    office_form_begin(html, "/inquiries", office->page.csrf, "answer");
     html_put(html,
              "<input type=\"hidden\" name=\"reference\" value=\"%s\">\n<p class=\"field\"><label "
              "for=\"answer-%s\">Your answer</label>\n<textarea id=\"answer-%s\" name=\"text\" "
-             "rows=\"3\" maxlength=\"4000\" dir=\"auto\" required></textarea></p>\n",
-             reference, reference, reference);
+             "rows=\"3\" maxlength=\"4000\" dir=\"auto\" required>%s</textarea></p>\n",
+             reference, reference, reference, office_typed(call, reference, "text"));
     html_put(html, "<p class=\"go\"><button class=\"button small\">Answer</button> <button "
                    "class=\"quiet\" name=\"close\" value=\"1\" formnovalidate>Close without an "
                    "answer</button></p>\n</form>\n");
 }
 
-static void put_inquiry(struct html *html, const char *csrf, const json_t *inquiry) {
+static void put_inquiry(struct html *html, const struct call *call, const json_t *inquiry) {
     const char *status = json_text(inquiry, "status"), *answer = json_text(inquiry, "answer"),
                *reference = json_text(inquiry, "reference");
     bool open = strcmp(status, "open") == 0;
@@ -32,7 +33,7 @@ static void put_inquiry(struct html *html, const char *csrf, const json_t *inqui
         html_put(html, "<p class=\"fine\">Answer</p>\n<p class=\"lines\" dir=\"auto\">%s</p>\n",
                  answer);
     if (open)
-        put_answer_form(html, csrf, reference);
+        put_answer_form(html, call, reference);
     html_put(html, "</li>\n");
 }
 
@@ -51,7 +52,7 @@ static void show(struct call *call) {
     if (json_array_size(list) == 0)
         html_put(&html, "<p class=\"lead\">Nobody has asked anything.</p>\n");
     html_put(&html, "<ul class=\"rows\">\n");
-    json_array_foreach(list, index, inquiry) put_inquiry(&html, office->page.csrf, inquiry);
+    json_array_foreach(list, index, inquiry) put_inquiry(&html, call, inquiry);
     html_put(&html, "</ul>\n");
     if (cursor[0] != '\0') {
         html_put(&html, "<p><a class=\"button small plainer\" href=\"/inquiries?cursor=");

@@ -288,6 +288,27 @@ START_TEST(test_untold) {
 }
 END_TEST
 
+/* What was refused stands in its form again, which is open. */
+START_TEST(test_typed_again) {
+    static const struct {
+        const char *path, *form, *shows;
+    } acts[] = {
+        {"/bookings", "csrf=good-csrf&act=cancel&reference=BK7Q2M&reason=taken+%3Cill%3E",
+         "<details open>\n<summary>Cancel<"},
+        {"/bookings", "csrf=good-csrf&act=cancel&reference=BK7Q2M&reason=taken+%3Cill%3E",
+         ">taken &lt;ill&gt;</textarea>"},
+        {"/bookings", "csrf=good-csrf&act=move&reference=BK7Q2M&business=salon&start=2026-99-99T9",
+         "<details open>\n<summary>Move<"},
+        {"/inquiries", "csrf=good-csrf&reference=IQ7Q2M&text=taken+%3Cup%3E",
+         ">taken &lt;up&gt;</textarea>"},
+    };
+    SCOPE_FREE char *got = rig_browse(&rig, "POST", acts[_i].path, BROWSER, acts[_i].form);
+    ck_assert_msg(status_of(got) == 422 && strstr(got, acts[_i].shows) != NULL, "%s", got);
+    SCOPE_FREE char *fresh = rig_browse(&rig, "GET", acts[_i].path, BROWSER, NULL);
+    ck_assert_ptr_null(strstr(fresh, acts[_i].shows));
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("gateway-business");
     TCase *tcase = tcase_create("business");
@@ -300,6 +321,7 @@ int main(void) {
     tcase_add_test(tcase, test_past);
     tcase_add_loop_test(tcase, test_forms, 0, COUNT_OF(forms));
     tcase_add_loop_test(tcase, test_untold, 0, 3);
+    tcase_add_loop_test(tcase, test_typed_again, 0, 4);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
