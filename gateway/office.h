@@ -50,6 +50,7 @@ struct office_edit {
     const char *slug, *csrf, *public_url;
     const json_t *draft, *published; /* the latter NULL or null: customers see nothing */
     const json_t *missing;           /* what the draft lacks to be published; may be NULL */
+    const json_t *refused;           /* the form that was; NULL: none */
     const struct page_trouble *trouble;
 };
 void office_profile(struct html *html, const struct office_edit *edit);

@@ -186,6 +186,7 @@ static void show_edit(struct call *call) {
                                      .draft = draft,
                                      .published = json_object_get(office->result, "published"),
                                      .missing = json_object_get(office->result, "missing"),
+                                     .refused = office->profile != NULL ? call->body : NULL,
                                      .trouble = &office->trouble};
     if (html_begin(&html) < 0) {
         call_refuse(call, 503, "full", "The server is out of memory.");

@@ -127,10 +127,20 @@ static void put_modes(struct part *part, const char *mode) {
     html_put(part->html, "</select></p>\n");
 }
 
+/* Its form was refused, be it as one that was to be added: that is the last. */
+static bool is_refused(const struct part *part, const json_t *service, size_t index) {
+    const json_t *form = part->edit->refused;
+    const char *id = json_text(form, "id");
+    size_t n = json_array_size(json_object_get(part->edit->draft, "services"));
+    return strcmp(json_text(form, "act"), "service") == 0 && service != NULL &&
+           (id[0] == '\0' ? index + 1 == n : strcmp(id, json_text(service, "id")) == 0);
+}
+
 static void put_service(struct part *part, const json_t *service, size_t index) {
     const json_t *price = json_object_get(service, "price");
     const char *id = json_text(service, "id");
-    html_put(part->html, "<details>\n<summary>%s</summary>\n",
+    html_put(part->html, "<details%s>\n<summary>%s</summary>\n",
+             is_refused(part, service, index) ? " open" : "",
              service == NULL ? "Add a service" : json_text(service, "name"));
     office_form_begin(part->html, part->path, part->edit->csrf, "service");
     (void)snprintf(part->id, sizeof(part->id), "service%zu", index);
