@@ -86,7 +86,8 @@ form.addEventListener('submit', async (event) => {
   await ask(text === unanswered?.text ? unanswered : { text, key: random() });
   talk.removeAttribute('aria-busy');
   form.removeAttribute('aria-busy');
-  field.focus();
+  // Whoever went on to another field in the meantime is left there.
+  if (form.contains(document.activeElement)) field.focus();
 });
 field.addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;

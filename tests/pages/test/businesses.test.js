@@ -290,6 +290,31 @@ test('the assistant of a business answers a customer', async () => {
   await one.close();
 });
 
+test('an answer leaves whoever went on to another field there', async () => {
+  const slug = await publish(signed);
+  const one = await customer(browser, 'desktop');
+  const { page } = one;
+  let answer;
+  const held = new Promise((resolve) => { answer = resolve; });
+  const stream = [['delta', { text: 'Hello.' }], ['done', {}]].map(([name, data]) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+  await page.route('**/chat', async (route) => {
+    await held;
+    await route.fulfill({ status: 200, contentType: 'text/event-stream', body: stream.join('') });
+  });
+  await page.goto(at(`/b/${slug}`));
+  await page.getByLabel('Your message').fill('Hello?');
+  await page.keyboard.press('Enter');
+  await page.getByLabel('Your question').focus();
+  await page.keyboard.type('Do you ');
+  answer();
+  await page.getByText('Hello.', { exact: true }).waitFor();
+  await page.waitForFunction(() => !document.getElementById('chat-form').hasAttribute('aria-busy'));
+  await page.keyboard.type('cut beards?');
+  assert.equal(await page.getByLabel('Your question').inputValue(), 'Do you cut beards?');
+  await page.unroute('**/chat');
+  await one.close();
+});
+
 test('the owner’s chat says what it does about the business', async () => {
   const { page } = signed;
   await page.goto(`${site.url}/`);
