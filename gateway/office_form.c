@@ -207,6 +207,27 @@ static void drop_service(json_t *profile, const json_t *form) {
 
 /* ---- hours ---- */
 
+/* People write 9, 9:30, 9.30 and 0930; keys for numbers have no colon on some phones. What is no
+ * time of day goes on as it is. */
+static json_t *clock_of(const char *text) {
+    static const char digits[] = "0123456789";
+    char clock[8];
+    size_t hour = strspn(text, digits);
+    const char *minute = text + hour;
+    if (hour > 2 && *minute == '\0') {
+        hour -= 2;
+        minute -= 2;
+    } else if (*minute != '\0' && strchr(":.h", *minute) != NULL) {
+        minute++;
+    }
+    bool whole = *minute == '\0';
+    if (hour < 1 || hour > 2 || (!whole && (strspn(minute, digits) != 2 || minute[2] != '\0')))
+        return json_string(text);
+    (void)snprintf(clock, sizeof(clock), "%s%.*s:%.2s", hour == 1 ? "0" : "", (int)hour, text,
+                   whole ? "00" : minute);
+    return json_string(clock);
+}
+
 static void add_interval(json_t *intervals, const json_t *form, const char *prefix, int n,
                          const char *day) {
     char opens[32], closes[32];
@@ -215,7 +236,7 @@ static void add_interval(json_t *intervals, const json_t *form, const char *pref
     const char *from = json_text(form, opens), *until = json_text(form, closes);
     if (from[0] == '\0' && until[0] == '\0')
         return;
-    json_t *interval = json_pack("{s:s, s:s}", "opens", from, "closes", until);
+    json_t *interval = json_pack("{s:o, s:o}", "opens", clock_of(from), "closes", clock_of(until));
     if (day != NULL)
         put(interval, "days", json_pack("[s]", day));
     (void)json_array_append_new(intervals, interval);

@@ -82,6 +82,8 @@ test('a business is written, looked at, published, taken off and deleted', async
     await part('Hours').getByLabel(`${day} opens`, { exact: true }).fill('09:00');
     await part('Hours').getByLabel(`${day} closes`, { exact: true }).fill('17:30');
   }
+  const cut = await part('Hours').locator('input[name$="1"]').evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.name));
+  assert.deepEqual(cut, [], 'times that are cut off');
   await part('Hours').getByRole('button', { name: 'Save' }).click();
   await page.getByText('Saved.').waitFor();
   await part('Hours').getByLabel(/^Day/).fill('2027-05-03');

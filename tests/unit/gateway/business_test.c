@@ -218,6 +218,14 @@ static const struct {
      "\"13:00\",\"closes\":\"18:00\",\"days\":[\"mon\"]},{\"opens\":\"22:00\",\"closes\":"
      "\"02:00\",\"days\":[\"sun\"]}]",
      "/businesses/salon?done=saved#hours"},
+    {"/businesses/salon",
+     "act=hours&timezone=Asia/Kolkata&mon_opens1=9&mon_closes1=12.30&tue_opens1=0930&"
+     "tue_closes1=24:00&wed_opens1=930&wed_closes1=5pm",
+     "put_business",
+     "\"weekly\":[{\"opens\":\"09:00\",\"closes\":\"12:30\",\"days\":[\"mon\"]},{\"opens\":"
+     "\"09:30\",\"closes\":\"24:00\",\"days\":[\"tue\"]},{\"opens\":\"09:30\",\"closes\":\"5pm\","
+     "\"days\":[\"wed\"]}]",
+     "/businesses/salon?done=saved#hours"},
     {"/businesses/salon", "act=exception&date=2026-12-24", "put_business",
      "\"exceptions\":[{\"date\":\"2026-12-24\",\"closed\":true}]",
      "/businesses/salon?done=saved#hours"},
