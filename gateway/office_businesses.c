@@ -209,7 +209,7 @@ void handle_business_page(struct call *call) {
 
 static void back(struct call *call, const char *done, const char *where) {
     char path[160];
-    (void)snprintf(path, sizeof(path), "/businesses/%.63s?done=%s%s%s", call->param[0], done,
+    (void)snprintf(path, sizeof(path), "/businesses/%.64s?done=%s%s%s", call->param[0], done,
                    where[0] == '\0' ? "" : "#", where);
     office_go(call, path);
 }

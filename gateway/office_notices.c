@@ -96,7 +96,7 @@ static void show(struct call *call) {
         call_refuse(call, 503, "full", "The server is out of memory.");
         return;
     }
-    (void)snprintf(path, sizeof(path), "/businesses/%.63s/notifications", call->param[0]);
+    (void)snprintf(path, sizeof(path), "/businesses/%.64s/notifications", call->param[0]);
     join(json_object_get(told, "emails"), emails, sizeof(emails));
     page_trouble(&html, &office->trouble);
     html_put(&html, "<h1>Where you are told</h1>\n<section class=\"panel\">\n");
@@ -141,7 +141,7 @@ static bool on_saved(void *ctx, enum upstream_end end, const Cloister__Message *
     struct call *call = ctx;
     const struct office *office = call->state;
     char path[160];
-    (void)snprintf(path, sizeof(path), "/businesses/%.63s/notifications?done=told", call->param[0]);
+    (void)snprintf(path, sizeof(path), "/businesses/%.64s/notifications?done=told", call->param[0]);
     if (office_take(call, end, message))
         office_go(call, path);
     else if (office->trouble.title[0] != '\0')

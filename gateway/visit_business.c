@@ -155,7 +155,7 @@ static bool visit_begin(struct call *call) {
     }
     if ((visit = visit_new(call)) == NULL)
         return false;
-    (void)snprintf(visit->path, sizeof(visit->path), "/b/%.63s", call->param[0]);
+    (void)snprintf(visit->path, sizeof(visit->path), "/b/%.64s", call->param[0]);
     visit_wishes(call);
     return true;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/business.h"
 #include "tests/unit/gateway/rig.h"
 
 #define COOKIE "Cookie: __Host-cloister-session=good-session\r\nCloister-CSRF: good-csrf\r\n"
@@ -274,6 +275,21 @@ START_TEST(test_forms) {
 }
 END_TEST
 
+/* The longest name there may be leads back to its own pages. */
+START_TEST(test_longest_name) {
+    static const char *const ways[][2] = {{"", "csrf=good-csrf&act=features&booking=1"},
+                                          {"/notifications", "csrf=good-csrf&act=save"}};
+    char name[SLUG_MAX + 1] = "", path[128], location[160];
+    memset(name, 'a', SLUG_MAX);
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        (void)snprintf(path, sizeof(path), "/businesses/%s%s", name, ways[i][0]);
+        (void)snprintf(location, sizeof(location), "Location: %s?done=", path);
+        SCOPE_FREE char *got = rig_browse(&rig, "POST", path, BROWSER, ways[i][1]);
+        ck_assert_msg(status_of(got) == 303 && has_header(got, location), "%s", got);
+    }
+}
+END_TEST
+
 /* Who left a phone number alone is told by the owner or by nobody. */
 START_TEST(test_untold) {
     static const struct {
@@ -328,6 +344,7 @@ int main(void) {
     tcase_add_loop_test(tcase, test_pages, 0, COUNT_OF(pages));
     tcase_add_test(tcase, test_past);
     tcase_add_loop_test(tcase, test_forms, 0, COUNT_OF(forms));
+    tcase_add_test(tcase, test_longest_name);
     tcase_add_loop_test(tcase, test_untold, 0, 3);
     tcase_add_loop_test(tcase, test_typed_again, 0, 4);
     suite_add_tcase(suite, tcase);
