@@ -108,7 +108,7 @@ bool office_take(struct call *call, enum upstream_end end, const Cloister__Messa
     return false;
 }
 
-static const char *notice_of(const struct call *call) {
+const char *office_notice(const struct call *call) {
     static const struct page_notice notices[] = {
         {"saved", "Saved. Customers see it once you publish."},
         {"published", "Published. This is what customers see now."},
@@ -153,7 +153,7 @@ const char *office_typed(const struct call *call, const char *reference, const c
 }
 
 static const char *here(const char *tab, const char *one) {
-    return strcmp(tab, one) == 0 ? "here-tab" : "tab";
+    return strcmp(tab, one) == 0 ? "page" : "false";
 }
 
 void office_show(struct call *call, const char *tab, const char *title, struct html *main) {
@@ -167,9 +167,9 @@ void office_show(struct call *call, const char *tab, const char *title, struct h
             {"title", title},
             {"csrf", office->page.csrf},
             {"account", office->page.account},
-            {"notice", failed                      ? ""
+            {"notice", failed || office->noticed   ? ""
                        : office->untold[0] != '\0' ? office->untold
-                                                   : notice_of(call)},
+                                                   : office_notice(call)},
             {"main", text, true},
             {"tab_businesses", here(tab, "businesses")},
             {"tab_bookings", here(tab, "bookings")},

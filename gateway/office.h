@@ -15,6 +15,7 @@ struct office {
     struct page_trouble trouble;
     char title[80], text[512]; /* what `trouble` points to */
     char untold[512];          /* what was done and nobody is told of; "": nothing */
+    bool noticed;              /* what was done stands in a part of the page, not above it */
     void (*next)(struct call *call);
 };
 
@@ -35,6 +36,8 @@ bool office_take(struct call *call, enum upstream_end end, const Cloister__Messa
 bool office_untold(struct call *call, const char *done);
 /* The page: `main` is finished and freed here. `tab`: "businesses", "bookings", "inquiries". */
 void office_show(struct call *call, const char *tab, const char *title, struct html *main);
+/* What was just done, as the query says it; or "". */
+const char *office_notice(const struct call *call);
 /* 303 to `path`. */
 void office_go(struct call *call, const char *path);
 
@@ -51,6 +54,7 @@ struct office_edit {
     const json_t *draft, *published; /* the latter NULL or null: customers see nothing */
     const json_t *missing;           /* what the draft lacks to be published; may be NULL */
     const json_t *refused;           /* the form that was; NULL: none */
+    const char *at, *notice;         /* the part that was just saved, and the words for it; or "" */
     const struct page_trouble *trouble;
 };
 void office_profile(struct html *html, const struct office_edit *edit);

@@ -167,8 +167,20 @@ static void show_preview(struct call *call, const json_t *draft) {
     office_show(call, "businesses", json_text(draft, "name"), &html);
 }
 
+/* The part that was just saved; "" for none of them. */
+static const char *part_saved(const struct call *call) {
+    static const char *const parts[] = {"about",      "place",    "contact", "features",
+                                        "attributes", "services", "hours"};
+    char word[16];
+    if (query_get(call->query, "at", word, sizeof(word)) == 1)
+        for (size_t i = 0; i < COUNT_OF(parts); i++)
+            if (strcmp(parts[i], word) == 0)
+                return parts[i];
+    return "";
+}
+
 static void show_edit(struct call *call) {
-    const struct office *office = call->state;
+    struct office *office = call->state;
     const json_t *draft =
         office->profile != NULL ? office->profile : json_object_get(office->result, "draft");
     char word[4], url[700];
@@ -180,6 +192,8 @@ static void show_edit(struct call *call) {
     (void)snprintf(url, sizeof(url), "%s/b/%s",
                    config_str(call->gateway->config, CONFIG_gateway_public_pages_url),
                    call->param[0]);
+    const char *at = part_saved(call);
+    office->noticed = at[0] != '\0';
     const struct office_edit edit = {.slug = call->param[0],
                                      .csrf = office->page.csrf,
                                      .public_url = url,
@@ -187,6 +201,8 @@ static void show_edit(struct call *call) {
                                      .published = json_object_get(office->result, "published"),
                                      .missing = json_object_get(office->result, "missing"),
                                      .refused = office->profile != NULL ? call->body : NULL,
+                                     .at = at,
+                                     .notice = office_notice(call),
                                      .trouble = &office->trouble};
     if (html_begin(&html) < 0) {
         call_refuse(call, 503, "full", "The server is out of memory.");
@@ -208,9 +224,9 @@ void handle_business_page(struct call *call) {
 /* ---- its forms ---- */
 
 static void back(struct call *call, const char *done, const char *where) {
-    char path[160];
-    (void)snprintf(path, sizeof(path), "/businesses/%.64s?done=%s%s%s", call->param[0], done,
-                   where[0] == '\0' ? "" : "#", where);
+    char path[200];
+    (void)snprintf(path, sizeof(path), "/businesses/%.64s?done=%s%s%s%s%s", call->param[0], done,
+                   where[0] == '\0' ? "" : "&at=", where, where[0] == '\0' ? "" : "#", where);
     office_go(call, path);
 }
 

@@ -63,6 +63,8 @@ void part_section(struct part *part, const char *id, const char *title) {
              "<section class=\"panel\" id=\"%s\" aria-labelledby=\"%s-title\">\n"
              "<h2 id=\"%s-title\">%s</h2>\n",
              id, id, id, title);
+    if (strcmp(part->edit->at, id) == 0)
+        html_put(part->html, "<p class=\"notice\" role=\"status\">%s</p>\n", part->edit->notice);
 }
 
 static void put_about(struct part *part) {

@@ -179,6 +179,22 @@ START_TEST(test_pages) {
 }
 END_TEST
 
+/* That it was saved is said where it was: the browser has scrolled there. */
+START_TEST(test_saved) {
+    static const char said[] = "role=\"status\">Saved.", title[] = "<h2 id=\"hours-title\">";
+    SCOPE_FREE char *part =
+        rig_browse(&rig, "GET", "/businesses/salon?done=saved&at=hours", BROWSER, NULL);
+    const char *at = strstr(part, said), *hours = strstr(part, title);
+    ck_assert_msg(at != NULL && hours != NULL && hours < at, "%s", part);
+    ck_assert_ptr_null(strstr(at + 1, said));
+    SCOPE_FREE char *other =
+        rig_browse(&rig, "GET", "/businesses/salon?done=saved&at=x", BROWSER, NULL);
+    at = strstr(other, said);
+    ck_assert_msg(at != NULL && at < strstr(other, "<h1"), "%s", other);
+    ck_assert_ptr_nonnull(strstr(other, "aria-current=\"page\" href=\"/businesses\""));
+}
+END_TEST
+
 /* What was last comes first, however much there is. */
 START_TEST(test_past) {
     static const char newest[] = "\"order\":\"newest\"";
@@ -200,17 +216,17 @@ static const struct {
     {"/businesses", "name=Neu&slug=salon&timezone=Europe/Berlin", "list_own_businesses",
      "You have a business of that name already.", NULL},
     {"/businesses/salon", "act=about&name=Neu+%26+alt&languages=de,+en", "put_business",
-     "\"name\":\"Neu & alt\"", "/businesses/salon?done=saved#about"},
+     "\"name\":\"Neu & alt\"", "/businesses/salon?done=saved&at=about#about"},
     {"/businesses/salon",
      "act=service&name=Cut+%26+colour&duration_minutes=45&price_min=12.5&price_currency=EUR",
      "put_business",
      "{\"id\":\"cut-colour\",\"name\":\"Cut & colour\",\"duration_minutes\":45,\"price\":{"
      "\"min\":12.5,\"currency\":\"EUR\"}}",
-     "/businesses/salon?done=saved#services"},
+     "/businesses/salon?done=saved&at=services#services"},
     {"/businesses/salon", "act=service&id=cut&name=Cut&duration_minutes=x", "put_business",
-     "\"duration_minutes\":\"x\"", "/businesses/salon?done=saved#services"},
+     "\"duration_minutes\":\"x\"", "/businesses/salon?done=saved&at=services#services"},
     {"/businesses/salon", "act=drop-service&id=cut", "put_business", "\"services\":[]",
-     "/businesses/salon?done=saved#services"},
+     "/businesses/salon?done=saved&at=services#services"},
     {"/businesses/salon",
      "act=hours&timezone=Asia/Kolkata&mon_opens1=09:00&mon_closes1=12:00&mon_opens2=13:00&"
      "mon_closes2=18:00&sun_opens1=22:00&sun_closes1=02:00",
@@ -218,7 +234,7 @@ static const struct {
      "\"weekly\":[{\"opens\":\"09:00\",\"closes\":\"12:00\",\"days\":[\"mon\"]},{\"opens\":"
      "\"13:00\",\"closes\":\"18:00\",\"days\":[\"mon\"]},{\"opens\":\"22:00\",\"closes\":"
      "\"02:00\",\"days\":[\"sun\"]}]",
-     "/businesses/salon?done=saved#hours"},
+     "/businesses/salon?done=saved&at=hours#hours"},
     {"/businesses/salon",
      "act=hours&timezone=Asia/Kolkata&mon_opens1=9&mon_closes1=12.30&tue_opens1=0930&"
      "tue_closes1=24:00&wed_opens1=930&wed_closes1=5pm",
@@ -226,16 +242,16 @@ static const struct {
      "\"weekly\":[{\"opens\":\"09:00\",\"closes\":\"12:30\",\"days\":[\"mon\"]},{\"opens\":"
      "\"09:30\",\"closes\":\"24:00\",\"days\":[\"tue\"]},{\"opens\":\"09:30\",\"closes\":\"5pm\","
      "\"days\":[\"wed\"]}]",
-     "/businesses/salon?done=saved#hours"},
+     "/businesses/salon?done=saved&at=hours#hours"},
     {"/businesses/salon", "act=exception&date=2026-12-24", "put_business",
      "\"exceptions\":[{\"date\":\"2026-12-24\",\"closed\":true}]",
-     "/businesses/salon?done=saved#hours"},
+     "/businesses/salon?done=saved&at=hours#hours"},
     {"/businesses/salon", "act=attributes&attributes=wheelchair+access%3A+yes%0D%0Aparking%3A+yard",
      "put_business", "\"attributes\":{\"wheelchair_access\":true,\"parking\":\"yard\"}",
-     "/businesses/salon?done=saved#attributes"},
+     "/businesses/salon?done=saved&at=attributes#attributes"},
     {"/businesses/salon", "act=features&booking=1", "put_business",
      "\"features\":{\"booking\":true,\"inquiries\":false,\"chat\":false,\"agent_answers\":false}",
-     "/businesses/salon?done=saved#features"},
+     "/businesses/salon?done=saved&at=features#features"},
     {"/businesses/salon", "act=publish", "publish_business", "{\"slug\":\"salon\"}",
      "/businesses/salon?done=published"},
     {"/businesses/salon", "act=delete&sure=1", "delete_business", "{\"slug\":\"salon\"}",
@@ -342,6 +358,7 @@ int main(void) {
     tcase_add_loop_test(tcase, test_refused, 0, COUNT_OF(rows));
     tcase_add_test(tcase, test_refusals);
     tcase_add_loop_test(tcase, test_pages, 0, COUNT_OF(pages));
+    tcase_add_test(tcase, test_saved);
     tcase_add_test(tcase, test_past);
     tcase_add_loop_test(tcase, test_forms, 0, COUNT_OF(forms));
     tcase_add_test(tcase, test_longest_name);
