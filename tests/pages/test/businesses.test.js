@@ -277,6 +277,26 @@ test('whatever strangers and owners write stays text, on every page', async () =
   await one.close();
 });
 
+test('names without a blank break, on every page', async () => {
+  const word = 'Donaudampfschifffahrtsgesellschaftskapitän'.repeat(3), who = signed;
+  const slug = await publish(who, { name: word.slice(0, 120), category: word.slice(0, 60), summary: word.slice(0, 120),
+    address: { street: word.slice(0, 120), city: word.slice(0, 120), region: word.slice(0, 120), country: 'DE' }, service_area: { place: word.slice(0, 120) },
+    attributes: { [word.slice(0, 40).toLowerCase()]: word.slice(0, 80) }, contacts: { email: `${word.slice(0, 40)}@${word.slice(0, 40).toLowerCase()}.example` },
+    services: [{ id: 'cut', name: word.slice(0, 120), description: word, duration_minutes: 60, step_minutes: 60, mode: 'at_customer' }] });
+  const one = await customer(browser, 'phone');
+  const narrow = await open(browser, 'phone', { storageState: await who.context.storageState() });
+  for (const [{ page }, path] of [[one, at(`/b?q=${word.slice(0, 60)}`)], [one, at(`/b/${slug}?service=cut`)], [narrow, `${site.url}/businesses`],
+    [narrow, `${site.url}/businesses/${slug}`], [narrow, `${site.url}/businesses/${slug}?preview=1`]]) {
+    await page.goto(path);
+    await page.evaluate(() => document.querySelectorAll('details').forEach((part) => { part.open = true; }));
+    const over = await page.evaluate(() => [...document.querySelectorAll('body *')].filter((part) => !part.closest('.unseen, .skip, select, svg')
+      && part.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map((part) => `${part.tagName}.${part.className}`));
+    assert.deepEqual(over, [], path);
+  }
+  await narrow.close();
+  await one.close();
+});
+
 test('the assistant of a business answers a customer', async () => {
   const who = signed;
   const slug = await publish(who);
