@@ -73,10 +73,12 @@ static void put_cancel(struct html *html, const struct page_booking *view) {
              "<h2 id=\"cancel-title\">Cancel this booking?</h2>\n"
              "<p>The time is given back and the business is told. This cannot be undone.</p>\n");
     put_begin(html, view, "cancel");
-    html_put(html, "<p class=\"field\"><label for=\"reason\">Why? <small>optional</small></label>\n"
-                   "<textarea id=\"reason\" name=\"reason\" rows=\"2\" maxlength=\"500\" "
-                   "dir=\"auto\"></textarea></p>\n"
-                   "<p class=\"go\"><button class=\"button\">Yes, cancel it</button>\n");
+    html_put(html,
+             "<p class=\"field\"><label for=\"reason\">Why? <small>optional</small></label>\n"
+             "<textarea id=\"reason\" name=\"reason\" rows=\"2\" maxlength=\"500\" "
+             "dir=\"auto\">%s</textarea></p>\n"
+             "<p class=\"go\"><button class=\"button\">Yes, cancel it</button>\n",
+             view->reason);
     put_link(html, view, "", "quiet", "Keep it");
     html_put(html, "</p>\n</form>\n</section>\n");
 }
@@ -91,9 +93,14 @@ static void put_move(struct html *html, const struct page_booking *view) {
                        "moment.</p>\n</section>\n");
         return;
     }
+    char week[PAGE_TIME_TEXT];
+    page_date(&view->calendar->first, week);
     page_calendar_zone(html, view->calendar);
     put_begin(html, view, "move");
-    html_put(html, "<input type=\"hidden\" name=\"tz\" value=\"%s\">\n", view->calendar->zone);
+    html_put(html,
+             "<input type=\"hidden\" name=\"tz\" value=\"%s\">\n<input type=\"hidden\" "
+             "name=\"week\" value=\"%s\">\n",
+             view->calendar->zone, week);
     page_next_slots(html, view->next, view->calendar->zone);
     html_put(html, "<fieldset class=\"calendar\"><legend>Choose a time</legend>\n");
     page_calendar(html, view->calendar);

@@ -77,6 +77,7 @@ struct page_booking {
     const char *notice;                   /* what was just done, or "" */
     const struct page_calendar *calendar; /* BOOKING_MOVE */
     const json_t *next;
+    const char *reason; /* BOOKING_CANCEL: as it was typed */
     struct page_trouble trouble;
 };
 void page_booking(struct html *html, const struct page_booking *view);

@@ -84,6 +84,7 @@ static void show_booking(struct call *call) {
                                       .notice = notice_of(call),
                                       .calendar = visit->slots != NULL ? &visit->calendar : NULL,
                                       .next = visit->next,
+                                      .reason = json_text(call->body, "reason"),
                                       .trouble = visit->trouble};
     struct html html;
     if (html_begin(&html) < 0) {

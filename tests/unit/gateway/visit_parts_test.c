@@ -206,6 +206,36 @@ START_TEST(test_weeks) {
 }
 END_TEST
 
+/* A change that was refused finds the week where it was, and the reason that was typed. */
+START_TEST(test_change_again) {
+    json_t *booking =
+        json("{\"status\":\"confirmed\",\"can_cancel\":true,\"can_reschedule\":true}");
+    const struct page_calendar calendar = calendar_of(NULL, "Europe/Berlin", "2026-11-03");
+    struct page_booking view = {.booking = booking,
+                                .reference = "B-1",
+                                .secret = "s",
+                                .act = BOOKING_MOVE,
+                                .zone = "",
+                                .notice = "",
+                                .calendar = &calendar,
+                                .reason = "We are <ill>",
+                                .trouble = {"", "", ""}};
+    struct html html;
+    ck_assert_int_eq(html_begin(&html), 0);
+    page_booking(&html, &view);
+    SCOPE_FREE char *move = taken(&html);
+    const char *form = strstr(move, "<form class=\"form once\"");
+    ck_assert_ptr_nonnull(form);
+    ck_assert_ptr_nonnull(strstr(form, "name=\"week\" value=\"2026-11-03\""));
+    view.act = BOOKING_CANCEL;
+    ck_assert_int_eq(html_begin(&html), 0);
+    page_booking(&html, &view);
+    SCOPE_FREE char *cancel = taken(&html);
+    ck_assert_ptr_nonnull(strstr(cancel, ">We are &lt;ill&gt;</textarea>"));
+    json_decref(booking);
+}
+END_TEST
+
 START_TEST(test_amounts) {
     static const struct {
         const char *price, *text;
@@ -302,6 +332,7 @@ int main(void) {
     tcase_add_test(tcase, test_rest_is_text);
     tcase_add_test(tcase, test_clocks_put_back);
     tcase_add_test(tcase, test_weeks);
+    tcase_add_test(tcase, test_change_again);
     tcase_add_test(tcase, test_amounts);
     tcase_add_test(tcase, test_offers);
     tcase_add_test(tcase, test_zones);
