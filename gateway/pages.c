@@ -173,6 +173,11 @@ static const struct button *page_of(const struct call *call, const char *url, bo
     return login ? &to_login : connect ? &to_connect : NULL;
 }
 
+static bool is_form_of_another_page(const struct call *call) {
+    return call->route != NULL && call->route->body == BODY_FORM &&
+           strcmp(call->route->pattern, "/connect") != 0;
+}
+
 /* Where the button leads. */
 static struct button button_of(const struct call *call, const struct problem *problem,
                                const struct words *words) {
@@ -186,6 +191,8 @@ static struct button button_of(const struct call *call, const struct problem *pr
     case NEXT_LOGIN:
         return to_login;
     case NEXT_CONNECT:
+        if (is_form_of_another_page(call))
+            break;
         return ours || call->session[0] != '\0' ? to_connect : to_home;
     case NEXT_HOME:
         break;
