@@ -26,9 +26,8 @@ static bool comes_twice(const json_t *slots, size_t index, const char *zone,
     return false;
 }
 
-static void put_slot(struct html *html, const struct page_calendar *view, size_t index,
-                     const struct page_time *time) {
-    const char *start = json_text(json_array_get(view->slots, index), "start");
+static void put_slot(struct html *html, const struct page_calendar *view, const char *start,
+                     const struct page_time *time, bool twice) {
     char clock[PAGE_TIME_TEXT], day[PAGE_TIME_TEXT], offset[PAGE_TIME_TEXT];
     page_clock(&time->local, clock);
     page_day(&time->local, day);
@@ -37,7 +36,7 @@ static void put_slot(struct html *html, const struct page_calendar *view, size_t
              start);
     html_put(html, strcmp(start, view->picked) == 0 ? " checked required>" : " required>");
     html_put(html, "<span><time datetime=\"%s\">%s</time>", start, clock);
-    if (comes_twice(view->slots, index, view->zone, time))
+    if (twice)
         html_put(html, " <small>%s</small>", offset);
     html_put(html, "<i class=\"unseen\"> on %s</i></span></label>\n", day);
 }
@@ -48,13 +47,12 @@ static size_t put_day(struct html *html, const struct page_calendar *view,
     size_t n = 0;
     struct page_time time;
     for (size_t i = 0; i < json_array_size(view->slots); i++) {
-        if (!page_time_read(json_text(json_array_get(view->slots, i), "start"), view->zone,
-                            &time) ||
-            !page_same_day(&time.local, day))
+        const char *start = json_text(json_array_get(view->slots, i), "start");
+        if (!page_time_read(start, view->zone, &time) || !page_same_day(&time.local, day))
             continue;
         if (n++ == 0)
             html_put(html, "<div class=\"times\">\n");
-        put_slot(html, view, i, &time);
+        put_slot(html, view, start, &time, comes_twice(view->slots, i, view->zone, &time));
     }
     if (n > 0)
         html_put(html, "</div>\n");
@@ -155,11 +153,24 @@ void page_calendar_zone(struct html *html, const struct page_calendar *view) {
     html_put(html, "</select>\n<button class=\"button small plainer\">Change</button>\n</form>\n");
 }
 
+/* The time that was chosen can be sent again, although nobody knows the others just now. */
+static void put_picked(struct html *html, const struct page_calendar *view) {
+    struct page_time time;
+    html_put(html, "<p class=\"notice\">Free times cannot be shown just now.</p>\n");
+    if (!page_time_read(view->picked, view->zone, &time))
+        return;
+    html_put(html, "<div class=\"times\">\n");
+    put_slot(html, view, view->picked, &time, true);
+    html_put(html, "</div>\n");
+}
+
 void page_calendar(struct html *html, const struct page_calendar *view) {
     html_put(html, "<p id=\"told\" class=\"unseen\" role=\"status\"></p>\n"); /* for scripts */
     put_weeks(html, view);
     html_put(html, "<div id=\"slots\">\n");
-    if (put_week(html, view) == 0)
+    if (view->slots == NULL)
+        put_picked(html, view);
+    else if (put_week(html, view) == 0)
         html_put(html, "<p class=\"notice\">No time is free in these seven days. Look at a later "
                        "week.</p>\n");
     if (view->more)

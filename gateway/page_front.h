@@ -22,14 +22,14 @@ void page_directory(struct html *html, const struct page_directory *view);
 
 /* The free times of one service in one week. */
 struct page_calendar {
-    const char *zone;   /* the visitor's, valid */
-    bool zone_chosen;   /* by them or their browser */
-    const char *home;   /* the business's own zone, or "" */
-    struct stamp first; /* day of the week that is shown */
-    struct stamp today; /* in `zone` */
-    const json_t *slots;
-    bool more;          /* the list was cut: there are others in this week */
-    const char *picked; /* the start that was chosen before, or "" */
+    const char *zone;    /* the visitor's, valid */
+    bool zone_chosen;    /* by them or their browser */
+    const char *home;    /* the business's own zone, or "" */
+    struct stamp first;  /* day of the week that is shown */
+    struct stamp today;  /* in `zone` */
+    const json_t *slots; /* NULL: not known */
+    bool more;           /* the list was cut: there are others in this week */
+    const char *picked;  /* the start that was chosen before, or "" */
     /* For links to other weeks. */
     const char *path, *service, *secret; /* "/b/salon"; "" none; a booking's, or "" */
 };

@@ -94,10 +94,13 @@ void handle_visit_home(struct call *call) {
 
 static void show_business(struct call *call) {
     const struct visit *visit = call->state;
+    /* Without the free times a form that was sent is shown all the same: it can be sent again. */
+    bool again = call->body != NULL && !visit->trouble_inquiry && visit->calendar.zone != NULL;
     const struct page_profile view = {.profile = visit->profile,
                                       .slug = call->param[0],
                                       .service = visit->service,
-                                      .calendar = visit->slots != NULL ? &visit->calendar : NULL,
+                                      .calendar =
+                                          visit->slots != NULL || again ? &visit->calendar : NULL,
                                       .next = visit->next,
                                       .form = call->body,
                                       .key_book = visit->key_book,

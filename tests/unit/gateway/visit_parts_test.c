@@ -192,6 +192,25 @@ START_TEST(test_clocks_put_back) {
 }
 END_TEST
 
+/* Nobody knows what is free: what was chosen before can be sent again. */
+START_TEST(test_times_unknown) {
+    struct page_calendar calendar = calendar_of(NULL, "Asia/Kolkata", "2026-10-20");
+    struct html html;
+    calendar.picked = "2026-10-21T10:00:00+02:00";
+    ck_assert_int_eq(html_begin(&html), 0);
+    page_calendar(&html, &calendar);
+    SCOPE_FREE char *page = taken(&html);
+    ck_assert_uint_eq(times_in(page, "value=\"2026-10-21T10:00:00+02:00\" checked required>"), 1);
+    ck_assert_ptr_nonnull(strstr(page, ">13:30</time> <small>GMT+5:30</small>"));
+    ck_assert_ptr_nonnull(strstr(page, "Free times cannot be shown just now."));
+    calendar.picked = "\"><script>";
+    ck_assert_int_eq(html_begin(&html), 0);
+    page_calendar(&html, &calendar);
+    SCOPE_FREE char *odd = taken(&html);
+    ck_assert_ptr_null(strstr(odd, "<input"));
+}
+END_TEST
+
 START_TEST(test_weeks) {
     SCOPE_FREE char *now = week_of("[]", "Europe/Berlin", "2026-10-20");
     ck_assert_ptr_null(strstr(now, "Earlier"));
@@ -331,6 +350,7 @@ int main(void) {
     tcase_add_test(tcase, test_profile_is_text);
     tcase_add_test(tcase, test_rest_is_text);
     tcase_add_test(tcase, test_clocks_put_back);
+    tcase_add_test(tcase, test_times_unknown);
     tcase_add_test(tcase, test_weeks);
     tcase_add_test(tcase, test_change_again);
     tcase_add_test(tcase, test_amounts);
