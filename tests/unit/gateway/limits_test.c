@@ -219,6 +219,28 @@ START_TEST(test_crowd) {
 }
 END_TEST
 
+/* Who was refused and does not hang up is hung up on: it keeps nobody's place for long. */
+START_TEST(test_the_refused_go) {
+    int fds[8];
+    for (size_t i = 0; i < COUNT_OF(fds); i++) {
+        fds[i] = rig_connect(&rig);
+        rig_send_text(fds[i], "nonsense\r\n\r\n");
+        SCOPE_FREE char *got = rig_read_until(fds[i], "\r\n\r\n");
+        ck_assert_uint_eq(status_of(got), 400);
+    }
+    uint64_t until = clock_ms() + 8000;
+    for (;;) {
+        SCOPE_FREE char *again = rig_call(&rig, "GET", "/v1/users/ann/memory", "", NULL);
+        if (status_of(again) == 200)
+            break;
+        ck_assert_uint_eq(status_of(again), 503);
+        ck_assert_uint_lt(clock_ms(), until);
+    }
+    for (size_t i = 0; i < COUNT_OF(fds); i++)
+        (void)close(fds[i]);
+}
+END_TEST
+
 /* Behind a reverse proxy everybody comes from one address. */
 START_TEST(test_proxy_is_no_crowd) {
     int fds[12];
@@ -254,6 +276,29 @@ START_TEST(test_rates) {
 }
 END_TEST
 
+/* Whoever shows some session, or none where one is needed: each costs a look at the database, or
+ * could guess. */
+static unsigned at_public_rate(const char *method, const char *path, const char *headers,
+                               const char *form) {
+    SCOPE_FREE char *got = rig_browse(&rig, method, path, headers, form);
+    return status_of(got);
+}
+
+START_TEST(test_rate_of_sessions) {
+    static const char cookie[] = "Cookie: __Host-cloister-session=session-of-nobody\r\n";
+    for (unsigned i = 0; i < 4; i++)
+        ck_assert_uint_ne(at_public_rate("GET", "/v1/session", cookie, NULL), 429);
+    ck_assert_uint_eq(at_public_rate("GET", "/v1/session", cookie, NULL), 429);
+}
+END_TEST
+
+START_TEST(test_rate_of_strangers) {
+    for (unsigned i = 0; i < 4; i++)
+        ck_assert_uint_ne(at_public_rate("POST", "/connect", "", "features=events"), 429);
+    ck_assert_uint_eq(at_public_rate("POST", "/connect", "", "features=events"), 429);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("gateway limits");
     TCase *tcase = tcase_create("bursts"), *failures = tcase_create("failures"),
@@ -276,7 +321,10 @@ int main(void) {
     tcase_add_checked_fixture(crowd, crowded_setup, teardown);
     tcase_set_timeout(crowd, 30);
     tcase_add_test(crowd, test_crowd);
+    tcase_add_test(crowd, test_the_refused_go);
     tcase_add_test(crowd, test_rates);
+    tcase_add_test(crowd, test_rate_of_sessions);
+    tcase_add_test(crowd, test_rate_of_strangers);
     tcase_add_checked_fixture(proxied, proxied_setup, teardown);
     tcase_add_test(proxied, test_proxy_is_no_crowd);
     suite_add_tcase(suite, proxy);

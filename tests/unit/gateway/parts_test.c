@@ -1,4 +1,5 @@
 /* The gateway's pure parts: routes, fields, queries, events, rates. */
+#include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
 #include <malloc.h>
@@ -11,6 +12,7 @@
 #include "gateway/bucket.h"
 #include "gateway/fields.h"
 #include "gateway/front_cache.h"
+#include "gateway/front_limits.h"
 #include "gateway/problem.h"
 #include "gateway/query.h"
 #include "gateway/routes.h"
@@ -336,6 +338,66 @@ START_TEST(test_rates_that_were_left) {
 }
 END_TEST
 
+static uint64_t front_wait(struct front_limits *limits, const char *address, const char *client,
+                           const char *slug) {
+    struct call call = {.address = {{{0}}}};
+    struct front_request request = {.operation = "get_business",
+                                    .arguments = json_pack("{s:s*}", "business", slug),
+                                    .client = {"mcp", client, ""}};
+    ck_assert_int_eq(inet_pton(AF_INET6, address, &call.address), 1);
+    uint64_t wait = front_limits_take(limits, &call, &request);
+    json_decref(request.arguments);
+    return wait;
+}
+
+static struct front_limits *front_limits_of(const char *settings, void *memory) {
+    char path[] = "/tmp/cloister-limits-XXXXXX", why[256] = "";
+    struct config *config;
+    SCOPE_FD int fd = mkstemp(path);
+    ck_assert_int_eq(write_all(fd, settings, strlen(settings)), 0);
+    ck_assert_msg(config_load(path, &config, why, sizeof(why)) == 0, "%s", why);
+    (void)unlink(path);
+    memset(memory, 0, front_limits_size());
+    struct front_limits *limits = front_limits_begin(memory, config, false);
+    config_free(config);
+    return limits;
+}
+
+#define AT_ONCE 6 /* of five a minute: a fifth of them, and five */
+
+/* An address, a client that gives its name, and a business: each has a count of its own, and what
+ * is refused by one is not counted by another. */
+START_TEST(test_front_limits) {
+    ck_assert_int_ge(sodium_init(), 0);
+    SCOPE_FREE void *memory = malloc(front_limits_size());
+    struct front_limits *limits = front_limits_of(
+        "[business]\ncalls_per_minute=5\nclient_calls_per_minute=0\nbusiness_calls_per_minute=0\n",
+        memory);
+    for (unsigned i = 0; i < AT_ONCE; i++)
+        ck_assert_uint_eq(front_wait(limits, "2001:db8::1", "", NULL), 0);
+    ck_assert_uint_gt(front_wait(limits, "2001:db8::1", "other", "anna"), 0);
+    ck_assert_uint_eq(front_wait(limits, "2001:db8::2", "", NULL), 0);
+    limits = front_limits_of(
+        "[business]\ncalls_per_minute=0\nclient_calls_per_minute=5\nbusiness_calls_per_minute=0\n",
+        memory);
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        ck_assert_uint_eq(front_wait(limits, "2001:db8::1", "bot", NULL), 0);
+        ck_assert_uint_eq(front_wait(limits, "2001:db8::1", "", NULL), 0);
+    }
+    ck_assert_uint_gt(front_wait(limits, "2001:db8::2", "bot", NULL), 0);
+    ck_assert_uint_eq(front_wait(limits, "2001:db8::2", "", NULL), 0); /* no name is no client */
+    limits = front_limits_of(
+        "[business]\ncalls_per_minute=5\nclient_calls_per_minute=0\nbusiness_calls_per_minute=5\n",
+        memory);
+    for (unsigned i = 0; i < AT_ONCE; i++)
+        ck_assert_uint_eq(front_wait(limits, "2001:db8::1", "", "anna"), 0);
+    for (unsigned i = 0; i < 2 * AT_ONCE; i++)
+        ck_assert_uint_gt(front_wait(limits, "2001:db8::2", "", "anna"), 0);
+    for (unsigned i = 0; i < AT_ONCE; i++) /* those cost that address nothing */
+        ck_assert_uint_eq(front_wait(limits, "2001:db8::2", "", "bert"), 0);
+}
+END_TEST
+
 START_TEST(test_problem) {
     struct problem problem = {.status = 429,
                               .code = "busy",
@@ -366,6 +428,7 @@ int main(void) {
     tcase_add_test(tcase, test_never_empty);
     tcase_add_test(tcase, test_rates);
     tcase_add_test(tcase, test_rates_that_were_left);
+    tcase_add_test(tcase, test_front_limits);
     tcase_add_test(tcase, test_problem);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -85,6 +85,27 @@ START_TEST(test_bound) {
 }
 END_TEST
 
+/* What waited for those who have gone counts no more. */
+START_TEST(test_room_comes_back) {
+    int fds[2];
+    for (unsigned n = 1; n <= 12; n++) {
+        for (size_t i = 0; i < COUNT_OF(fds); i++)
+            fds[i] = narrow_reader("flood 50000000", "text/event-stream");
+        rig_wait(&rig, seen_chats, n * COUNT_OF(fds));
+        uint64_t before, now = rig_seen(&rig).sent_bytes;
+        do {
+            before = now;
+            (void)poll(NULL, 0, 100);
+            now = rig_seen(&rig).sent_bytes;
+        } while (now > before + 64);
+        ck_assert_uint_eq(rig_seen(&rig).cancels, (n - 1) * COUNT_OF(fds));
+        for (size_t i = 0; i < COUNT_OF(fds); i++)
+            (void)close(fds[i]);
+        rig_wait(&rig, seen_cancels, n * COUNT_OF(fds));
+    }
+}
+END_TEST
+
 /* The control: as many, and room for them. */
 START_TEST(test_room) {
     int fds[READERS];
@@ -147,6 +168,7 @@ static void add(Suite *suite, const char *name, void (*setup)(void), const TTest
 int main(void) {
     Suite *suite = suite_create("gateway slow readers");
     add(suite, "narrow", setup_narrow, test_bound);
+    add(suite, "again", setup_narrow, test_room_comes_back);
     add(suite, "wide", setup_wide, test_room);
     add(suite, "reply", setup_impatient, test_a_reply_has_an_end);
     add(suite, "patient", setup_wide, test_patience);

@@ -30,6 +30,8 @@ static const struct {
     {POST("Content-Length: 4 4\r\n"), 400},
     {POST("Content-Length:\r\n"), 400},
     {POST("Content-Length: 99999999999999999999\r\n"), 400},
+    {POST("Content-Length: 18446744073709551620\r\n"), 400}, /* 4, to who counts in 64 bits */
+    {POST("Content-Length: 00\r\n"), 400},
     {POST("Transfer-Encoding: chunked\r\n"), 411},
     {POST("Transfer-Encoding: gzip, chunked\r\n"), 411},
     {POST("Transfer-Encoding: identity\r\n"), 411},
@@ -59,6 +61,13 @@ static const struct {
     {GET("Idempotency-Key: a\r\nIdempotency-Key: b\r\n"), 400},
     {GET("Cookie: a=b\r\nCookie: c=d\r\n"), 400},
     {GET("Content-Type: a\r\nContent-Type: b\r\n"), 400},
+    {GET("Cloister-Grant: a\r\ncloister-grant: b\r\n"), 400},
+    {GET("Cloister-Csrf: a\r\nCLOISTER-CSRF: b\r\n"), 400},
+    {GET("Cloister-Booking: a\r\nCloister-Booking: b\r\n"), 400},
+    {GET("Origin: https://a\r\nOrigin: https://b\r\n"), 400},
+    {GET("Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: none\r\n"), 400},
+    {GET("If-None-Match: a\r\nIf-None-Match: b\r\n"), 400},
+    {GET("Expect: 100-continue\r\nExpect: 100-continue\r\n"), 400},
     {GET("Expect: 100-continue\r\n"), 0},
     {GET("Expect: more\r\n"), 417},
     /* request lines */
@@ -138,6 +147,25 @@ START_TEST(test_sizes) {
     at = stpcpy(at, "\r\n");
     ck_assert_int_eq(strict_parse(bytes, (size_t)(at - bytes), &head, &fault), STRICT_BAD);
     ck_assert_uint_eq(fault->status, 431);
+    at =
+        stpcpy(at - strlen("A: b\r\n\r\n"), "\r\n"); /* one less, with the Host as many as may be */
+    ck_assert_int_eq(strict_parse(bytes, (size_t)(at - bytes), &head, &fault), STRICT_OK);
+    ck_assert_uint_eq(head.header_count, STRICT_HEADERS_MAX);
+}
+END_TEST
+
+START_TEST(test_long_hosts) {
+    static const char begin[] = "GET / HTTP/1.1\r\nHost: ", end[] = "\r\n\r\n";
+    struct strict_head head;
+    const struct strict_fault *fault = NULL;
+    for (size_t len = 255; len <= 256; len++) {
+        char bytes[512], *at = stpcpy(bytes, begin);
+        memset(at, 'h', len);
+        at = stpcpy(at + len, end);
+        ck_assert_int_eq(strict_parse(bytes, (size_t)(at - bytes), &head, &fault),
+                         len == 255 ? STRICT_OK : STRICT_BAD);
+    }
+    ck_assert_uint_eq(fault->status, 400);
 }
 END_TEST
 
@@ -166,6 +194,7 @@ int main(void) {
     tcase_add_loop_test(tcase, test_every_prefix, 0, (int)COUNT_OF(heads));
     tcase_add_test(tcase, test_nul_bytes);
     tcase_add_test(tcase, test_sizes);
+    tcase_add_test(tcase, test_long_hosts);
     tcase_add_test(tcase, test_parts);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
