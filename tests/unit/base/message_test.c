@@ -130,6 +130,45 @@ START_TEST(descriptors_travel_with_their_message) {
 }
 END_TEST
 
+/* As a peer that keeps to nothing would: bytes, and `n` copies of a descriptor. */
+static void send_with(int fd, const void *data, size_t len, size_t n) {
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int) * 8)];
+    } control = {0};
+    struct iovec part = {(void *)(uintptr_t)data, len};
+    struct msghdr packet = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
+                            .msg_controllen = CMSG_SPACE(sizeof(int) * n)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&packet);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int) * n);
+    for (size_t i = 0; i < n; i++)
+        memcpy(CMSG_DATA(c) + i * sizeof(int), &fd, sizeof(int));
+    ck_assert_int_eq(sendmsg(fd, &packet, 0), (ssize_t)len);
+}
+
+/* A peer that sends what nobody asked for uses up no descriptors, however many come. */
+START_TEST(descriptors_that_are_refused_are_closed) {
+    int ends[2], fd = -1;
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    size_t len = pack_ping(); /* a row without any */
+    SCOPE_FD int before = dup(ends[0]);
+    for (size_t n = 1; n <= 8; n++) {
+        struct msg_peer peer = {ROLE_SUPERVISOR, ROLE_AGENT, PHASE_READY, {0}};
+        Cloister__Message *got = NULL;
+        send_with(ends[0], wire, len, n);
+        ck_assert_int_lt(seq_recv(ends[1], &peer, &got, &fd), 0);
+        SCOPE_FD int next = dup(ends[0]);
+        ck_assert_int_eq(next, before + 1); /* the lowest that is free */
+    }
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+END_TEST
+
 START_TEST(last_words_of_a_peer_that_did_not_read) {
     int pair[2];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
@@ -262,6 +301,7 @@ int main(void) {
     tcase_add_test(tcase, caps_hold_in_both_directions);
     tcase_add_test(tcase, bits_flipped_never_crash);
     tcase_add_test(tcase, descriptors_travel_with_their_message);
+    tcase_add_test(tcase, descriptors_that_are_refused_are_closed);
     tcase_add_test(tcase, last_words_of_a_peer_that_did_not_read);
     tcase_add_test(tcase, waiting_ends_in_time);
     tcase_add_test(tcase, sending_never_waits);
