@@ -269,6 +269,56 @@ START_TEST(probes_are_quiet) {
 }
 END_TEST
 
+/* Whether there is no more than `most` of it, and no more to be taken. */
+static bool at_most(int what, uint64_t most) {
+    struct rlimit limit;
+    return getrlimit(what, &limit) == 0 && limit.rlim_cur <= most && limit.rlim_max <= most;
+}
+
+/* The line of what is wrong; 0: nothing is. */
+static int what_is_left(void) {
+    become(true);
+    if (walls_capabilities() < 0 || walls_limits() < 0)
+        return __LINE__;
+    for (unsigned long i = 0; i < 64; i++)
+        if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
+            return __LINE__;
+    if (!at_most(RLIMIT_CORE, 0) || !at_most(RLIMIT_FSIZE, 0) || !at_most(RLIMIT_MSGQUEUE, 0))
+        return __LINE__;
+    if (!at_most(RLIMIT_SIGPENDING, 64) || !at_most(RLIMIT_STACK, 8u << 20))
+        return __LINE__;
+    return at_most(RLIMIT_NOFILE, 16384) ? 0 : __LINE__;
+}
+
+/* What an agent has no use for it cannot have, whatever else it finds open. In a process of its
+ * own: whose files may have no byte tells nothing to a file. */
+START_TEST(nothing_is_left_that_an_agent_does_not_need) {
+    ck_assert_int_eq(prctl(PR_CAPBSET_READ, 0, 0, 0, 0), 1); /* control: root has them */
+    ck_assert(!at_most(RLIMIT_FSIZE, 0));
+    pid_t pid = fork();
+    if (pid == 0) {
+        int line = what_is_left();
+        _exit(line == 0 ? 0 : 1 + line % 200);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+/* What a turn has open at once is little, and it ends with its agent. */
+START_TEST(a_turn_has_little_and_ends_with_its_agent) {
+    become(false);
+    struct walls how = walls;
+    how.no_filters = how.may_swap = true; /* else it could not tell */
+    int signal = 0;
+    ck_assert_int_eq(walls_turn(&how), 0);
+    ck_assert(at_most(RLIMIT_NOFILE, 64));
+    ck_assert_int_eq(prctl(PR_GET_PDEATHSIG, &signal, 0, 0, 0), 0);
+    ck_assert_int_eq(signal, SIGKILL);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("walls");
     TCase *tcase = tcase_create("walls");
@@ -282,6 +332,8 @@ int main(void) {
     tcase_add_test(tcase, memory_is_locked_for_one_process);
     tcase_add_test(tcase, probes_are_quiet);
     tcase_add_test(tcase, no_turn_where_it_could_be_swapped);
+    tcase_add_test(tcase, nothing_is_left_that_an_agent_does_not_need);
+    tcase_add_test(tcase, a_turn_has_little_and_ends_with_its_agent);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
