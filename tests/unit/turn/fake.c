@@ -290,6 +290,14 @@ static bool take_message(struct fake *fake, int fd) {
     return false;
 }
 
+/* Another connection's, as far as the turn could tell. */
+static void answer_earlier(int fd) {
+    Cloister__KeyGrant grant = CLOISTER__KEY_GRANT__INIT;
+    Cloister__Message m = MSG_OF(KEY_GRANT, key_grant, &grant);
+    grant.error = EKEYREVOKED;
+    ck_assert_int_eq(seq_send(fd, &m, -1), 0);
+}
+
 void fake_run(struct fake *fake, Cloister__TurnKind kind) {
     int agent[2], keys[2];
     pthread_t thread;
@@ -299,6 +307,8 @@ void fake_run(struct fake *fake, Cloister__TurnKind kind) {
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, keys), 0);
     fake->agent_fd = agent[1];
     fake->keys_fd = keys[1];
+    if (fake->keys_stale)
+        answer_earlier(keys[0]);
     ck_assert_int_eq(pthread_create(&thread, NULL, run_turn, fake), 0);
     for (bool over = false; !over;) {
         struct pollfd wait[] = {{agent[0], POLLIN, 0}, {keys[0], POLLIN, 0}};

@@ -50,6 +50,7 @@ struct fake {
     uint64_t user_epoch;
     char grant[GRANT_SIZE]; /* a good one, in start.grant unless the test puts another there */
     int key_error;
+    bool keys_stale; /* what an earlier turn, which was killed, had asked is answered to this one */
     uint64_t floor;
     uint64_t timeout_ms;
     const char *cancel_on_tool; /* TURN_CANCEL when this tool starts */

@@ -461,6 +461,14 @@ START_TEST(keys_and_tokens) {
 }
 END_TEST
 
+/* An earlier turn of this agent was killed between its question and the answer. */
+START_TEST(an_earlier_turns_answer_is_not_taken) {
+    fake->keys_stale = true;
+    look();
+    ck_assert_str_eq(fake_code(fake), "");
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("faults");
     TCase *tc = tcase_create("all");
@@ -483,6 +491,7 @@ int main(void) {
     tcase_add_test(tc, time_runs_out);
     tcase_add_test(tc, credit_is_kept);
     tcase_add_test(tc, keys_and_tokens);
+    tcase_add_test(tc, an_earlier_turns_answer_is_not_taken);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
