@@ -216,6 +216,31 @@ START_TEST(list_that_is_read_again) {
 }
 END_TEST
 
+/* What was delisted keeps its place, so lists that are read again and again fill up all places. */
+START_TEST(list_that_is_full) {
+    char why[256] = "", text[4096];
+    struct allow *allow, *fresh;
+    struct config *config = config_of("");
+    ck_assert_msg(allow_new(config, &allow, why, sizeof(why)) == 0, "%s", why);
+    config_free(config);
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < ALLOW_MAX; i += 50) {
+        char *at = stpcpy(text, "[egress]\n");
+        for (unsigned k = i; k < i + 50; k++)
+            at += sprintf(at, "allow = h%u.example:443\n", k);
+        config = config_of(text);
+        ck_assert_msg(allow_new(config, &fresh, why, sizeof(why)) == 0, "%s", why);
+        r = allow_update(allow, fresh);
+        allow_free(fresh);
+        config_free(config);
+    }
+    ck_assert_int_eq(r, -ENOSPC);
+    ck_assert_ptr_nonnull(allow_find(allow, "h249.example", 443)); /* it stays as it was */
+    ck_assert_ptr_null(allow_find(allow, "h250.example", 443));
+    allow_free(allow);
+}
+END_TEST
+
 START_TEST(list_of_notices_that_is_read_again) {
     char why[256] = "";
     struct allow *allow, *fresh;
@@ -283,6 +308,7 @@ int main(void) {
     tcase_add_loop_test(t, public_addresses, 0, (int)COUNT_OF(addresses));
     tcase_add_test(t, list_of_destinations);
     tcase_add_test(t, list_that_is_read_again);
+    tcase_add_test(t, list_that_is_full);
     tcase_add_test(t, list_of_notices_that_is_read_again);
     tcase_add_loop_test(t, list_that_is_wrong, 0, 5);
     tcase_add_test(t, hosts_file);

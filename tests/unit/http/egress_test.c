@@ -182,6 +182,21 @@ START_TEST(dials_of_a_turn_are_counted) {
 }
 END_TEST
 
+/* Asking for what is not to be had is answered so often, and no more. */
+START_TEST(refusals_of_a_turn_are_counted) {
+    SCOPE_FD int agent = stack_agent();
+    SCOPE_FD int turn = stack_turn(agent);
+    int r = 0, refused = 0;
+    while (refused < 1000 && (r = stack_dial(turn, "elsewhere.example", 443)) != -ECONNRESET &&
+           r != -EPIPE)
+        refused++;
+    ck_assert(r == -ECONNRESET || r == -EPIPE);
+    ck_assert_int_eq(refused, 64);
+    SCOPE_FD int next = stack_turn(agent);
+    ck_assert(can_dial(next)); /* control */
+}
+END_TEST
+
 START_TEST(connections_at_once_are_counted) {
     int fds[8];
     SCOPE_FD int agent = stack_agent();
@@ -322,6 +337,7 @@ int main(void) {
     tcase_add_test(t, agent_end_revokes_its_turns);
     tcase_add_test(t, zygote_end_leaves_agents);
     tcase_add_test(t, dials_of_a_turn_are_counted);
+    tcase_add_test(t, refusals_of_a_turn_are_counted);
     tcase_add_test(t, connections_at_once_are_counted);
     tcase_add_test(t, bytes_of_a_turn_are_counted);
     tcase_add_test(t, a_full_channel_keeps_nobody_waiting);
