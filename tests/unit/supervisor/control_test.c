@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -214,6 +215,45 @@ START_TEST(callers_who_are_turned_away_fill_no_log) {
 }
 END_TEST
 
+/* A process of nobody's that connects `n` times and holds on; -1: it could not. */
+static pid_t hold_as_nobody(size_t n) {
+    int there[2];
+    char told = 0;
+    ck_assert_int_eq(pipe(there), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (setgroups(0, NULL) < 0 || setresgid(60003, 60003, 60003) < 0 ||
+            setresuid(65534, 65534, 65534) < 0)
+            _exit(98);
+        for (size_t i = 0; i < n; i++)
+            if (seq_connect(path) < 0)
+                _exit(97);
+        (void)!write(there[1], "x", 1);
+        (void)pause();
+        _exit(0);
+    }
+    (void)close(there[1]);
+    ck_assert_int_eq(read(there[0], &told, 1), 1);
+    (void)close(there[0]);
+    return pid;
+}
+
+/* Where observers are named anybody may connect: operators have places of their own. */
+START_TEST(others_leave_room_for_operators) {
+    if (geteuid() != 0)
+        return; /* only root can become others */
+    setup_with(60001, 60002);
+    ck_assert_int_eq(chmod(dir, 0755), 0);
+    pid_t crowd = hold_as_nobody(60);
+    for (int i = 0; i < 100; i++)
+        turn_loop();
+    ck_assert_int_eq(exit_of("status", NULL), CTL_DONE);
+    ck_assert_int_eq(kill(crowd, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(crowd, NULL, 0), crowd);
+    teardown();
+}
+END_TEST
+
 START_TEST(groups_decide) {
     if (geteuid() != 0)
         return; /* only root can become others */
@@ -247,6 +287,7 @@ int main(void) {
     t = tcase_create("groups");
     tcase_set_timeout(t, 30);
     tcase_add_test(t, groups_decide);
+    tcase_add_test(t, others_leave_room_for_operators);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_ENV);

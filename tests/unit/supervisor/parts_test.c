@@ -128,6 +128,19 @@ START_TEST(host_calls_must_be_sound) {
     ck_assert(host_call_sound(&call));
     call = call_of(CLOISTER__HOST_CALL__OP_PUT_TOKEN);
     ck_assert(!host_call_sound(&call));
+    char *scopes[33];
+    for (size_t i = 0; i < COUNT_OF(scopes); i++)
+        scopes[i] = (char *)"openid";
+    call.put_token->scopes = scopes;
+    call.put_token->n_scopes = 32;
+    ck_assert(!host_call_sound(&call)); /* without a token nothing is to be kept */
+    call.put_token->refresh = (ProtobufCBinaryData){1, (uint8_t *)"x"};
+    ck_assert(host_call_sound(&call));
+    call.put_token->n_scopes = 33;
+    ck_assert(!host_call_sound(&call));
+    call.put_token->n_scopes = 2;
+    scopes[1] = (char *)"";
+    ck_assert(!host_call_sound(&call));
     call = call_of(CLOISTER__HOST_CALL__OP_PUT_PREFERENCE);
     call.put_preference->id = "../../x";
     call.put_preference->sealed.len = 1;

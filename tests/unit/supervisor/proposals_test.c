@@ -77,6 +77,31 @@ START_TEST(one_that_runs_is_not_pushed_out) {
 }
 END_TEST
 
+/* Nor by another user, when all of them have as many bytes as there are. */
+START_TEST(one_that_runs_is_not_pushed_out_by_others) {
+    bool repeated;
+    ck_assert_int_eq(put(USER_A, 1, 90, 60000), 0);
+    ck_assert_int_eq(proposals_begin(proposals, id_of(1), NULL, true, &repeated), 0);
+    ck_assert_int_eq(put(USER_B, 2, 90, 60000), 0);
+    ck_assert_int_eq(put(CONN, 3, 90, 60000), 0); /* 270 of 260 */
+    ck_assert(there(1) && !there(2) && there(3));
+    proposals_end(proposals, id_of(1), PROPOSAL_DONE);
+    ck_assert_int_eq(put(USER_B, 4, 90, 60000), 0);
+    ck_assert(!there(1) && there(3) && there(4));
+}
+END_TEST
+
+/* A plain word decides on what the calendar that is connected now was asked for. */
+START_TEST(a_word_is_for_the_same_calendar) {
+    Cloister__SealedItem items[4];
+    struct proposal_home home = {USER_A, CONN, "app", "ann", "default"};
+    ck_assert_int_eq(put(USER_A, 1, 10, 60000), 0);
+    ck_assert_uint_eq(proposals_open(proposals, &home, items, 4), 1); /* control */
+    home.connection = USER_B;
+    ck_assert_uint_eq(proposals_open(proposals, &home, items, 4), 0);
+}
+END_TEST
+
 START_TEST(what_expired_is_wiped_and_known) {
     struct proposal_view view;
     bool repeated;
@@ -276,6 +301,8 @@ int main(void) {
     tcase_set_timeout(t, 30);
     tcase_add_test(t, bounds_hold_and_the_oldest_goes);
     tcase_add_test(t, one_that_runs_is_not_pushed_out);
+    tcase_add_test(t, one_that_runs_is_not_pushed_out_by_others);
+    tcase_add_test(t, a_word_is_for_the_same_calendar);
     tcase_add_test(t, what_expired_is_wiped_and_known);
     tcase_add_test(t, forgets_by_user_and_by_conversation);
     tcase_add_test(t, names_are_kept_hidden);
