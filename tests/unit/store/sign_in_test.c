@@ -70,6 +70,21 @@ START_TEST(somebody_signs_in) {
 }
 END_TEST
 
+/* Whose calendar it is may be another account by the owner's own act: signing in says no more of
+ * it. */
+START_TEST(signing_in_leaves_the_calendars_account) {
+    struct browser browser = {0};
+    sign_in(&browser, 7, ANN);
+    ck_assert_str_eq(postgres_sql("UPDATE users SET subject_tag = decode(repeat('09', 32), 'hex')"
+                                  " RETURNING 1"),
+                     "1");
+    struct browser again = {0};
+    sign_in(&again, 7, ANN);
+    ck_assert_str_eq(
+        postgres_sql("SELECT encode(subject_tag, 'hex') = repeat('09', 32) FROM users"), "t");
+}
+END_TEST
+
 START_TEST(google_asks_which_account_when_told_to) {
     begin(true);
     char prompt[32];
@@ -305,6 +320,7 @@ int main(void) {
     tcase_set_timeout(cases, 60);
     tcase_add_checked_fixture(cases, rig_setup, rig_teardown);
     tcase_add_test(cases, somebody_signs_in);
+    tcase_add_test(cases, signing_in_leaves_the_calendars_account);
     tcase_add_test(cases, google_asks_which_account_when_told_to);
     tcase_add_loop_test(cases, signing_in_needs_https, 0, COUNT_OF(public_urls));
     tcase_add_test(cases, signing_in_needs_a_google_client);
