@@ -839,6 +839,28 @@ START_TEST(only_the_owner_of_a_booking_is_told_of_it) {
 }
 END_TEST
 
+/* Its customers do not come to the other one by their links. */
+START_TEST(a_booking_does_not_move_to_who_has_the_address_now) {
+    char reference[REFERENCE_LEN + 1];
+    open_shop();
+    strcpy(reference, book("mine", "confirmed"));
+    for (int gone = 0; gone < 2; gone++) {
+        if (gone)
+            (void)rig_sql("UPDATE businesses SET user_id = '" BOB "' WHERE slug = 'anna'");
+        rig_restart(); /* which keeps nothing that it knew */
+        rig_public("192.0.2.1", "test");
+        rig_key = "";
+        (void)rig_ask("reschedule_booking",
+                      json_pack("{s:s, s:s, s:o}", "reference", reference, "secret", secret_got,
+                                "start", instant_json("UTC", noon() + (gone + 1) * 7200)));
+        if (gone)
+            ck_status(404, "unknown_business");
+        else
+            ck_done(); /* the control */
+    }
+}
+END_TEST
+
 #define INQUIRY "Q-22222-22222"
 
 /* As if it had been carried out when its answer was lost. */
@@ -1036,6 +1058,7 @@ int main(void) {
     tcase_add_test(cases, an_event_without_a_length_is_followed);
     tcase_add_test(cases, what_was_told_long_ago_goes);
     tcase_add_test(cases, only_the_owner_of_a_booking_is_told_of_it);
+    tcase_add_test(cases, a_booking_does_not_move_to_who_has_the_address_now);
     tcase_add_test(cases, an_answer_that_was_given_is_given);
     tcase_add_test(cases, a_cursor_of_no_time_is_refused);
     tcase_add_test(cases, a_late_answer_can_be_seen);

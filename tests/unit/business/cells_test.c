@@ -82,6 +82,23 @@ START_TEST(cloisterd_that_goes_ends_what_it_was_asked) {
 }
 END_TEST
 
+/* A cloisterd that hears and does not answer costs a bounded number of steps that wait for it. */
+START_TEST(so_many_wait_and_no_more) {
+    for (unsigned i = 0; i < 1024; i++)
+        (void)ask(CLOISTER__FRONT_KIND__FRONT_BUSY, 60000);
+    uint64_t last = ask(CLOISTER__FRONT_KIND__FRONT_BOOK, 60000);
+    loop_until(base, ended > 0);
+    ck_assert_uint_eq(ended, 1);
+    ck_assert_str_eq(code, "business_unavailable");
+    ck_assert(retryable && !unknown); /* it was never sent */
+    loop_until(base, rig_cell == last - 1);
+    rig_cell_answer(rig_cell, "");
+    loop_until(base, ended == 2);
+    uint64_t next = ask(CLOISTER__FRONT_KIND__FRONT_BUSY, 60000); /* in its place */
+    loop_until(base, rig_cell == next);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("cells");
     TCase *cases = tcase_create("cells");
@@ -89,6 +106,7 @@ int main(void) {
     tcase_add_test(cases, an_answer_ends_its_step);
     tcase_add_test(cases, silence_after_a_change_is_not_knowing);
     tcase_add_test(cases, cloisterd_that_goes_ends_what_it_was_asked);
+    tcase_add_test(cases, so_many_wait_and_no_more);
     suite_add_tcase(suite, cases);
     return postgres_tests(suite);
 }
