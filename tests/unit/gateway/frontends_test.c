@@ -1,6 +1,7 @@
 /* The frontends' files: their lines, the directory, whose key, which address. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -157,6 +158,27 @@ START_TEST(test_frontends) {
 }
 END_TEST
 
+/* What stands behind a NUL byte would not be read: "may=chat" there would limit nothing. */
+START_TEST(test_no_text) {
+    static const char line[] = ONE "\0may=chat\n";
+    char dir[] = "/tmp/gateway-frontends-XXXXXX", path[64];
+    struct frontends *frontends;
+    ck_assert_int_ge(sodium_init(), 0);
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    (void)snprintf(path, sizeof(path), "%s/app.conf", dir);
+    for (int whole = 0; whole < 2; whole++) {
+        SCOPE_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        ck_assert_int_eq(write_all(fd, line, whole ? sizeof(ONE) - 1 : sizeof(line) - 1), 0);
+        reports = 0;
+        ck_assert_int_eq(frontends_load(dir, count_report, &frontends), 0);
+        ck_assert_uint_eq(reports, whole ? 0 : 1);
+        ck_assert_uint_eq(frontends_count(frontends), whole ? 1 : 0);
+        frontends_free(frontends);
+    }
+    ck_assert(unlink(path) == 0 && rmdir(dir) == 0);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("frontends");
     TCase *tcase = tcase_create("frontends");
@@ -164,6 +186,7 @@ int main(void) {
     tcase_add_test(tcase, test_long_address);
     tcase_add_test(tcase, test_rights);
     tcase_add_test(tcase, test_frontends);
+    tcase_add_test(tcase, test_no_text);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <malloc.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,6 +103,35 @@ START_TEST(test_kept_answers) {
     ck_assert_ptr_null(front_cache_get(cache, "again"));
     front_cache_put(cache, "again", before, 200, text); /* asked before the change */
     ck_assert_ptr_null(front_cache_get(cache, "again"));
+    front_cache_free(cache);
+}
+END_TEST
+
+/* For a while, and no more than there is room for. */
+START_TEST(test_kept_answers_go) {
+    struct front_cache *cache;
+    char key[32], text[500];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    ck_assert_int_eq(front_cache_new(1000, 20000, 20, &cache), 0);
+    front_cache_put(cache, "mine", front_cache_generation(cache), 200, text);
+    ck_assert_ptr_nonnull(front_cache_get(cache, "mine")); /* control */
+    (void)poll(NULL, 0, 40);
+    ck_assert_ptr_null(front_cache_get(cache, "mine"));
+    front_cache_free(cache);
+    ck_assert_int_eq(front_cache_new(1000, 20000, 60000, &cache), 0);
+    unsigned there = 0;
+    for (int i = 0; i < 200; i++) {
+        snprintf(key, sizeof(key), "twice %d", i / 2);
+        front_cache_put(cache, key, front_cache_generation(cache), 200, text);
+    }
+    for (int i = 0; i < 100; i++) {
+        snprintf(key, sizeof(key), "twice %d", i);
+        there += front_cache_get(cache, key) != NULL;
+    }
+    ck_assert_uint_gt(there, 10);
+    ck_assert_uint_le(there * sizeof(text), 20000);
+    ck_assert_ptr_nonnull(front_cache_get(cache, "twice 99")); /* the longest unused go */
     front_cache_free(cache);
 }
 END_TEST
@@ -417,6 +447,7 @@ int main(void) {
     TCase *tcase = tcase_create("parts");
     tcase_add_test(tcase, test_routes);
     tcase_add_test(tcase, test_kept_answers);
+    tcase_add_test(tcase, test_kept_answers_go);
     tcase_add_test(tcase, test_openapi_has_every_route);
     tcase_add_test(tcase, test_query);
     tcase_add_test(tcase, test_fields);

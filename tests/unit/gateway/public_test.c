@@ -79,6 +79,8 @@ START_TEST(test_forms_from_elsewhere) {
         bool refused;
     } cases[] = {{"Origin: https://evil.example\r\n", true},
                  {"Sec-Fetch-Site: cross-site\r\n", true},
+                 {"Origin: https://x\r\n", true},
+                 {"Origin: file://x\r\n", true},
                  {"Origin: http://x\r\n", false},
                  {"Origin: null\r\n", false},
                  {"", false}};
@@ -86,6 +88,26 @@ START_TEST(test_forms_from_elsewhere) {
         SCOPE_FREE char *got =
             rig_browse(&rig, "POST", "/b/salon/inquire", cases[i].header, "key=k&name=Sam");
         ck_assert_msg((status_of(got) == 403) == cases[i].refused, "%zu: %s", i, got);
+    }
+}
+END_TEST
+
+/* What a page elsewhere has its reader's browser ask, perhaps by a name that leads here by now. */
+START_TEST(test_programs_from_elsewhere) {
+    static const struct {
+        const char *headers;
+        bool refused;
+    } cases[] = {{"Origin: https://evil.example\r\n", true},
+                 {"Origin: null\r\n", true},
+                 {"Origin: http://x\r\n", false},
+                 {"", false}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char headers[160];
+        (void)snprintf(headers, sizeof(headers), "Accept: application/json\r\n%s",
+                       cases[i].headers);
+        SCOPE_FREE char *got = rig_call(&rig, "POST", "/mcp", headers,
+                                        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}");
+        ck_assert_msg(status_of(got) == (cases[i].refused ? 403 : 200), "%zu: %s", i, got);
     }
 }
 END_TEST
@@ -152,6 +174,7 @@ int main(void) {
     tcase_add_test(tcase, test_mcp_ids);
     tcase_add_test(tcase, test_callers_between_each_other);
     tcase_add_test(tcase, test_forms_from_elsewhere);
+    tcase_add_test(tcase, test_programs_from_elsewhere);
     tcase_add_test(tcase, test_unreadable_query);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);

@@ -102,6 +102,7 @@ START_TEST(test_from_elsewhere) {
         "Origin: http://127.0.0.1:8420.evil.example\r\n",
         "Origin: " RIG_ORIGIN "\r\n", /* may call the API, not act as who is signed in */
         "Origin: http://127.0.0.1:8420\r\nSec-Fetch-Site: cross-site\r\n",
+        "Origin: https://evil.example\r\nSec-Fetch-Site: same-origin\r\n",
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         char headers[400];

@@ -46,6 +46,7 @@ static const struct {
     {POST(": a\r\n"), 400},
     {POST("X(y): a\r\n"), 400},
     {POST("X: a\rb\r\n"), 400},
+    {POST("X: a\rbY: c\r\n"), 400},
     {"GET / HTTP/1.1\nHost: x\n\n", 400},
     {"GET / HTTP/1.1\r\nHost: x\n\r\n\r\n", 400},
     {POST("X: a\x01\r\n"), 400},
