@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ipc/base.h"
+#include "ipc/limit.h"
 
 START_TEST(test_text_blank) {
     static const char *const blank[] = {
@@ -204,6 +204,20 @@ START_TEST(backoff_doubles_and_stays_within_bounds) {
 }
 END_TEST
 
+START_TEST(a_limit_refills_as_it_says) {
+    struct limit limit = limit_make(2, 1);
+    ck_assert(limit_take(&limit, 1000) && limit_take(&limit, 1000));
+    ck_assert(!limit_take(&limit, 1000));
+    ck_assert(!limit_take(&limit, 1999));
+    ck_assert(limit_take(&limit, 2000));
+    ck_assert(!limit_take(&limit, 2500) && !limit_take(&limit, 2999));
+    ck_assert(limit_take(&limit, 3000));
+    ck_assert(limit_take(&limit, 90000) &&
+              limit_take(&limit, 90000)); /* never more than its burst */
+    ck_assert(!limit_take(&limit, 90000));
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("base");
     TCase *tcase = tcase_create("base");
@@ -219,6 +233,7 @@ int main(void) {
     tcase_add_test(tcase, files_are_read_whole_or_not_at_all);
     tcase_add_test(tcase, only_listed_descriptors_stay_open);
     tcase_add_test(tcase, backoff_doubles_and_stays_within_bounds);
+    tcase_add_test(tcase, a_limit_refills_as_it_says);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
