@@ -241,6 +241,28 @@ START_TEST(list_that_is_full) {
 }
 END_TEST
 
+/* Where notices go is not for turns, even when the list lets it be a private address. */
+START_TEST(notices_go_elsewhere_than_turns) {
+    char why[256] = "";
+    struct allow *turns, *notices;
+    struct config *config = config_of("[notify]\nsmtp_url = smtp://mail.example:587\n"
+                                      "webhook_url = https://hook.example/in\n"
+                                      "[egress]\nallow = mail.example:587 hook.example:443 "
+                                      "both.example:443\n");
+    ck_assert_msg(allow_new(config, &turns, why, sizeof(why)) == 0, "%s", why);
+    ck_assert_msg(allow_new_notify(config, &notices, why, sizeof(why)) == 0, "%s", why);
+    ck_assert_ptr_null(allow_find(turns, "mail.example", 587));
+    ck_assert_ptr_null(allow_find(turns, "hook.example", 443));
+    ck_assert_ptr_nonnull(allow_find(turns, "both.example", 443)); /* control */
+    ck_assert_ptr_null(allow_find(notices, "both.example", 443));
+    const struct destination *mail = allow_find(notices, "mail.example", 587);
+    ck_assert(mail != NULL && mail->may_private);
+    allow_free(turns);
+    allow_free(notices);
+    config_free(config);
+}
+END_TEST
+
 START_TEST(list_of_notices_that_is_read_again) {
     char why[256] = "";
     struct allow *allow, *fresh;
@@ -309,6 +331,7 @@ int main(void) {
     tcase_add_test(t, list_of_destinations);
     tcase_add_test(t, list_that_is_read_again);
     tcase_add_test(t, list_that_is_full);
+    tcase_add_test(t, notices_go_elsewhere_than_turns);
     tcase_add_test(t, list_of_notices_that_is_read_again);
     tcase_add_loop_test(t, list_that_is_wrong, 0, 5);
     tcase_add_test(t, hosts_file);
