@@ -440,6 +440,25 @@ START_TEST(a_bucket_refills_and_forgives) {
 }
 END_TEST
 
+/* Many others do not push out who has asked too much: of those that meet, the emptiest goes. */
+START_TEST(a_full_bucket_is_not_pushed_out) {
+    const uint8_t key[GCRA_KEY_LEN] = {1};
+    const uint64_t now = UINT64_C(1700000000000);
+    struct gcra *gcra;
+    ck_assert_int_eq(gcra_new(8, &gcra), 0); /* where all meet */
+    for (unsigned i = 0; i < 3; i++)
+        gcra_take(gcra, key, 1000000, now);
+    for (uint32_t i = 0; i < 1000; i++) {
+        uint8_t other[GCRA_KEY_LEN] = {2};
+        memcpy(other + 1, &i, sizeof(i));
+        ck_assert_uint_eq(gcra_wait(gcra, other, 1000000, 3, now), 0);
+        gcra_take(gcra, other, 1000000, now);
+    }
+    ck_assert_uint_eq(gcra_wait(gcra, key, 1000000, 3, now), 1000);
+    gcra_free(gcra);
+}
+END_TEST
+
 START_TEST(a_clock_that_is_set_back_locks_nobody_out) {
     const uint8_t key[GCRA_KEY_LEN] = {1};
     const uint64_t month = UINT64_C(30) * 86400 * 1000, now = UINT64_C(1700000000000);
@@ -589,6 +608,7 @@ int main(void) {
     tcase_add_test(limited, brakes_hold_people_and_businesses);
     tcase_add_test(limited, a_bucket_refills_and_forgives);
     tcase_add_test(limited, a_clock_that_is_set_back_locks_nobody_out);
+    tcase_add_test(limited, a_full_bucket_is_not_pushed_out);
     suite_add_tcase(suite, cases);
     suite_add_tcase(suite, limited);
     return postgres_tests(suite);
