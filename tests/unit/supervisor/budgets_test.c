@@ -292,6 +292,21 @@ START_TEST(a_turn_is_recorded_and_priced) {
 }
 END_TEST
 
+/* Anybody's turn counts for the server, whether it is written yet or not. */
+START_TEST(what_others_used_just_now_counts_for_all) {
+    start("tokens_per_day=100");
+    used(U(0, 0), U(0, 0), U(0, 0));
+    ck_assert(allow("shop")); /* control */
+    struct turn_past others = a_turn(100, 0);
+    others.user = BOB;
+    others.frontend = "elsewhere";
+    db.hold = true;
+    note(others);
+    ck_assert(!allow("shop"));
+    ck_assert_ptr_nonnull(strstr(refusal.detail, "This server's"));
+}
+END_TEST
+
 START_TEST(who_says_nothing_counts_as_the_most_output) {
     start("output_price=1000000");
     struct turn_past killed = a_turn(0, 0);
@@ -491,6 +506,7 @@ int main(void) {
     tcase_add_test(t, tokens_have_their_price);
     tcase_add_test(t, a_turn_is_recorded_and_priced);
     tcase_add_test(t, who_says_nothing_counts_as_the_most_output);
+    tcase_add_test(t, what_others_used_just_now_counts_for_all);
     tcase_add_test(t, who_says_too_much_is_not_believed);
     tcase_add_test(t, what_is_on_its_way_counts_already);
     tcase_add_test(t, what_overtakes_on_its_way_counts_once);
