@@ -64,12 +64,14 @@ static void turn_loop(void) {
         ck_assert_int_ge(event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK), 0);
 }
 
+static uint32_t spoken = PROTOCOL_VERSION;
+
 static int ask(const char *command, const char *argument) {
     int fd = seq_connect(path);
     ck_assert_int_ge(fd, 0);
     char *arguments[] = {(char *)argument};
     Cloister__CtlRequest request = CLOISTER__CTL_REQUEST__INIT;
-    request.protocol = PROTOCOL_VERSION;
+    request.protocol = spoken;
     request.command = (char *)command;
     request.arguments = arguments;
     request.n_arguments = argument != NULL;
@@ -113,6 +115,33 @@ START_TEST(answers_and_refuses) {
     ck_assert_int_eq(exit_of("status", "extra"), CTL_USAGE);
     ck_assert_int_eq(exit_of("nonsense", NULL), CTL_USAGE);
     ck_assert_uint_eq(runs, 2);
+}
+END_TEST
+
+/* A program of before an upgrade may mean something else by the same words. */
+START_TEST(another_version_is_told_so) {
+    static const uint32_t others[] = {0, PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        spoken = others[i];
+        ck_assert_int_eq(exit_of("status", NULL), CTL_FAILED);
+    }
+    ck_assert_uint_eq(runs, 0);
+}
+END_TEST
+
+/* Places are few: who has one and asks nothing gives it up. */
+START_TEST(a_caller_who_asks_nothing_is_let_go) {
+    char byte;
+    SCOPE_FD int fd = seq_connect(path);
+    ck_assert_int_ge(fd, 0);
+    ssize_t n = -1;
+    for (uint64_t until = clock_ms() + 15000; n < 0 && clock_ms() < until;) {
+        struct timeval soon = {0, 50000};
+        (void)event_base_loopexit(base, &soon);
+        ck_assert_int_ge(event_base_dispatch(base), 0);
+        n = recv(fd, &byte, 1, MSG_DONTWAIT);
+    }
+    ck_assert_int_eq(n, 0);
 }
 END_TEST
 
@@ -279,6 +308,8 @@ int main(void) {
     tcase_set_timeout(t, 30);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, answers_and_refuses);
+    tcase_add_test(t, another_version_is_told_so);
+    tcase_add_test(t, a_caller_who_asks_nothing_is_let_go);
     tcase_add_test(t, long_answers_come_in_pieces);
     tcase_add_test(t, a_caller_who_leaves_is_no_harm);
     tcase_add_test(t, callers_who_are_turned_away_fill_no_log);
