@@ -111,6 +111,9 @@ static const struct {
     {"64:ff9b::a00:1", false},
     {"2002:7f00:1::", false},
     {"2001::1", false},
+    {"2001:1ff:ffff::1", false},
+    {"2001:200::1", true},
+    {"3fff::1", false},
     {"2001:db8::1", false},
     {"fec0::1", false},
 };

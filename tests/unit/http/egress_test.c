@@ -215,27 +215,48 @@ START_TEST(connections_at_once_are_counted) {
 }
 END_TEST
 
-START_TEST(bytes_of_a_turn_are_counted) {
+/* Reads of what has no end, at most so much; how much came. `slowly`: so that little comes between
+ * two looks of egress. */
+static uint64_t read_endless(int turn, uint64_t most, bool slowly) {
     static const char request[] = "GET /endless HTTP/1.1\r\nHost: x\r\n\r\n";
     static char piece[1 << 18];
-    SCOPE_FD int agent = stack_agent();
-    SCOPE_FD int turn = stack_turn(agent);
     SCOPE_FD int fd = stack_dial(turn, "localhost", stack.server.port[SERVER_PLAIN]);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_gt(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL), 0);
     uint64_t got = 0;
-    for (;;) {
+    while (got < most) {
         struct pollfd wait = {.fd = fd, .events = POLLIN};
         ck_assert_int_eq(poll(&wait, 1, 10000), 1);
-        ssize_t n = recv(fd, piece, sizeof(piece), MSG_DONTWAIT);
+        ssize_t n = recv(fd, piece, slowly ? 1 << 16 : sizeof(piece), MSG_DONTWAIT);
         if (n <= 0)
             break;
         got += (uint64_t)n;
+        if (slowly)
+            (void)poll(NULL, 0, 10);
     }
-    ck_assert_uint_gt(got, 60u << 20);
+    (void)shutdown(fd, SHUT_RDWR);
+    return got;
+}
+
+START_TEST(bytes_of_a_turn_are_counted) {
+    SCOPE_FD int agent = stack_agent();
+    SCOPE_FD int turn = stack_turn(agent);
+    ck_assert_uint_gt(read_endless(turn, UINT64_MAX, false), 60u << 20);
     ck_assert_int_eq(stack_dial(turn, "localhost", stack.server.port[SERVER_PLAIN]), -EDQUOT);
     SCOPE_FD int next = stack_turn(agent);
     ck_assert(can_dial(next)); /* control */
+}
+END_TEST
+
+/* Over as many connections as it likes: what has ended counts on. */
+START_TEST(bytes_of_all_its_connections_are_counted) {
+    SCOPE_FD int agent = stack_agent();
+    SCOPE_FD int turn = stack_turn(agent);
+    uint64_t got = read_endless(turn, 40u << 20, false);
+    (void)poll(NULL, 0, 600); /* the first is looked at, and gone */
+    got += read_endless(turn, UINT64_MAX, true);
+    ck_assert_uint_gt(got, 60u << 20);
+    ck_assert_uint_lt(got, 95u << 20);
 }
 END_TEST
 
@@ -340,6 +361,7 @@ int main(void) {
     tcase_add_test(t, refusals_of_a_turn_are_counted);
     tcase_add_test(t, connections_at_once_are_counted);
     tcase_add_test(t, bytes_of_a_turn_are_counted);
+    tcase_add_test(t, bytes_of_all_its_connections_are_counted);
     tcase_add_test(t, a_full_channel_keeps_nobody_waiting);
     tcase_add_test(t, a_lingering_connection_keeps_nobody_waiting);
     tcase_add_test(t, turns_at_once_are_counted);
