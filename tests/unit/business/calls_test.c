@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "business/api/operations.h"
 #include "business/cache.h"
@@ -479,6 +480,46 @@ START_TEST(a_clock_that_is_set_back_locks_nobody_out) {
 }
 END_TEST
 
+/* ---- its secret ---- */
+
+static int secret_of(const char *file) {
+    char path[96], text[200], why[256] = "";
+    uint8_t secret[BUSINESS_SECRET_LEN];
+    struct config *config;
+    (void)snprintf(path, sizeof(path), "%s.conf", file);
+    (void)snprintf(text, sizeof(text), "[business]\nsecret_file=%s\n", file);
+    FILE *settings = fopen(path, "we");
+    ck_assert(settings != NULL && fputs(text, settings) >= 0 && fclose(settings) == 0);
+    ck_assert_msg(config_load(path, &config, why, sizeof(why)) == 0, "%s", why);
+    int r = business_secret_load(config, secret, why, sizeof(why));
+    config_free(config);
+    ck_assert_int_eq(unlink(path), 0);
+    return r;
+}
+
+/* Who reads it can cancel everybody's bookings. */
+START_TEST(a_secret_that_others_may_read_is_none) {
+    static const char digits[] =
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n";
+    static const mode_t open_to_others[] = {0440, 0404, 0420, 0402, 0444};
+    char file[] = "/tmp/cloister-secret-XXXXXX", link[64];
+    SCOPE_FD int fd = mkstemp(file);
+    ck_assert_int_eq(write_all(fd, digits, sizeof(digits) - 1), 0);
+    for (size_t i = 0; i < COUNT_OF(open_to_others); i++) {
+        ck_assert_int_eq(fchmod(fd, open_to_others[i]), 0);
+        ck_assert_int_eq(secret_of(file), -EPERM);
+    }
+    ck_assert_int_eq(fchmod(fd, 0400), 0);
+    ck_assert_int_eq(secret_of(file), 0); /* the control */
+    (void)snprintf(link, sizeof(link), "%s.link", file);
+    ck_assert_int_eq(symlink(file, link), 0);
+    ck_assert_int_eq(secret_of(link), -ELOOP);
+    ck_assert_int_eq(ftruncate(fd, 64 - 2), 0);
+    ck_assert_int_eq(secret_of(file), -EINVAL);
+    ck_assert(unlink(link) == 0 && unlink(file) == 0);
+}
+END_TEST
+
 /* ---- kept answers ---- */
 
 static void wait_for_log(void) {
@@ -609,6 +650,7 @@ int main(void) {
     tcase_add_test(limited, a_bucket_refills_and_forgives);
     tcase_add_test(limited, a_clock_that_is_set_back_locks_nobody_out);
     tcase_add_test(limited, a_full_bucket_is_not_pushed_out);
+    tcase_add_test(limited, a_secret_that_others_may_read_is_none);
     suite_add_tcase(suite, cases);
     suite_add_tcase(suite, limited);
     return postgres_tests(suite);
