@@ -111,6 +111,12 @@ static bool keep_to_business(struct business_call *call) {
     return json_is_string(given) && strcmp(json_string_value(given), call->business) == 0;
 }
 
+/* An id or a slug that had to be cut would be somebody else's. */
+static bool names_fit(const struct business_call *call, const Cloister__BusinessCall *message) {
+    return strlen(message->user) < sizeof(call->user) &&
+           strlen(message->business) < sizeof(call->business);
+}
+
 /* Refuses the call (true), or leaves it to go on. */
 static bool refused(struct business_call *call, const Cloister__BusinessCall *message) {
     char why[SCHEMA_ERROR_SIZE];
@@ -119,7 +125,8 @@ static bool refused(struct business_call *call, const Cloister__BusinessCall *me
         business_refuse_argument(call, "operation: there is none of that name");
         return true;
     }
-    if (!known || !operation_may(call->operation, origin_word(call->origin), call->by_agent) ||
+    if (!known || !names_fit(call, message) ||
+        !operation_may(call->operation, origin_word(call->origin), call->by_agent) ||
         (call->origin == FROM_OWNER && !id_valid(call->user))) {
         business_refuse(call, 403, "not_allowed", "This may not be asked here.", NULL);
         return true;

@@ -7,6 +7,7 @@
 
 #include "business/api/operations.h"
 #include "business/cache.h"
+#include "business/call.h"
 #include "business/gcra.h"
 #include "business/limits.h"
 #include "business/oplog.h"
@@ -363,6 +364,32 @@ START_TEST(an_address_asks_so_often_and_no_more) {
 }
 END_TEST
 
+/* Whom cloisterd names as an owner has an id; nobody's businesses are those of no id. */
+START_TEST(an_owner_has_an_id) {
+    static const char *const nobody[] = {"", "alice", ALICE "0"};
+    for (size_t i = 0; i < COUNT_OF(nobody); i++) {
+        rig_owner(nobody[i]);
+        (void)rig_call("list_own_businesses", "{}");
+        ck_status(403, "not_allowed");
+    }
+}
+END_TEST
+
+/* Nor is a name that is too long the name of whoever has its beginning. */
+START_TEST(a_chat_is_about_a_business_by_its_whole_name) {
+    char slug[sizeof(((struct business_call *)NULL)->business)], longer[sizeof(slug) + 1];
+    memset(slug, 'a', sizeof(slug) - 1);
+    slug[sizeof(slug) - 1] = '\0';
+    (void)snprintf(longer, sizeof(longer), "%sb", slug);
+    rig_customers_turn(ALICE, longer);
+    (void)rig_call("get_business", "{}");
+    ck_status(403, "not_allowed");
+    rig_customers_turn(ALICE, slug); /* the control: there is none of that name */
+    (void)rig_call("get_business", "{}");
+    ck_assert_uint_ne(rig_status, 403);
+}
+END_TEST
+
 START_TEST(limits_hold_over_a_restart) {
     loop_until(base, fingerprint("192.0.2.1")[0] != '\0');
     ck_assert_uint_eq(calls_until_limited("search_businesses", "{}", 40), 15);
@@ -629,6 +656,8 @@ int main(void) {
     TCase *cases = tcase_create("calls"), *limited = tcase_create("limits");
     tcase_add_checked_fixture(cases, rig_begin, rig_end);
     tcase_add_test(cases, every_call_has_its_row);
+    tcase_add_test(cases, an_owner_has_an_id);
+    tcase_add_test(cases, a_chat_is_about_a_business_by_its_whole_name);
     tcase_add_test(cases, a_start_has_no_fractions_of_a_second);
     tcase_add_test(cases, nobodys_words_are_in_the_log);
     tcase_add_test(cases, a_gateways_notes_are_calls_too);
