@@ -39,6 +39,14 @@ START_TEST(arguments_are_judged_by_the_table) {
         {"search_businesses", "{\"attributes\":{\"Free Parking\":true}}",
          "attributes: names of members must be words of at most 60 lower-case letters, digits, _ "
          "and -"},
+        {"search_businesses",
+         "{\"attributes\":{\"a123456789b123456789c123456789d123456789e123456789f1234567890\":true}"
+         "}",
+         "attributes: names of members must be words of at most 60 lower-case letters, digits, _ "
+         "and -"},
+        {"search_businesses",
+         "{\"attributes\":{\"a123456789b123456789c123456789d123456789e123456789f123456789\":true}}",
+         ""},
         {"search_businesses", "{\"attributes\":{\"parking\":4}}",
          "attributes.(member): must be true, false or a text"},
         {"search_businesses", "{\"query\":\"two\\nlines\"}", "query: must be text on one line"},

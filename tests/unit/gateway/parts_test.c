@@ -187,6 +187,7 @@ START_TEST(test_fields) {
     ck_assert_ptr_nonnull(object);
     json_decref(object);
     ck_assert(name_valid("Zoë Ω 日本", 128) && !name_valid("a\nb", 128) && !name_valid("", 128));
+    ck_assert(!name_valid("a\xc2\x9f", 128) && name_valid("a\xc2\xa0", 128));
     ck_assert(!name_valid("a\xc2\x85", 128) && !name_valid("\x7f", 128) && !name_valid("abc", 2));
 }
 END_TEST

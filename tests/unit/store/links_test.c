@@ -64,6 +64,7 @@ START_TEST(what_is_old_is_refused) {
     ck_assert_int_eq(create_link(H(1), "a"), 0);
     (void)postgres_sql("UPDATE connect_links SET expires_at = now() - interval '1 second'");
     ck_assert_int_eq(prepare(H(1), NULL, ID_A), -ETIME);
+    ck_assert_str_eq(postgres_sql("SELECT count(*) FROM connections"), "0"); /* nor begins any */
     (void)postgres_sql("UPDATE connect_links SET expires_at = now() + interval '1 minute'");
     ck_assert_int_eq(prepare(H(1), NULL, ID_A), 0);
     ck_assert_int_eq(open_link(H(1), NULL, H(2), H(3)), 0);
