@@ -46,6 +46,8 @@ const char *office_typed(const struct call *call, const char *reference, const c
 /* Who booked or asked, as a line (office_bookings.c). */
 void office_customer(struct html *html, const json_t *entry);
 
+/* Times of a day that the forms for opening hours have; FORM_FIELDS_MAX bounds it. */
+#define OFFICE_TIMES 2
 /* office_form.c: applies a form of the edit page to a profile. False: no such form. */
 bool office_apply(json_t *profile, const char *act, const json_t *form);
 /* office_profile.c: the edit page's content. `public_url`: of the business, or "". */

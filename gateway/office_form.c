@@ -242,13 +242,31 @@ static void add_interval(json_t *intervals, const json_t *form, const char *pref
     (void)json_array_append_new(intervals, interval);
 }
 
+/* The form has two times a day. A day's further ones, which an agent or the API has made, stay. */
+static void keep_further(json_t *weekly, const json_t *hours, const char *day) {
+    const json_t *old = json_object_get(hours, "weekly"), *entry, *word;
+    size_t index, i, seen = 0;
+    json_array_foreach(old, index, entry) {
+        json_array_foreach(json_object_get(entry, "days"), i, word) {
+            const char *text = json_string_value(word);
+            if (text == NULL || strcmp(text, day) != 0 || ++seen <= OFFICE_TIMES)
+                continue;
+            (void)json_array_append_new(weekly, json_pack("{s:s, s:s, s:[s]}", "opens",
+                                                          json_text(entry, "opens"), "closes",
+                                                          json_text(entry, "closes"), "days", day));
+        }
+    }
+}
+
 static void apply_hours(json_t *profile, const json_t *form) {
     static const char *const days[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
     json_t *hours = part(profile, "hours"), *weekly = json_array();
     take_text(hours, "timezone", form, "timezone");
-    for (size_t i = 0; i < COUNT_OF(days); i++)
-        for (int n = 1; n <= 2; n++)
+    for (size_t i = 0; i < COUNT_OF(days); i++) {
+        for (int n = 1; n <= OFFICE_TIMES; n++)
             add_interval(weekly, form, days[i], n, days[i]);
+        keep_further(weekly, hours, days[i]);
+    }
     put(hours, "weekly", weekly);
 }
 

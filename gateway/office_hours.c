@@ -45,11 +45,15 @@ void part_hours(struct part *part) {
              "class=\"week-edit\">\n");
     for (size_t i = 0; i < COUNT_OF(days); i++) {
         html_put(part->html, "<div class=\"line\"><b>%s</b>\n", days[i].name);
-        for (int n = 1; n <= 2; n++) {
-            const json_t *interval = interval_of(weekly, days[i].id, n);
+        const json_t *interval;
+        for (int n = 1; n <= OFFICE_TIMES; n++) {
+            interval = interval_of(weekly, days[i].id, n);
             put_clock(part, days[i].id, "opens", n, days[i].name, interval);
             put_clock(part, days[i].id, "closes", n, days[i].name, interval);
         }
+        for (int n = OFFICE_TIMES + 1; (interval = interval_of(weekly, days[i].id, n)) != NULL; n++)
+            html_put(part->html, "<small>and %s–%s, which your agent can change</small>\n",
+                     json_text(interval, "opens"), json_text(interval, "closes"));
         html_put(part->html, "</div>\n");
     }
     html_put(part->html, "</div>\n");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/business.h"
+#include "gateway/office.h"
 #include "tests/unit/gateway/rig.h"
 
 #define COOKIE "Cookie: __Host-cloister-session=good-session\r\nCloister-CSRF: good-csrf\r\n"
@@ -268,6 +269,30 @@ static const struct {
      "/inquiries?done=closed"},
 };
 
+/* The form has two times a day: what an agent has made besides is not lost with it. */
+START_TEST(test_further_times) {
+    static const char before[] =
+        "{\"hours\":{\"weekly\":[{\"days\":[\"mon\",\"tue\"],\"opens\":\"08:00\",\"closes\":\"10:"
+        "00\"},"
+        "{\"days\":[\"mon\"],\"opens\":\"11:00\",\"closes\":\"12:00\"},"
+        "{\"days\":[\"mon\",\"tue\"],\"opens\":\"13:00\",\"closes\":\"15:00\"},"
+        "{\"days\":[\"mon\"],\"opens\":\"19:00\",\"closes\":\"21:00\"}]}}";
+    static const char after[] = "[{\"closes\":\"10:30\",\"days\":[\"mon\"],\"opens\":\"09:00\"},"
+                                "{\"closes\":\"15:00\",\"days\":[\"mon\"],\"opens\":\"13:00\"},"
+                                "{\"closes\":\"21:00\",\"days\":[\"mon\"],\"opens\":\"19:00\"}]";
+    json_t *profile = json_loads(before, 0, NULL),
+           *form = json_pack("{s:s, s:s, s:s}", "timezone", "UTC", "mon_opens1", "09:00",
+                             "mon_closes1", "10:30");
+    ck_assert(office_apply(profile, "hours", form));
+    char *weekly = json_dumps(json_object_get(json_object_get(profile, "hours"), "weekly"),
+                              JSON_COMPACT | JSON_SORT_KEYS);
+    ck_assert_str_eq(weekly, after);
+    free(weekly);
+    json_decref(form);
+    json_decref(profile);
+}
+END_TEST
+
 START_TEST(test_forms) {
     char form[1024];
     (void)snprintf(form, sizeof(form), "csrf=good-csrf&%s", forms[_i].form);
@@ -360,6 +385,7 @@ int main(void) {
     tcase_add_loop_test(tcase, test_pages, 0, COUNT_OF(pages));
     tcase_add_test(tcase, test_saved);
     tcase_add_test(tcase, test_past);
+    tcase_add_test(tcase, test_further_times);
     tcase_add_loop_test(tcase, test_forms, 0, COUNT_OF(forms));
     tcase_add_test(tcase, test_longest_name);
     tcase_add_loop_test(tcase, test_untold, 0, 3);
