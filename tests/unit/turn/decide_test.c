@@ -213,6 +213,31 @@ START_TEST(expired_is_void) {
 }
 END_TEST
 
+/* To the millisecond. */
+START_TEST(a_proposal_ends_when_it_says) {
+    const struct proposal_scope scope = {.user_key = fake->user_key,
+                                         .connection_key = fake->connection_key,
+                                         .epoch = 3,
+                                         .user = fake->start.user,
+                                         .conversation = "one"};
+    char id[ID_LEN + 1];
+    uint8_t *sealed = NULL;
+    size_t len = 0;
+    json_t *json = json_pack("{s:s, s:I}", "conversation", "one", "expires_at", (json_int_t)5000),
+           *got = NULL;
+    ck_assert_int_eq(proposal_seal(&scope, json, id, &sealed, &len), 0);
+    ck_assert_int_eq(proposal_open(&scope, id, sealed, len, 5000, &got), -EKEYEXPIRED);
+    ck_assert_int_eq(proposal_open(&scope, id, sealed, len, 4999, &got), 0);
+    ck_assert(json_equal(got, json));
+    struct proposal_scope later = scope;
+    later.epoch++; /* the calendar was connected anew */
+    ck_assert_int_eq(proposal_open(&later, id, sealed, len, 4999, &got), -EBADMSG);
+    json_decref(json);
+    json_decref(got);
+    free(sealed);
+}
+END_TEST
+
 /* cloisterd hands over another of the user's proposals under the name of the one that was shown. */
 START_TEST(bytes_of_another_do_not_open) {
     for (int without = 0; without < 2; without++) {
@@ -307,6 +332,7 @@ int main(void) {
     tcase_add_loop_test(tc, a_lost_answer_is_settled_by_looking, 0, 3);
     tcase_add_test(tc, google_away_leaves_it_open);
     tcase_add_test(tc, expired_is_void);
+    tcase_add_test(tc, a_proposal_ends_when_it_says);
     tcase_add_test(tc, bytes_of_another_do_not_open);
     tcase_add_test(tc, another_conversation_does_not_open_it);
     tcase_add_test(tc, another_user_or_connection_does_not_open_it);

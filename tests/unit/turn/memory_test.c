@@ -106,6 +106,29 @@ START_TEST(move_it_works_a_minute_later) {
 }
 END_TEST
 
+/* What the owner said takes the owner's key as well: a cell that serves customers, which has the
+ * connection's, cannot open it, whatever it says it is. */
+START_TEST(notes_are_the_owners) {
+    uint8_t theirs[SEAL_KEY_LEN], owners[SEAL_KEY_LEN];
+    char subject[256];
+    struct notes *notes = NULL;
+    fake->model[0] = SAY("Well.") END_TURN;
+    fake_chat(fake, "Remember the surprise.");
+    expect_done();
+    fake_carry(fake);
+    const ProtobufCBinaryData *kept = &fake->state.notes;
+    (void)snprintf(subject, sizeof(subject), "%s:%s:%s", fake->start.user, fake->start.origin,
+                   fake->start.conversation);
+    const struct seal_label label = {"notes", subject, 3, 1};
+    key_derive(fake->connection_key, "notes", theirs);
+    ck_assert_int_eq(notes_open(theirs, &label, kept->data, kept->len, &notes), -EBADMSG);
+    key_mac(fake->user_key, fake->connection_key, SEAL_KEY_LEN, owners, sizeof(owners));
+    ck_assert_int_eq(notes_open(owners, &label, kept->data, kept->len, &notes), 0); /* control */
+    ck_assert_uint_eq(notes_count(notes), 1);
+    notes_free(notes);
+}
+END_TEST
+
 START_TEST(an_occurrence_and_its_series_have_handles) {
     fake_event(fake, "weekly5_20261123T080000Z", EVENT("Standup"), true);
     json_t *event = json_object_get(fake->events, "weekly5_20261123T080000Z");
@@ -393,6 +416,7 @@ int main(void) {
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, move_it_works_a_minute_later);
+    tcase_add_test(tc, notes_are_the_owners);
     tcase_add_test(tc, an_occurrence_and_its_series_have_handles);
     tcase_add_test(tc, a_handle_dies_with_its_session);
     tcase_add_test(tc, prose_is_forgotten);
