@@ -195,6 +195,8 @@ START_TEST(ends_that_not_all_see) {
     ck_assert_str_eq(got, GONE "_");
     expect("https&#58//evil/x a.evil&#46com/x a.evil&#0000000000046;com a.evil.c&#111m",
            GONE " " GONE " " GONE " " GONE);
+    expect("java&#115;cript:x evil.xn--&#112;1ai &#106;avascript:x evil.co&#x6D;/x",
+           GONE " " GONE " " GONE " " GONE);
     stays("Mo.-Fr. 9.00-17.00 e.g.-x z.B.-x &#x1F600; &#8211; &# &#; a&#b");
     /* A mailbox amid such a script is the mailbox still. */
     expect("bob@example.comを招待します。请联系bob@example.com谢谢",
