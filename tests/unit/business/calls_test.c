@@ -436,6 +436,7 @@ START_TEST(brakes_hold_people_and_businesses) {
     brakes_give(&server, "booking", "a", "y@mail.test", ""); /* nothing came of it */
     ck_assert_uint_eq(brakes_take(&server, "booking", "a", "z@mail.test", ""), 0);
     ck_assert_uint_gt(brakes_take(&server, "booking", "a", "y@mail.test", ""), 0);
+    ck_assert_uint_eq(brakes_take(&server, "inquiry", "a", "y@mail.test", ""), 0); /* but asked */
     for (unsigned i = 0; i < 10; i++)
         ck_assert_uint_eq(brakes_take_move(&server, "B-22222-22222"), 0);
     ck_assert_uint_gt(brakes_take_move(&server, "B-22222-22222"), 60000);
