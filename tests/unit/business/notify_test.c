@@ -93,6 +93,7 @@ START_TEST(nobodys_words_begin_another_header) {
             ck_assert_int_ge((unsigned char)*c, 0x20);
         ck_assert_ptr_null(strstr(back, "\u2028"));
         ck_assert_ptr_null(strstr(back, "\u202e"));
+        ck_assert_ptr_null(strstr(back, "\u2066"));
         ck_assert_ptr_null(strstr(back, "\xc2\x85"));
         ck_assert_ptr_null(strstr(named, "Bcc"));
     }
