@@ -728,6 +728,24 @@ START_TEST(an_outage_uses_up_nobodys_bookings) {
 }
 END_TEST
 
+/* Asking for what another has gives back what it took, and no more. */
+START_TEST(what_is_taken_gives_nothing_away) {
+    open_shop();
+    for (int i = 0; i < IN_AN_HOUR - 1; i++) {
+        book_at(key_of(i), noon() + i * 3600);
+        ck_done();
+    }
+    for (int i = IN_AN_HOUR; i < IN_AN_HOUR + 3; i++) {
+        book_at(key_of(i), noon());
+        ck_status(409, "slot_taken");
+    }
+    book_at("tenth", noon() - 7200);
+    ck_done();
+    book_at("eleventh", noon() - 3600);
+    ck_status(429, "limited");
+}
+END_TEST
+
 START_TEST(what_is_undone_uses_up_nobodys_bookings) {
     open_shop();
     for (int i = 0; i < IN_AN_HOUR + 2; i++) {
@@ -1052,6 +1070,7 @@ int main(void) {
     tcase_add_test(cases, what_is_not_known_is_said_to_be_so);
     tcase_add_test(cases, what_is_undone_says_that_nothing_was_booked);
     tcase_add_test(cases, an_outage_uses_up_nobodys_bookings);
+    tcase_add_test(cases, what_is_taken_gives_nothing_away);
     tcase_add_test(cases, what_is_undone_uses_up_nobodys_bookings);
     tcase_add_test(cases, what_is_sent_twice_counts_once);
     tcase_add_test(cases, an_event_is_removed_twice_however_often_it_was_tried);
