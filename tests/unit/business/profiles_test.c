@@ -439,13 +439,14 @@ START_TEST(words_that_nobody_has_are_forgotten) {
     rig_publish(ALICE, "odd",
                 salon("{'name': 'Haircutt Werkstatt', 'category': 'haircutt', "
                       "'address': {'city': 'Zyklopia', 'country': 'CH'}}"));
-    (void)rig_sql(
-        "INSERT INTO vocabulary SELECT 't', 'zzz' || n FROM generate_series(1, 500) AS n");
+    ck_assert_str_eq(rig_sql(known), "c haircutt, c salon, p bern, p zyklopia, t haircutt, "
+                                     "t salon, t werkstatt");
     rig_owner(ALICE);
     (void)rig_call("delete_business", "{'slug': 'odd'}");
     ck_done();
-    ck_assert_str_eq(rig_sql(known), "c haircutt, c salon, p bern, p zyklopia, t haircutt, "
-                                     "t salon, t werkstatt, t zzz500");
+    /* Behind all others, and more than are looked at together. */
+    (void)rig_sql(
+        "INSERT INTO vocabulary SELECT 't', 'zzz' || n FROM generate_series(1, 500) AS n");
     rig_restart();
     loop_until(base, strstr(rig_sql(known), "zzz") == NULL);
     ck_assert_str_eq(rig_sql(known), "c salon, p bern, t salon, t werkstatt");
